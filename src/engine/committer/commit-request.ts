@@ -1,0 +1,74 @@
+/** What the path hands to the committer thread, and what comes back. Plain data: it crosses a thread. */
+import type { Hash, OperationId, Position, PrincipalId, ReleaseId, RunId, StreamId, Version } from '../../model/ids.ts'
+import type { FindEntry, RowChange } from '../../model/decision.ts'
+import type { JsonText } from '../../model/json.ts'
+import type { ChainLink } from '../../model/principal.ts'
+import type { Receipt } from '../../model/receipt.ts'
+
+export interface CommitRequest {
+  readonly operation: OperationId
+  readonly intentHash: Hash
+  /** Name of the command, or an engine action such as `plinth.hold`. */
+  readonly action: string
+  readonly chain: readonly ChainLink[]
+  readonly actor: PrincipalId
+  readonly onBehalfOf: PrincipalId | null
+  readonly tenant: string
+  readonly run: RunId | null
+  readonly correlation: string | null
+  readonly causation: string | null
+  readonly release: ReleaseId | null
+  /** Digest of the admission (`Authority`, canonical), '' when the engine acts by itself. */
+  readonly gate: string
+  /** State that the operation reaches with this record. */
+  readonly state: 'committed' | 'held' | 'expired' | 'stopped' | 'denied' | 'refused'
+  /** Serializable: every stream still at this version, every find still with this digest. */
+  readonly streams: readonly { readonly stream: StreamId; readonly version: Version }[]
+  readonly finds: readonly FindEntry[]
+  readonly readPosition: Position
+  /** `version` is that of the event: 1 for a stream's first. */
+  readonly events: readonly {
+    readonly stream: StreamId
+    readonly version: Version
+    readonly type: string
+    readonly data: JsonText
+  }[]
+  readonly rows: readonly RowChange[]
+  readonly effects: readonly { readonly effect: string; readonly payload: JsonText }[]
+  /** Payload of the operation record: input, read set, authority, admission request, usage, outcome. One JSON object. */
+  readonly payload: JsonText
+}
+
+export type CommitResult =
+  | {
+      readonly kind: 'committed'
+      readonly position: Position
+      readonly eventPositions: readonly Position[]
+      readonly recordedAtMs: number
+      readonly receipt: Receipt
+      readonly heads: readonly { readonly stream: StreamId; readonly version: Version; readonly leaf: Hash }[]
+    }
+  /** Another commit changed what this one read: decide again. */
+  | { readonly kind: 'moved'; readonly what: string }
+  /** The operation is on record already, in a state that this commit may not follow. */
+  | { readonly kind: 'known'; readonly position: Position; readonly intentHash: Hash }
+  /** A principal of the chain has another epoch now. */
+  | { readonly kind: 'revoked'; readonly principal: PrincipalId }
+
+/** Group commit in a thread of its own (src/engine/committer/). */
+export interface Committer {
+  /** @throws `storage-unavailable`: outcome unknown, the same operation id makes a retry safe; `overloaded`: not written. */
+  commit(request: CommitRequest): Promise<CommitResult>
+  /** From here on, commits are checked against these epochs. Resolves when it is in force. */
+  adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>): Promise<void>
+  writeSide(
+    records: readonly import('../../storage/storage.ts').SideRecord[],
+    snapshots: readonly import('../../storage/storage.ts').Snapshot[],
+  ): void
+  declareReadModels(
+    models: Readonly<Record<string, import('../../model/manifest.ts').ReadModelManifest>>,
+  ): Promise<void>
+  /** Latest signed checkpoint (C2SP signed note text). */
+  checkpoint(): Promise<string>
+  close(): Promise<void>
+}

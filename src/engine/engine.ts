@@ -1,0 +1,185 @@
+/** The engine as doors see it. Doors translate between wire form and these calls, nothing else. */
+import type { Answer } from '../model/answer.ts'
+import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
+import type { Json, JsonObject } from '../model/json.ts'
+import type { Manifest, Release } from '../model/manifest.ts'
+import type { Intent, Outcome, OperationState, Timings } from '../model/operation.ts'
+import type { Credentials, Principal } from '../model/principal.ts'
+import type { SandboxStatus } from '../sandbox/sandbox.ts'
+import type { StoredRecord } from '../storage/storage.ts'
+
+/** `at`: a position, or a time in ms since the epoch; the record at or before it. */
+export type At = { readonly position: number } | { readonly timeMs: number } | null
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Cursor of the next page; it pins the position. Null at the end. */
+  readonly next: string | null
+  readonly asOf: Position
+}
+export const PAGE_LIMIT_MAX = 200
+export const PAGE_LIMIT_DEFAULT = 50
+export interface PageRequest {
+  readonly after: string | null
+  readonly limit: number
+}
+
+export interface Timed<T> {
+  readonly answer: T
+  readonly timings: Timings
+}
+
+export type QueryOutcome =
+  | { readonly kind: 'answered'; readonly result: Json; readonly asOf: Position; readonly operation: OperationId }
+  | {
+      readonly kind: 'refused'
+      readonly code: string
+      readonly title: string
+      readonly detail: JsonObject
+      readonly operation: OperationId
+    }
+  | { readonly kind: 'denied'; readonly rules: readonly string[]; readonly operation: OperationId }
+
+export interface EntityState {
+  readonly entity: string
+  readonly id: string
+  readonly version: number
+  readonly state: Json
+  readonly leaf: string
+  readonly asOf: Position
+}
+
+/** One line of `plinth ops`. */
+export interface OperationSummary {
+  readonly operation: string
+  readonly action: string
+  readonly state: OperationState | 'read'
+  readonly actor: string
+  readonly onBehalfOf: string | null
+  readonly run: string | null
+  readonly recordedAtMs: number
+  readonly position: Position | null
+  readonly rules: readonly string[]
+}
+
+export interface ApprovalView {
+  readonly approval: ApprovalId
+  readonly operation: OperationId
+  readonly state: 'pending' | 'approved' | 'refused' | 'expired'
+  readonly action: string
+  readonly input: Json
+  readonly actor: string
+  readonly onBehalfOf: string | null
+  readonly run: string | null
+  readonly rules: readonly string[]
+  readonly requires: readonly string[]
+  /** What it would do, as decided when it was held. */
+  readonly impact: JsonObject
+  readonly binds: Hash
+  readonly heldAtMs: number
+  readonly expiresAtMs: number
+  readonly decidedBy: string | null
+}
+
+/** The one answer to "what is the system's current state". */
+export interface Self {
+  readonly application: string
+  readonly release: string
+  readonly position: Position
+  readonly treeSize: number
+  readonly rootHash: Hash
+  readonly origin: string
+  readonly checkpoint: string
+  readonly authority: { readonly snapshot: number; readonly policySet: Hash; readonly principals: number }
+  readonly sandbox: SandboxStatus
+  readonly queues: { readonly running: number; readonly held: number; readonly outbox: number }
+  readonly startedAtMs: number
+}
+
+export interface Engine {
+  readonly manifest: Manifest
+  readonly release: Release
+  authenticate(credentials: Credentials, signal: AbortSignal): Promise<Principal>
+  submit(credentials: Credentials, intent: Intent, signal: AbortSignal): Promise<Timed<Outcome>>
+  query(
+    credentials: Credentials,
+    request: { readonly query: string; readonly input: Json; readonly run: RunId | null; readonly at: At },
+    signal: AbortSignal,
+  ): Promise<Timed<QueryOutcome>>
+  /** Actions in this principal's surface: what a door lists. */
+  surface(
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<{ readonly commands: readonly string[]; readonly queries: readonly string[] }>
+  /** Facts about a run, by a front door in scope for `plinth.attest`; merged over earlier ones. Idempotent by key. */
+  attest(
+    credentials: Credentials,
+    run: RunId,
+    facts: JsonObject,
+    idempotencyKey: string,
+    signal: AbortSignal,
+  ): Promise<Timed<Outcome>>
+  /** Outcome of an operation, or waits up to `waitMs` while it is held or running. */
+  outcome(credentials: Credentials, operation: OperationId, waitMs: number, signal: AbortSignal): Promise<Outcome>
+
+  // Reading records: for principals in scope for `plinth.read-records`.
+  state(credentials: Credentials, entity: string, id: string, at: At, signal: AbortSignal): Promise<EntityState>
+  states(
+    credentials: Credentials,
+    entity: string,
+    page: PageRequest,
+    at: At,
+    signal: AbortSignal,
+  ): Promise<Page<EntityState>>
+  rows(
+    credentials: Credentials,
+    model: string,
+    where: JsonObject,
+    order: readonly string[],
+    page: PageRequest,
+    at: At,
+    signal: AbortSignal,
+  ): Promise<Page<JsonObject>>
+  operations(
+    credentials: Credentials,
+    filter: { readonly state?: string; readonly actor?: string; readonly run?: string; readonly action?: string },
+    page: PageRequest,
+    signal: AbortSignal,
+  ): Promise<Page<OperationSummary>>
+  why(credentials: Credentials, operation: OperationId, signal: AbortSignal): Promise<Answer>
+  records(credentials: Credentials, from: number, limit: number, signal: AbortSignal): Promise<Page<StoredRecord>>
+  approvals(
+    credentials: Credentials,
+    filter: { readonly state?: ApprovalView['state'] },
+    page: PageRequest,
+    signal: AbortSignal,
+  ): Promise<Page<ApprovalView>>
+  approval(credentials: Credentials, approval: ApprovalId, signal: AbortSignal): Promise<ApprovalView>
+  /** `decision` is canonical ApprovalDecision JSON, `signature` base64 Ed25519 by the approver's key. The door only carries it. */
+  decideApproval(credentials: Credentials, decision: string, signature: string, signal: AbortSignal): Promise<Outcome>
+  self(credentials: Credentials, signal: AbortSignal): Promise<Self>
+  checkpoint(): Promise<string>
+
+  /** Imports outside records as opening events, in bounded commits; reports progress. By a principal in scope for `plinth.import`. */
+  importRecords(
+    credentials: Credentials,
+    importer: string,
+    records: AsyncIterable<Json>,
+    onProgress: (done: number) => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly imported: number; readonly position: Position }>
+  /** Re-hashes the whole log, checks stream links, tree and checkpoint, rebuilds every read model beside the live one and compares bytes. */
+  verify(onProgress: (done: number, total: number) => void, signal: AbortSignal): Promise<VerifyReport>
+  close(): Promise<void>
+}
+
+export interface VerifyReport {
+  readonly verdict: 'valid' | 'invalid'
+  readonly records: number
+  readonly treeSize: number
+  readonly rootHash: string
+  /** First things that do not hold, at most 20, each with its position. */
+  readonly findings: readonly { readonly position: number | null; readonly what: string }[]
+  readonly readModels: Readonly<Record<string, { readonly rows: number; readonly equal: boolean }>>
+  readonly notChecked: readonly string[]
+}

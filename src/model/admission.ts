@@ -1,0 +1,47 @@
+/** May this happen? The verdict, and the frozen grounds it rests on. */
+import type { Hash, PrincipalId } from './ids.ts'
+import type { JsonObject } from './json.ts'
+import type { ChainLink } from './principal.ts'
+
+/** The Cedar request as evaluated. Stored with the operation, so that anybody can evaluate it again. */
+export interface AdmissionRequest {
+  readonly principal: string
+  readonly action: string
+  readonly resource: string
+  readonly context: JsonObject
+  readonly entities: readonly JsonObject[]
+}
+
+export interface Authority {
+  /** Number of the authority snapshot; its policy set and schema by hash. */
+  readonly snapshot: number
+  readonly policySet: Hash
+  readonly schema: Hash
+  /** Evaluator and its version, e.g. `cedar 4.13.0`. */
+  readonly evaluator: string
+  /** Ids of the policies that determined the verdict. */
+  readonly rules: readonly string[]
+  /** SHA-256 of the canonical request. */
+  readonly request: Hash
+  readonly chain: readonly ChainLink[]
+  readonly onBehalfOf: PrincipalId | null
+  readonly approvals: readonly { readonly approval: string; readonly by: PrincipalId }[]
+}
+
+export type Admission =
+  | { readonly kind: 'admitted'; readonly authority: Authority; readonly request: AdmissionRequest }
+  | {
+      readonly kind: 'held'
+      readonly authority: Authority
+      readonly request: AdmissionRequest
+      /** Who may decide: role names from the rules' `@hold` annotations. */
+      readonly requires: readonly string[]
+      readonly forMs: number
+    }
+  | {
+      readonly kind: 'denied'
+      readonly authority: Authority
+      readonly request: AdmissionRequest
+      /** Evaluation errors, when there were any: they deny by themselves. */
+      readonly errors: readonly string[]
+    }

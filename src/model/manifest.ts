@@ -1,0 +1,89 @@
+/** A release as plain JSON: all that engine and doors know of an application. Built by src/application/, never by hand. */
+import type { ReleaseId } from './ids.ts'
+import type { JsonSchema } from './json.ts'
+
+export interface Manifest {
+  readonly format: 1
+  readonly name: string
+  readonly describe: string
+  readonly entities: Readonly<Record<string, EntityManifest>>
+  readonly commands: Readonly<Record<string, CommandManifest>>
+  readonly queries: Readonly<Record<string, QueryManifest>>
+  readonly readModels: Readonly<Record<string, ReadModelManifest>>
+  readonly effects: Readonly<Record<string, EffectManifest>>
+  readonly invariants: Readonly<Record<string, InvariantManifest>>
+  readonly importers: Readonly<Record<string, ImporterManifest>>
+  /** Object schema, every member optional: the facts that a front door may attest for a run. */
+  readonly attested: JsonSchema
+}
+
+export interface EntityManifest {
+  readonly describe: string
+  readonly state: JsonSchema
+  readonly events: Readonly<Record<string, JsonSchema>>
+  /** Events that may be a stream's first; empty when the entity has an initial state. */
+  readonly opens: readonly string[]
+  readonly hasInitial: boolean
+}
+
+/** Which entity an action is about: the input member, at the top level, that holds its id. */
+export interface Target {
+  readonly entity: string
+  readonly member: string
+}
+
+export interface ActionManifest {
+  readonly describe: string
+  readonly input: JsonSchema
+  readonly output: JsonSchema | null
+  /** Facts that decide or read states for admission to see; null when it states none. */
+  readonly facts: JsonSchema | null
+  /** Stable refusal codes, each with what it means. `not-found` is always there. */
+  readonly refusals: Readonly<Record<string, string>>
+  /** Every input member marked as an entity id, in order; the first is the Cedar resource. Also what the engine prefetches. */
+  readonly targets: readonly Target[]
+}
+export interface CommandManifest extends ActionManifest {
+  /** Entities whose events it may append, and effects it may ask for: declared, checked on every decision. */
+  readonly appends: readonly string[]
+  readonly effects: readonly string[]
+  /** MCP hints, computed from the declaration. */
+  readonly destructive: boolean
+  readonly hasUndo: boolean
+}
+export type QueryManifest = ActionManifest
+
+export interface ReadModelManifest {
+  readonly describe: string
+  /** Rows are a pure function of one state of this entity. */
+  readonly of: string
+  /** Object schema of a row; indexed columns are string, integer or boolean and required. */
+  readonly row: JsonSchema
+  /** Column lists. A find's equality columns and then its order must be a prefix of one of them. */
+  readonly indexes: readonly (readonly string[])[]
+}
+
+export type Risk = 'reversible' | 'compensable' | 'irreversible'
+export interface EffectManifest {
+  readonly describe: string
+  readonly payload: JsonSchema
+  readonly risk: Risk
+}
+export interface InvariantManifest {
+  readonly describe: string
+  readonly of: string
+}
+export interface ImporterManifest {
+  readonly describe: string
+  readonly of: string
+  readonly event: string
+  /** One record of the outside form. */
+  readonly record: JsonSchema
+}
+
+export interface Release {
+  readonly id: ReleaseId
+  readonly manifest: Manifest
+  /** JavaScript that runs only in the sandbox: docs/architecture.md, "The bundle". */
+  readonly bundle: string
+}

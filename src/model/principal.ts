@@ -1,0 +1,28 @@
+/** Who acts, for whom, and since which epoch. */
+import type { PrincipalId } from './ids.ts'
+
+export type PrincipalKind = 'human' | 'agent' | 'service'
+
+/** One link of an owner chain: valid only while the principal's epoch is still this. */
+export interface ChainLink {
+  readonly principal: PrincipalId
+  readonly epoch: number
+}
+
+/** A verified caller. `chain[0]` is the caller itself, then its owner, the owner's owner, … */
+export interface Principal {
+  readonly id: PrincipalId
+  readonly kind: PrincipalKind
+  readonly roles: readonly string[]
+  readonly chain: readonly ChainLink[]
+  /** For whom it acts, when not for itself (RFC 8693 `sub` behind `act`). */
+  readonly onBehalfOf: PrincipalId | null
+  readonly tenant: string
+}
+
+export interface Credentials {
+  /** Bearer token: an API key (`plk_…`) or a JWT of a known issuer. */
+  readonly bearer: string | null
+  /** `Plinth-On-Behalf-Of`: checked against the caller's delegations. */
+  readonly onBehalfOf: string | null
+}

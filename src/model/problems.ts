@@ -1,0 +1,304 @@
+/**
+ * Every fault that can leave the system, as one registry. HTTP, MCP and CLI render from it; docs/reference/problems.md is generated.
+ * Codes are public: add, never rename.
+ */
+import type { JsonObject } from './json.ts'
+
+export interface ProblemSpec {
+  readonly status: number
+  /** What a caller may do: send the same command again with the same key, a changed one with a new key, or nothing. */
+  readonly retry: 'same-key' | 'new-key' | 'later' | 'never'
+  readonly title: string
+  /** What to do next, for whoever reads it. */
+  readonly next: string
+}
+
+const spec = <const S extends Readonly<Record<string, ProblemSpec>>>(specs: S): S => specs
+
+export const PROBLEMS = spec({
+  // who is calling
+  'credentials-missing': {
+    status: 401,
+    retry: 'same-key',
+    title: 'no credentials were sent',
+    next: 'send `Authorization: Bearer <key>`; `plinth principals list` shows who exists',
+  },
+  'credentials-invalid': {
+    status: 401,
+    retry: 'never',
+    title: 'the credentials are not known or not valid any more',
+    next: 'ask an operator for a new key: `plinth principals add-key <principal>`',
+  },
+  'credentials-expired': {
+    status: 401,
+    retry: 'same-key',
+    title: 'the token has expired',
+    next: 'get a new token from its issuer and send the same command again',
+  },
+  'principal-revoked': {
+    status: 403,
+    retry: 'never',
+    title: 'this principal has been revoked',
+    next: 'an operator may reinstate it: `plinth principals reinstate <principal>`',
+  },
+  'delegation-refused': {
+    status: 403,
+    retry: 'never',
+    title: 'the caller may not act for that principal',
+    next: 'act under your own name, or ask for a delegation',
+  },
+  // what was asked
+  'malformed-request': {
+    status: 400,
+    retry: 'new-key',
+    title: 'the request could not be read',
+    next: 'compare it with the OpenAPI document at `/openapi.json`',
+  },
+  'malformed-json': {
+    status: 400,
+    retry: 'new-key',
+    title: 'the body is not strict JSON',
+    next: 'send UTF-8 JSON without duplicate member names, nested at most 64 deep',
+  },
+  'body-too-large': {
+    status: 413,
+    retry: 'new-key',
+    title: 'the body is larger than this door takes',
+    next: 'send less; the limit is in `limit`',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    retry: 'new-key',
+    title: 'the body is not of a type that this door takes',
+    next: 'send `Content-Type: application/json`',
+  },
+  'method-not-allowed': {
+    status: 405,
+    retry: 'never',
+    title: 'this address does not take that method',
+    next: 'see `Allow`',
+  },
+  'not-found': { status: 404, retry: 'never', title: 'there is nothing at this address', next: 'see `/openapi.json`' },
+  'no-such-command': {
+    status: 404,
+    retry: 'never',
+    title: 'there is no such command for this principal',
+    next: 'list what there is: `tools/list` over MCP, or `/openapi.json`',
+  },
+  'no-such-query': {
+    status: 404,
+    retry: 'never',
+    title: 'there is no such query for this principal',
+    next: 'list what there is: `tools/list` over MCP, or `/openapi.json`',
+  },
+  'no-such-entity': {
+    status: 404,
+    retry: 'never',
+    title: 'there is no such entity',
+    next: 'see `/openapi.json` for the entities of the application',
+  },
+  'no-such-operation': {
+    status: 404,
+    retry: 'never',
+    title: 'no operation with this id is on record',
+    next: 'find it with `plinth ops`',
+  },
+  'no-such-approval': {
+    status: 404,
+    retry: 'never',
+    title: 'no approval request with this id is on record',
+    next: 'find it with `plinth approvals list`',
+  },
+  'invalid-input': {
+    status: 422,
+    retry: 'new-key',
+    title: 'the input does not fit the schema',
+    next: 'correct what `errors` names and send it with a new key',
+  },
+  'invalid-position': {
+    status: 400,
+    retry: 'never',
+    title: 'the log has no such position or time',
+    next: 'ask for a position up to the head that `/v1/self` names',
+  },
+  'invalid-cursor': {
+    status: 400,
+    retry: 'never',
+    title: 'the cursor is not one that this system gave',
+    next: 'start again from the first page',
+  },
+  'idempotency-key-missing': {
+    status: 400,
+    retry: 'new-key',
+    title: 'a change needs an idempotency key',
+    next: 'send `Idempotency-Key: <1 to 255 printable characters>`, a new one for each intent',
+  },
+  'idempotency-key-invalid': {
+    status: 400,
+    retry: 'new-key',
+    title: 'the idempotency key is not usable',
+    next: 'use 1 to 255 printable ASCII characters',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    retry: 'new-key',
+    title: 'this key already stands for another payload',
+    next: 'use a new key for a new intent',
+  },
+  'operation-running': {
+    status: 409,
+    retry: 'same-key',
+    title: 'an operation with this key is still running',
+    next: 'send the same request again in a moment; it returns the outcome',
+  },
+  // what stands in the way
+  'stream-contended': {
+    status: 409,
+    retry: 'same-key',
+    title: 'other operations kept changing what this one read',
+    next: 'send the same command again; nothing was written',
+  },
+  overloaded: {
+    status: 503,
+    retry: 'later',
+    title: 'too many operations are waiting',
+    next: 'send the same command again later; nothing was written',
+  },
+  'deadline-exceeded': {
+    status: 504,
+    retry: 'same-key',
+    title: 'the operation did not finish in time',
+    next: 'send the same command with the same key: it returns the outcome, or runs it once',
+  },
+  cancelled: {
+    status: 499,
+    retry: 'same-key',
+    title: 'the caller stopped waiting',
+    next: 'send the same command with the same key: it returns the outcome, or runs it once',
+  },
+  'too-many-held': {
+    status: 429,
+    retry: 'later',
+    title: 'this principal has too many operations waiting for approval',
+    next: 'wait until some are decided: `plinth approvals list`',
+  },
+  // the application's code
+  'limit-exceeded': {
+    status: 422,
+    retry: 'never',
+    title: 'the application code went over a limit of its sandbox',
+    next: 'see `limit` and `observed`; the author must make the command do less',
+  },
+  'application-failed': {
+    status: 500,
+    retry: 'never',
+    title: 'the application code failed',
+    next: 'the author finds the error text in `plinth why <operation>`',
+  },
+  'application-output-invalid': {
+    status: 500,
+    retry: 'never',
+    title: 'the application code returned something its own declaration does not allow',
+    next: 'the author corrects the command; nothing was written',
+  },
+  'sandbox-unavailable': {
+    status: 503,
+    retry: 'same-key',
+    title: 'no sandbox cell could be started',
+    next: 'see `plinth state` for the sandbox level and its last failure',
+  },
+  // permission
+  'admission-failed': {
+    status: 403,
+    retry: 'never',
+    title: 'permission could not be decided, so it is refused',
+    next: 'an operator finds the error in `plinth why <operation>`',
+  },
+  'authority-unavailable': {
+    status: 503,
+    retry: 'same-key',
+    title: 'there is no valid authority snapshot',
+    next: 'an operator checks `plinth policy status`',
+  },
+  'authority-invalid': {
+    status: 500,
+    retry: 'never',
+    title: 'an authority snapshot does not verify',
+    next: 'an operator compares the pinned key with the signer of the snapshot: docs/operating/authority.md',
+  },
+  'approval-invalid': {
+    status: 422,
+    retry: 'never',
+    title: 'the approval decision does not verify or does not fit',
+    next: 'read the request again with `plinth approvals show <id>` and sign what it shows',
+  },
+  'approval-settled': {
+    status: 409,
+    retry: 'never',
+    title: 'this approval request has been decided or has expired',
+    next: 'see `plinth approvals show <id>`',
+  },
+  forbidden: {
+    status: 403,
+    retry: 'never',
+    title: 'this principal may not do that here',
+    next: 'use an operator credential',
+  },
+  // storage and log
+  'storage-unavailable': {
+    status: 503,
+    retry: 'same-key',
+    title: 'storage did not answer; it is unknown whether this was written',
+    next: 'send the same command with the same key; operators: docs/operating/storage.md',
+  },
+  'storage-damaged': {
+    status: 500,
+    retry: 'never',
+    title: 'what is stored does not match its hash',
+    next: 'stop writing and run `plinth verify`: docs/operating/storage.md',
+  },
+  'data-directory-locked': {
+    status: 503,
+    retry: 'later',
+    title: 'another process has this data directory open',
+    next: 'stop that process, or use another directory with `--dir`',
+  },
+  // building and starting
+  'release-invalid': {
+    status: 422,
+    retry: 'never',
+    title: 'the application could not be built into a release',
+    next: 'correct what `detail` names',
+  },
+  usage: { status: 400, retry: 'never', title: 'the command line could not be read', next: 'see `plinth --help`' },
+  bug: {
+    status: 500,
+    retry: 'never',
+    title: 'something that must never happen has happened',
+    next: 'nothing was written; please report it with the request id',
+  },
+})
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** A fault that travels to a caller or operator. Never thrown for answers (refused, denied, held) or bugs (assert). */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  /** Says what happened here, in lower case, with input quoted in backticks. */
+  readonly detail: string
+  /** Members for the machine: `limit`, `errors`, `operation`… Never secrets, never input that was not the caller's own. */
+  readonly members: JsonObject
+  constructor(code: ProblemCode, detail: string, members: JsonObject = {}, cause?: unknown) {
+    super(`${code}: ${detail}`, cause === undefined ? undefined : { cause })
+    this.name = 'Problem'
+    this.code = code
+    this.detail = detail
+    this.members = members
+  }
+  get spec(): ProblemSpec {
+    return PROBLEMS[this.code]
+  }
+}
+
+export const problem = (code: ProblemCode, detail: string, members?: JsonObject, cause?: unknown): Problem =>
+  new Problem(code, detail, members, cause)

@@ -1,0 +1,153 @@
+/**
+ * The storage port: what the engine needs of a store, in its own words. Two adapters, one conformance suite (test/conformance/storage.ts).
+ * The committer (src/engine/committer/) decides what is written, in order and already hashed; an adapter makes it durable, all or none.
+ *
+ * Invariants that tests cite:
+ * S1 `write` resolves only when every row of the batch is durable against power loss; when it rejects, none is visible.
+ * S2 readers see whole batches, in order; a reader that asks `at` a position sees exactly the records up to it.
+ * S3 rows of the log are inserted, never updated or deleted.
+ */
+import type { Hash, OperationId, Position, PrincipalId, StreamId, Version } from '../model/ids.ts'
+import type { FindQuery, Row, RowChange } from '../model/decision.ts'
+import type { JsonText } from '../model/json.ts'
+import type { ReadModelManifest } from '../model/manifest.ts'
+
+/** One record of the log: `line` is the exact hashed bytes without the final newline; `payload` is what its hash member commits to. */
+export interface StoredRecord {
+  readonly position: Position
+  readonly line: string
+  readonly payload: JsonText | null
+}
+/** One event of a stream, as loaded for folding. */
+export interface StoredEvent {
+  readonly position: Position
+  readonly version: Version
+  readonly type: string
+  readonly data: JsonText
+  /** Leaf hash, hex. Verified against `line` and `payload` by the adapter's caller on read. */
+  readonly leaf: Hash
+}
+export interface StreamHead {
+  readonly version: Version
+  /** Position of its last event, -1 for a stream that is not there. */
+  readonly position: Position
+  /** Hex leaf hash of its last event, '' for a stream that is not there. */
+  readonly leaf: string
+}
+export interface LogHead {
+  /** Position of the last record, -1 when empty. */
+  readonly position: Position
+  readonly treeSize: number
+  readonly rootHash: Hash
+  readonly recordedAtMs: number
+}
+export interface StoredOperation {
+  readonly operation: OperationId
+  readonly intentHash: Hash
+  /** Position of the operation's record. */
+  readonly position: Position
+}
+export interface Snapshot {
+  readonly stream: StreamId
+  readonly version: Version
+  readonly position: Position
+  readonly leaf: Hash
+  readonly state: JsonText
+  readonly release: string
+}
+
+/** Reads. Every method sees only committed batches. `at` is inclusive; omitted means the head. */
+export interface StorageReader {
+  head(): LogHead
+  /** Greatest position recorded at or before this time; -1 when there is none. */
+  positionAt(timeMs: number): Position
+  streamHead(stream: StreamId, at?: Position): StreamHead
+  /** Events with `fromVersion < version`, ascending, at most `limit`. */
+  events(stream: StreamId, fromVersion: Version, at: Position, limit: number): readonly StoredEvent[]
+  /** Streams of one entity in id order, after `afterId`, that exist `at`. */
+  streams(entity: string, afterId: string | null, at: Position, limit: number): readonly StreamId[]
+  snapshot(stream: StreamId, at: Position): Snapshot | null
+  operation(operation: OperationId): StoredOperation | null
+  record(position: Position): StoredRecord | null
+  /** Records from a position on, ascending. For verifying, exporting, rebuilding. */
+  records(from: Position, limit: number): readonly StoredRecord[]
+  /** Domain events of an entity across streams in log order, for rebuilding: position > after. */
+  find(query: FindQuery, at?: Position): readonly Row[]
+  /** Hex leaf hashes [from, to). */
+  leafHashes(from: number, to: number): readonly Hash[]
+  tile(level: number, index: number): Uint8Array | null
+  effects(
+    after: Position,
+    limit: number,
+  ): readonly {
+    readonly position: Position
+    readonly ordinal: number
+    readonly effect: string
+    readonly payload: JsonText
+  }[]
+  meta(name: string): string | null
+  close(): void
+}
+
+/** One operation's worth of rows in a batch; positions already assigned. */
+export interface PreparedCommit {
+  readonly operation: OperationId
+  readonly intentHash: Hash
+  readonly recordedAtMs: number
+  readonly first: Position
+  /** In position order; the operation's own record is the last. */
+  readonly records: readonly { readonly line: string; readonly payload: JsonText | null; readonly leaf: Hash }[]
+  readonly events: readonly {
+    readonly stream: StreamId
+    readonly version: Version
+    readonly type: string
+    readonly position: Position
+  }[]
+  readonly rows: readonly (RowChange & { readonly position: Position })[]
+  readonly effects: readonly {
+    readonly position: Position
+    readonly ordinal: number
+    readonly effect: string
+    readonly payload: JsonText
+  }[]
+}
+export interface PreparedBatch {
+  readonly commits: readonly PreparedCommit[]
+  readonly tiles: readonly { readonly level: number; readonly index: number; readonly hashes: Uint8Array }[]
+  readonly head: LogHead
+}
+
+/** A bounded record of what was refused, denied or only read: apart from the log, ring-limited by count. */
+export interface SideRecord {
+  readonly operation: OperationId | null
+  readonly kind: 'refused' | 'denied' | 'failed' | 'read'
+  readonly principal: PrincipalId
+  readonly action: string
+  readonly recordedAtMs: number
+  readonly body: JsonText
+}
+
+/** Writes. One writer at a time holds the data directory. */
+export interface StorageWriter {
+  readonly reader: StorageReader
+  write(batch: PreparedBatch): void | Promise<void>
+  /** Bounded side records and snapshots: durable at the next `write` or sooner; may be lost by a crash before. */
+  writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void | Promise<void>
+  /** Declares the read models' tables and indexes; called at start and when a release changes. */
+  declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): void | Promise<void>
+  setMeta(name: string, value: string): void | Promise<void>
+  close(): void | Promise<void>
+}
+
+/** Side records, newest first. */
+export interface SideReader {
+  sideRecords(
+    filter: { readonly kind?: SideRecord['kind']; readonly principal?: PrincipalId; readonly operation?: OperationId },
+    before: number | null,
+    limit: number,
+  ): readonly (SideRecord & { readonly id: number })[]
+}
+/** Named bounds, with unit and reason. */
+export const SIDE_RECORDS_MAX = 20_000 // rows kept of each kind; older ones are dropped, so a flood cannot fill the disk
+export const SIDE_BODY_BYTES_MAX = 8_192
+export const RECORD_LINE_BYTES_MAX = 8_192 // C2SP tlog-tiles entries end at 65,535; ours stay far below
