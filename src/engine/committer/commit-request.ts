@@ -68,6 +68,8 @@ export interface Committer {
   declareReadModels(
     models: Readonly<Record<string, import('../../model/manifest.ts').ReadModelManifest>>,
   ): Promise<void>
+  /** Receipt for a record already in the log, under the latest checkpoint. @throws `invalid-position` */
+  receipt(position: Position): Promise<Receipt>
   /** Latest signed checkpoint (C2SP signed note text). */
   checkpoint(): Promise<string>
   close(): Promise<void>
