@@ -263,6 +263,12 @@ export const PROBLEMS = spec({
     title: 'another process has this data directory open',
     next: 'stop that process, or use another directory with `--dir`',
   },
+  'system-unreachable': {
+    status: 503,
+    retry: 'later',
+    title: 'no running system answered',
+    next: 'start one with `plinth start`, or name another with `--url` and `--token`',
+  },
   // building and starting
   'release-invalid': {
     status: 422,
