@@ -78,6 +78,12 @@ export const PROBLEMS = spec({
     title: 'this address does not take that method',
     next: 'see `Allow`',
   },
+  'host-refused': {
+    status: 403,
+    retry: 'never',
+    title: 'this door does not answer under that name',
+    next: 'use the address that `plinth start` printed; an operator may add names with `--host-name`',
+  },
   'not-found': { status: 404, retry: 'never', title: 'there is nothing at this address', next: 'see `/openapi.json`' },
   'no-such-command': {
     status: 404,
