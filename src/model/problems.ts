@@ -232,6 +232,18 @@ export const PROBLEMS = spec({
     title: 'an authority snapshot does not verify',
     next: 'an operator compares the pinned key with the signer of the snapshot: docs/operating/authority.md',
   },
+  'authority-change-refused': {
+    status: 422,
+    retry: 'never',
+    title: 'this change to the authority cannot be made',
+    next: 'correct what `detail` names; nothing was published',
+  },
+  'issuer-unavailable': {
+    status: 503,
+    retry: 'same-key',
+    title: 'the keys of the token issuer could not be fetched',
+    next: 'send the same request again later; an operator checks the address of the issuer',
+  },
   'approval-invalid': {
     status: 422,
     retry: 'never',

@@ -41,11 +41,33 @@ export interface AuthoritySnapshot {
   readonly policies: Readonly<Record<string, string>>
 }
 
+/** A file of the authority folder that was passed over, and why. The snapshot in force stays what it was. */
+export interface AuthorityFinding {
+  readonly file: string
+  readonly reason: 'forged' | 'malformed' | 'forked' | 'gap' | 'refused'
+  readonly detail: string
+}
+export interface AuthorityStatus {
+  readonly number: number
+  readonly hash: Hash
+  readonly adoptedAtMs: number
+  /** What the last look at the folder found wrong, at most 16 lines. */
+  readonly findings: readonly AuthorityFinding[]
+  /** `events`: the system tells of changes, polling stands behind; `polling`: only polling. */
+  readonly watching: 'events' | 'polling'
+}
+
 /** What the runtime holds: the current verified snapshot, and word of a new one. */
 export interface AuthoritySource {
   current(): AuthoritySnapshot
-  /** Called for each newly adopted snapshot, before anything is decided on it. Returns an unsubscribe. */
-  onAdopt(listener: (snapshot: AuthoritySnapshot) => void | Promise<void>): () => void
+  /** SHA-256 of the text of `current()`. */
+  hash(): Hash
+  status(): AuthorityStatus
+  /**
+   * Called for each snapshot about to be adopted, before anything is decided on it; all listeners are waited for, in order. One that throws keeps
+   * the old snapshot in force until the next look. Not called for the snapshot found at opening. Returns an unsubscribe.
+   */
+  onAdopt(listener: (snapshot: AuthoritySnapshot, hash: Hash) => void | Promise<void>): () => void
   close(): void
 }
 
