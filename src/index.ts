@@ -1,0 +1,25 @@
+/** What an application may import from `plinth`: the words it is declared with. The only barrel of the code base. */
+export {
+  application,
+  command,
+  effect,
+  entity,
+  importer,
+  invariant,
+  money,
+  query,
+  readModel,
+} from './application/declarations.ts'
+export type {
+  AnyApplication,
+  AnyEntity,
+  Application,
+  Command,
+  Effect,
+  Entity,
+  Importer,
+  Invariant,
+  Query,
+  ReadModel,
+} from './application/declarations.ts'
+export type { FoundRow, Pin, ReadTransaction, Refusal, StateOf, Transaction } from './application/transaction.ts'
