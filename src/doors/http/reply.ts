@@ -1,0 +1,122 @@
+/** What goes back: answers as they are, faults as RFC 9457 problems. Both carry only what the engine or the registry said. */
+import type { Outcome, Timings } from '../../model/operation.ts'
+import { Problem, problem } from '../../model/problems.ts'
+import type { QueryOutcome } from '../../engine/engine.ts'
+
+export interface Reply {
+  readonly status: number
+  readonly type: 'application/json' | 'application/problem+json' | 'text/plain; charset=utf-8'
+  readonly body: string
+  /** Names and values in turn, beside type and length. */
+  readonly headers: readonly string[]
+  /** Phases of the engine, for the `Plinth-Timing` header. */
+  readonly timings: Timings | null
+}
+
+const NO_HEADERS: readonly string[] = []
+
+export function json(value: unknown, status = 200, headers = NO_HEADERS, timings: Timings | null = null): Reply {
+  return { status, type: 'application/json', body: JSON.stringify(value), headers, timings }
+}
+
+export const text = (body: string): Reply => ({
+  status: 200,
+  type: 'text/plain; charset=utf-8',
+  body,
+  headers: NO_HEADERS,
+  timings: null,
+})
+
+/** Members that turn an answer other than success into something its reader can act on. */
+export const NEXT = {
+  refused: 'change what the refusal names, and send it with a new key',
+  denied: 'no retry of this will pass; see which rules decided with `plinth why <operation>`',
+  held: 'wait for it at `/v1/operations/{operation}/outcome?waitMs=30000`; somebody else decides',
+  'denied-title': 'a policy forbids this',
+  'held-title': 'this waits for somebody to approve it',
+} as const
+
+/** The outcome of a command: 200 committed, 202 held, 403 denied, 422 refused. */
+export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
+  const headers = ['Plinth-Operation', outcome.operation]
+  if (outcome.replayed) headers.push('Idempotent-Replayed', 'true')
+  switch (outcome.kind) {
+    case 'committed':
+      headers.push('Plinth-Position', String(outcome.position))
+      return json(outcome, 200, headers, timings)
+    case 'held':
+      headers.push('Location', `/v1/operations/${outcome.operation}/outcome`)
+      return json({ ...outcome, title: NEXT['held-title'], next: NEXT.held }, 202, headers, timings)
+    case 'denied':
+      return json({ ...outcome, title: NEXT['denied-title'], next: NEXT.denied }, 403, headers, timings)
+    case 'refused':
+      return json({ ...outcome, next: NEXT.refused }, 422, headers, timings)
+    default:
+      return outcome satisfies never
+  }
+}
+
+export function queryReply(outcome: QueryOutcome, timings: Timings): Reply {
+  const headers = ['Plinth-Operation', outcome.operation]
+  switch (outcome.kind) {
+    case 'answered':
+      headers.push('Plinth-Position', String(outcome.asOf))
+      return json(outcome, 200, headers, timings)
+    case 'denied':
+      return json({ ...outcome, title: NEXT['denied-title'], next: NEXT.denied }, 403, headers, timings)
+    case 'refused':
+      return json({ ...outcome, next: NEXT.refused }, 422, headers, timings)
+    default:
+      return outcome satisfies never
+  }
+}
+
+/** Any thrown thing as a `Problem`: what is not one already is a bug, and says nothing of itself. */
+export const asProblem = (error: unknown): Problem =>
+  error instanceof Problem ? error : problem('bug', 'the request met a fault in the program', {}, error)
+
+/** Members of the problem object; `instance` names this one request. */
+export function problemObject(fault: Problem, instance: string): Readonly<Record<string, unknown>> {
+  const { status, title, retry, next } = fault.spec
+  return {
+    ...fault.members,
+    type: `urn:plinth:problem:${fault.code}`,
+    title,
+    status,
+    detail: fault.detail,
+    instance,
+    code: fault.code,
+    retry,
+    next,
+  }
+}
+
+export function problemReply(fault: Problem, instance: string): Reply {
+  const { status, retry } = fault.spec
+  const headers: string[] = []
+  if (status === 401) headers.push('WWW-Authenticate', challenge(fault))
+  if (retry === 'later') headers.push('Retry-After', '1')
+  const allow = fault.members['allow']
+  if (fault.code === 'method-not-allowed' && Array.isArray(allow)) headers.push('Allow', allow.join(', '))
+  return {
+    status,
+    type: 'application/problem+json',
+    body: JSON.stringify(problemObject(fault, instance)),
+    headers,
+    timings: null,
+  }
+}
+
+/** RFC 6750: no error code where no credentials were sent. */
+export const challenge = (fault: Problem): string =>
+  fault.code === 'credentials-missing' ? 'Bearer realm="plinth"' : 'Bearer realm="plinth", error="invalid_token"'
+
+/** Phases in microseconds; `door` is what this door added. */
+export function timingHeader(timings: Timings, doorTotalUs: number): string {
+  const door = Math.max(0, doorTotalUs - timings.totalUs)
+  return (
+    `authenticate;us=${Math.round(timings.authenticateUs)}, begin;us=${Math.round(timings.beginUs)}, ` +
+    `decide;us=${Math.round(timings.decideUs)}, admit;us=${Math.round(timings.admitUs)}, ` +
+    `commit;us=${Math.round(timings.commitUs)}, total;us=${Math.round(timings.totalUs)}, door;us=${Math.round(door)}`
+  )
+}

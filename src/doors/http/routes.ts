@@ -1,0 +1,30 @@
+/** All routes of the door: the router finds them, the OpenAPI document lists them. */
+import type { Route } from './route.ts'
+import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts'
+import { attestRun, submitCommand } from './routes/commands.ts'
+import { getOperation, getOutcome, listOperations, whyOperation } from './routes/operations.ts'
+import { getQuery, postQuery } from './routes/queries.ts'
+import { getEntity, listEntities, listRows } from './routes/states.ts'
+import { getCheckpoint, getOpenApi, getSelf, listRecords } from './routes/system.ts'
+
+/** A function, because the document that one of the routes answers is made from this list. */
+export const allRoutes = (): readonly Route[] => [
+  submitCommand,
+  postQuery,
+  getQuery,
+  attestRun,
+  listOperations,
+  getOperation,
+  getOutcome,
+  whyOperation,
+  listEntities,
+  getEntity,
+  listRows,
+  listApprovals,
+  getApproval,
+  decideApproval,
+  listRecords,
+  getCheckpoint,
+  getSelf,
+  getOpenApi,
+]

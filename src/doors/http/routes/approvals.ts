@@ -1,0 +1,78 @@
+/** What waits for somebody, and what they decided. The decision is signed where its key is; this door carries it. */
+import { problem } from '../../../model/problems.ts'
+import type { Json } from '../../../model/json.ts'
+import { checkedApproval, PAGE, readPage } from '../parameters.ts'
+import { json } from '../reply.ts'
+import type { Route } from '../route.ts'
+
+const STATES = ['pending', 'approved', 'refused', 'expired'] as const
+const isState = (value: string): value is (typeof STATES)[number] => (STATES as readonly string[]).includes(value)
+
+export const listApprovals: Route = {
+  method: 'GET',
+  path: '/v1/approvals',
+  id: 'listApprovals',
+  describe: 'Requests for approval, newest first.',
+  query: [{ name: 'state', describe: 'Only those in this state.', schema: { enum: STATES } }, ...PAGE],
+  body: null,
+  headers: [],
+  answers: { 200: 'A page of requests.' },
+  async handle(engine, request) {
+    const state = request.query.get('state')
+    if (state !== undefined && !isState(state))
+      throw problem('malformed-request', `\`state\` must be one of ${STATES.join(', ')}`)
+    const filter = state === undefined ? {} : { state }
+    return json(await engine.approvals(request.credentials, filter, readPage(request.query), request.signal))
+  },
+}
+
+export const getApproval: Route = {
+  method: 'GET',
+  path: '/v1/approvals/{approval}',
+  id: 'getApproval',
+  describe: 'One request: what would be done, for whom, and the hash that an approval binds to.',
+  query: [],
+  body: null,
+  headers: [],
+  answers: { 200: 'The request.' },
+  async handle(engine, request) {
+    const approval = checkedApproval(request.parameters[0] as string)
+    return json(await engine.approval(request.credentials, approval, request.signal))
+  },
+}
+
+export const decideApproval: Route = {
+  method: 'POST',
+  path: '/v1/approvals/{approval}/decision',
+  id: 'decideApproval',
+  describe: "Hands in a decision, signed with the approver's own key.",
+  query: [],
+  body: {
+    type: 'object',
+    properties: {
+      decision: { type: 'string', description: 'The decision as canonical JSON, exactly as signed.' },
+      signature: { type: 'string', description: 'Ed25519 signature over the text, base64.' },
+    },
+    required: ['decision', 'signature'],
+    additionalProperties: false,
+  },
+  headers: [],
+  answers: { 200: 'What came of the operation.' },
+  async handle(engine, request) {
+    checkedApproval(request.parameters[0] as string)
+    const { decision, signature } = signedDecision(request.body, request.parameters[0] as string)
+    return json(await engine.decideApproval(request.credentials, decision, signature, request.signal))
+  },
+}
+
+/** The body's two texts. The path must name the approval that the text names, so that logs of addresses tell the truth. */
+function signedDecision(body: Json | undefined, approval: string) {
+  const members =
+    typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, Json>) : {}
+  const { decision, signature, ...others } = members
+  if (typeof decision !== 'string' || typeof signature !== 'string' || Object.keys(others).length > 0)
+    throw problem('malformed-request', 'the body must hold the texts `decision` and `signature`, and nothing else')
+  if (!decision.includes(JSON.stringify(approval)))
+    throw problem('approval-invalid', 'the decision is about another approval than the address')
+  return { decision, signature }
+}

@@ -1,0 +1,80 @@
+/** Asking for a change: a command of the application, or facts about a run. */
+import { problem } from '../../../model/problems.ts'
+import type { Json, JsonObject } from '../../../model/json.ts'
+import type { RunId } from '../../../model/ids.ts'
+import {
+  CAUSATION_HEADER,
+  checkedName,
+  checkedRun,
+  CORRELATION_HEADER,
+  KEY_HEADER,
+  readIdempotencyKey,
+  RUN_HEADER,
+} from '../parameters.ts'
+import { outcomeReply } from '../reply.ts'
+import type { Route, RouteRequest } from '../route.ts'
+
+export const OUTCOMES = {
+  200: 'It is committed: durable, with its receipt.',
+  202: 'It is held: somebody else decides, and `Location` waits for the outcome.',
+  403: 'A policy denies it; `rules` names the policies.',
+  422: 'The command refuses it; `code` says why.',
+}
+
+export const submitCommand: Route = {
+  method: 'POST',
+  path: '/v1/commands/{command}',
+  id: 'submitCommand',
+  describe: 'Asks for a command. The body is its input.',
+  query: [],
+  body: {},
+  headers: [KEY_HEADER, RUN_HEADER, CORRELATION_HEADER, CAUSATION_HEADER],
+  answers: OUTCOMES,
+  async handle(engine, request) {
+    const { answer, timings } = await engine.submit(
+      request.credentials,
+      {
+        command: request.parameters[0] as string,
+        input: request.body as Json,
+        idempotencyKey: readIdempotencyKey(request),
+        run: runOf(request),
+        correlation: nameOf(request, 'plinth-correlation'),
+        causation: nameOf(request, 'plinth-causation'),
+      },
+      request.signal,
+    )
+    return outcomeReply(answer, timings)
+  },
+}
+
+export const attestRun: Route = {
+  method: 'PUT',
+  path: '/v1/runs/{run}/attested',
+  id: 'attestRun',
+  describe:
+    'States facts about a run, for policies to see. By a front door that is in scope for it, never by the agent of the run.',
+  query: [],
+  body: { type: 'object' },
+  headers: [KEY_HEADER],
+  answers: OUTCOMES,
+  async handle(engine, request) {
+    const run = checkedRun(request.parameters[0] as string)
+    const facts = request.body
+    if (typeof facts !== 'object' || facts === null || Array.isArray(facts))
+      throw problem('invalid-input', 'the body must be an object of facts')
+    const key = readIdempotencyKey(request)
+    const { answer, timings } = await engine.attest(request.credentials, run, facts as JsonObject, key, request.signal)
+    return outcomeReply(answer, timings)
+  },
+}
+
+/** Header `Plinth-Run`. @throws `malformed-request` */
+export function runOf(request: RouteRequest): RunId | null {
+  const run = request.headers['plinth-run']
+  return run === undefined ? null : checkedRun(run)
+}
+
+function nameOf(request: RouteRequest, header: 'plinth-correlation' | 'plinth-causation'): string | null {
+  const value = request.headers[header]
+  return value === undefined ? null : checkedName(value, `header \`${header}\``)
+}

@@ -1,0 +1,69 @@
+/** What was asked, what came of it, and why. */
+import { WAIT_MS_MAX } from '../limits.ts'
+import { checkedOperation, PAGE, readCount, readPage, WAIT } from '../parameters.ts'
+import { json, outcomeReply } from '../reply.ts'
+import type { Route } from '../route.ts'
+import { OUTCOMES } from './commands.ts'
+
+const FILTERS = ['state', 'actor', 'run', 'action'] as const
+
+export const listOperations: Route = {
+  method: 'GET',
+  path: '/v1/operations',
+  id: 'listOperations',
+  describe: 'Operations, newest first.',
+  query: [
+    ...FILTERS.map((name) => ({ name, describe: `Only those with this ${name}.`, schema: { type: 'string' } })),
+    ...PAGE,
+  ],
+  body: null,
+  headers: [],
+  answers: { 200: 'A page of operations.' },
+  async handle(engine, request) {
+    const filter: { -readonly [name in (typeof FILTERS)[number]]?: string } = {}
+    for (const name of FILTERS) {
+      const value = request.query.get(name)
+      if (value !== undefined) filter[name] = value
+    }
+    return json(await engine.operations(request.credentials, filter, readPage(request.query), request.signal))
+  },
+}
+
+export const getOutcome: Route = {
+  method: 'GET',
+  path: '/v1/operations/{operation}/outcome',
+  id: 'getOutcome',
+  describe: 'The outcome of an operation; waits for it when asked to.',
+  query: [WAIT],
+  body: null,
+  headers: [],
+  answers: OUTCOMES,
+  async handle(engine, request) {
+    const operation = checkedOperation(request.parameters[0] as string)
+    const waitMs = readCount(request.query, 'waitMs', 0, WAIT_MS_MAX, 0)
+    return outcomeReply(await engine.outcome(request.credentials, operation, waitMs, request.signal), null)
+  },
+}
+
+export const getOperation: Route = {
+  ...getOutcome,
+  path: '/v1/operations/{operation}',
+  id: 'getOperation',
+  describe: 'The outcome of an operation, as far as it is known now.',
+  query: [],
+}
+
+export const whyOperation: Route = {
+  method: 'GET',
+  path: '/v1/operations/{operation}/why',
+  id: 'whyOperation',
+  describe: 'What the operation read and wrote, and why it was allowed; each line says where it comes from.',
+  query: [],
+  body: null,
+  headers: [],
+  answers: { 200: 'The answer, line by line.' },
+  async handle(engine, request) {
+    const operation = checkedOperation(request.parameters[0] as string)
+    return json(await engine.why(request.credentials, operation, request.signal))
+  },
+}
