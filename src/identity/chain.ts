@@ -1,0 +1,61 @@
+/** A principal as the snapshot in force knows it: who it is, and the owners that it stands and falls with. */
+import type { PrincipalId } from '../model/ids.ts'
+import { problem } from '../model/problems.ts'
+import type { ChainLink, Principal } from '../model/principal.ts'
+import type { AuthoritySnapshot, PrincipalEntry } from '../warden/authority.ts'
+
+const CHAIN_LINKS_MAX = 8 // snapshots with longer chains are not adopted; this bounds the walk whatever comes in
+
+/** What of a snapshot is looked up on every call, by key. Built once for each snapshot. */
+export interface Directory {
+  readonly byId: ReadonlyMap<string, PrincipalEntry>
+  readonly byKeyHash: ReadonlyMap<string, { readonly entry: PrincipalEntry; readonly expiresAtMs: number | null }>
+}
+
+export function directoryOf(snapshot: AuthoritySnapshot): Directory {
+  const byKeyHash = new Map<string, { entry: PrincipalEntry; expiresAtMs: number | null }>()
+  for (const entry of snapshot.principals)
+    for (const { hash, expiresAtMs } of entry.keys) byKeyHash.set(hash, { entry, expiresAtMs })
+  return { byId: new Map(snapshot.principals.map((entry) => [entry.id, entry])), byKeyHash }
+}
+
+/** @throws `principal-revoked` when any link of its chain is revoked, gone, or beyond the bound */
+export function principalOf(directory: Directory, entry: PrincipalEntry, onBehalfOf: PrincipalId | null): Principal {
+  const chain: ChainLink[] = []
+  for (let link = entry; ;) {
+    if (link.revoked) throw problem('principal-revoked', `\`${link.id}\` has been revoked`)
+    if (chain.length >= CHAIN_LINKS_MAX)
+      throw problem('principal-revoked', `the owner chain of \`${entry.id}\` has no end`)
+    chain.push({ principal: link.id, epoch: link.epoch })
+    if (link.owner === null) break
+    const owner = directory.byId.get(link.owner)
+    if (owner === undefined)
+      throw problem('principal-revoked', `\`${link.owner}\`, the owner of \`${link.id}\`, is gone`)
+    link = owner
+  }
+  return { id: entry.id, kind: entry.kind, roles: entry.roles, chain, onBehalfOf, tenant: entry.tenant }
+}
+
+/** True while nobody in the chain was revoked or raised since, and it may still act for whom it acts. */
+export function isChainLive(directory: Directory, principal: Principal): boolean {
+  if (principal.chain.length === 0 || principal.chain[0]?.principal !== principal.id) return false
+  for (const { principal: id, epoch } of principal.chain) {
+    const entry = directory.byId.get(id)
+    if (entry === undefined || entry.revoked || entry.epoch !== epoch) return false
+  }
+  if (principal.onBehalfOf === null) return true
+  const caller = directory.byId.get(principal.id)
+  return caller !== undefined && delegationFault(directory, caller, principal.onBehalfOf) === null
+}
+
+/**
+ * Why a caller may not act for somebody; null when it may. `*` covers anybody, also people whom the snapshot does not know (the customers of an
+ * application); but whoever it does know as revoked, nobody acts for.
+ */
+export function delegationFault(directory: Directory, caller: PrincipalEntry, forWhom: string): string | null {
+  if (!/^[a-z0-9][a-z0-9._@-]{0,127}$/.test(forWhom)) return 'that is not the name of a principal'
+  if (!caller.mayActFor.includes('*') && !caller.mayActFor.includes(forWhom))
+    return `\`${caller.id}\` may not act for \`${forWhom}\``
+  if (directory.byId.get(forWhom)?.revoked === true) return `\`${forWhom}\` has been revoked`
+  return null
+}

@@ -1,0 +1,127 @@
+/**
+ * What an operator may change, each as a pure function from one snapshot to the next. Writing half: no door of the runtime may reach this file.
+ * Numbers, links and times are set by publish.ts; whether the whole still holds together is checked there too.
+ */
+import { sha256Hex, type PrincipalId } from '../model/ids.ts'
+import type { PrincipalKind } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+import type { AuthoritySnapshot, IssuerEntry, PrincipalEntry } from './authority.ts'
+
+/** @throws `authority-change-refused` */
+export type Change = (snapshot: AuthoritySnapshot) => AuthoritySnapshot
+
+export interface NewPrincipal {
+  readonly id: string
+  readonly kind: PrincipalKind
+  readonly owner: string | null
+  readonly roles: readonly string[]
+  readonly tenant?: string
+  readonly mayActFor?: readonly string[]
+  /** Base64 SPKI; only for who may decide approvals. */
+  readonly approvalKey?: string | null
+}
+
+export const addPrincipal =
+  (added: NewPrincipal): Change =>
+  (snapshot) => {
+    if (snapshot.principals.some(({ id }) => id === added.id))
+      throw refused(`principal \`${added.id}\` is there already`)
+    return { ...snapshot, principals: [...snapshot.principals, newEntry(added)] }
+  }
+
+/** The key itself is made by `newApiKey()` and shown once; the snapshot keeps its hash. */
+export const addKey = (
+  principal: string,
+  key: { readonly name: string; readonly secret: string; readonly expiresAtMs: number | null },
+): Change =>
+  onPrincipal(principal, (entry) => {
+    if (entry.keys.some(({ name }) => name === key.name))
+      throw refused(`\`${principal}\` has a key \`${key.name}\` already`)
+    const { name, expiresAtMs } = key
+    return { ...entry, keys: [...entry.keys, { name, hash: sha256Hex(key.secret), expiresAtMs }] }
+  })
+
+export const removeKey = (principal: string, name: string): Change =>
+  onPrincipal(principal, (entry) => {
+    const keys = entry.keys.filter((key) => key.name !== name)
+    if (keys.length === entry.keys.length) throw refused(`\`${principal}\` has no key \`${name}\``)
+    return { ...entry, keys }
+  })
+
+/**
+ * Stops a principal, and with it everything that it owns, because their chains contain it. The raised epoch stops what is under way, also after
+ * a later reinstatement. It stops the principal, not a credential: a key that leaked is removed with `removeKey`.
+ */
+export const revoke = (principal: string): Change =>
+  onPrincipal(principal, (entry) => ({ ...entry, revoked: true, epoch: entry.epoch + 1 }))
+
+export const reinstate = (principal: string): Change =>
+  onPrincipal(principal, (entry) => {
+    if (!entry.revoked) throw refused(`\`${principal}\` is not revoked`)
+    return { ...entry, revoked: false }
+  })
+
+/** Raises the epoch too, so that nothing goes on under the roles of before. */
+export const setRoles = (principal: string, roles: readonly string[]): Change =>
+  onPrincipal(principal, (entry) => ({ ...entry, roles: [...roles], epoch: entry.epoch + 1 }))
+
+/** Raises the epoch too, so that nothing goes on for whom it may no longer act. */
+export const setMayActFor = (principal: string, mayActFor: readonly string[]): Change =>
+  onPrincipal(principal, (entry) => ({ ...entry, mayActFor: [...mayActFor], epoch: entry.epoch + 1 }))
+
+export const setApprovalKey = (principal: string, approvalKey: string | null): Change =>
+  onPrincipal(principal, (entry) => ({ ...entry, approvalKey }))
+
+/** What is wrong with policy files, in words; empty when nothing is. `policyFaults` of src/policy/policy-set.ts is one. */
+export type PolicyCheck = (files: Readonly<Record<string, string>>) => readonly string[]
+
+/** Replaces all policy files. The check is not optional: what cannot be evaluated must never be signed. */
+export const setPolicies =
+  (files: Readonly<Record<string, string>>, check: PolicyCheck): Change =>
+  (snapshot) => {
+    const faults = check(files)
+    if (faults.length > 0) throw refused(faults.slice(0, 20).join('; '), faults)
+    return { ...snapshot, policies: { ...files } }
+  }
+
+export const addIssuer =
+  (issuer: IssuerEntry): Change =>
+  (snapshot) => ({ ...snapshot, issuers: [...snapshot.issuers, issuer] })
+
+export const removeIssuer =
+  (issuer: string): Change =>
+  (snapshot) => {
+    const issuers = snapshot.issuers.filter((entry) => entry.issuer !== issuer)
+    if (issuers.length === snapshot.issuers.length) throw refused(`there is no issuer \`${issuer}\``)
+    return { ...snapshot, issuers }
+  }
+
+/** Several changes as one: one snapshot, or none. */
+export const all =
+  (...changes: readonly Change[]): Change =>
+  (snapshot) =>
+    changes.reduce((changed, change) => change(changed), snapshot)
+
+const onPrincipal =
+  (principal: string, change: (entry: PrincipalEntry) => PrincipalEntry): Change =>
+  (snapshot) => {
+    if (!snapshot.principals.some(({ id }) => id === principal)) throw refused(`there is no principal \`${principal}\``)
+    const principals = snapshot.principals.map((entry) => (entry.id === principal ? change(entry) : entry))
+    return { ...snapshot, principals }
+  }
+
+const newEntry = ({ id, kind, owner, roles, tenant, mayActFor, approvalKey }: NewPrincipal): PrincipalEntry => ({
+  id: id as PrincipalId, // its form is checked with the whole snapshot, before anything is signed
+  kind,
+  owner: owner as PrincipalId | null,
+  roles: [...roles],
+  epoch: 1,
+  revoked: false,
+  keys: [],
+  approvalKey: approvalKey ?? null,
+  mayActFor: [...(mayActFor ?? [])],
+  tenant: tenant ?? '',
+})
+
+const refused = (detail: string, errors: readonly string[] = []) =>
+  problem('authority-change-refused', detail, errors.length > 0 ? { errors: errors.slice(0, 20) } : {})

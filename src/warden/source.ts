@@ -1,0 +1,274 @@
+/**
+ * The runtime's eye on the authority folder: finds the newest snapshot, verifies signature and chain against the pinned key, adopts newer ones.
+ * Reading half: it holds no key that could sign, and never writes. The writing half is publish.ts, which no door can reach.
+ *
+ * Invariants:
+ * 1. `current()` is always authentic, and never older than any that was current before.
+ * 2. A file that is forged, malformed, forked or behind a gap changes nothing; `status()` names it.
+ * 3. Every listener has seen a snapshot before `current()` returns it; a listener that fails keeps the old one in force.
+ */
+import { watch, type FSWatcher } from 'node:fs'
+import { open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../host/clock.ts'
+import type { Hash } from '../model/ids.ts'
+import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
+import { Problem, problem } from '../model/problems.ts'
+import type { AuthorityFinding, AuthoritySnapshot, AuthoritySource, AuthorityStatus } from './authority.ts'
+import { openSnapshot, SNAPSHOT_BYTES_MAX, SNAPSHOT_FILE, snapshotFile, type VerifiedSnapshot } from './snapshot.ts'
+
+const POLL_MS = 2_000 // behind fs.watch, which some file systems do not serve
+const FINDINGS_MAX = 16 // lines that status() keeps
+
+export interface AuthoritySourceOptions {
+  readonly clock: Clock
+  readonly pollMs?: number
+  /** The last snapshot that the engine has on record: one that is older or differs is refused at opening. */
+  readonly notBefore?: { readonly number: number; readonly hash: Hash }
+}
+
+export interface FolderAuthoritySource extends AuthoritySource {
+  /** Looks at the folder now; resolves when what it found is adopted or passed over. */
+  refresh(): Promise<void>
+  /** A snapshot of the past by its number, verified again, for replaying what was decided on it. Undefined when it is not there. */
+  past(number: number): Promise<VerifiedSnapshot | undefined>
+}
+
+/**
+ * @param pinnedVkey the operator's public key as `name+hash+key`; never read from the folder by this function
+ * @throws `authority-unavailable` when there is no snapshot; `authority-invalid` when any of them does not verify or does not follow its predecessor
+ */
+export async function openAuthoritySource(
+  dir: string,
+  pinnedVkey: string,
+  options: AuthoritySourceOptions,
+): Promise<FolderAuthoritySource> {
+  const verifier = pinned(pinnedVkey)
+  const first = await openChain(dir, verifier)
+  refuseOlder(first, options.notBefore)
+  return watchFolder(dir, verifier, first, options)
+}
+
+function pinned(vkey: string): NoteVerifier {
+  try {
+    return parseVerifierKey(vkey.trim())
+  } catch (error) {
+    if (!(error instanceof NoteError)) throw error
+    throw problem('authority-invalid', `the pinned key: ${error.message}`, {}, error)
+  }
+}
+
+/** All snapshots from the first on, each following the one before it; the newest is returned. */
+async function openChain(dir: string, verifier: NoteVerifier): Promise<VerifiedSnapshot> {
+  const numbers = await numbersIn(dir)
+  const last = numbers.at(-1)
+  if (last === undefined) throw problem('authority-unavailable', `there is no snapshot in \`${dir}\``)
+  let head: VerifiedSnapshot | null = null
+  for (let number = 1; number <= last; number++) head = await openNext(dir, number, head, verifier)
+  if (head === null) throw problem('authority-unavailable', `there is no snapshot in \`${dir}\``)
+  return head
+}
+
+function refuseOlder(head: VerifiedSnapshot, notBefore: AuthoritySourceOptions['notBefore']): void {
+  if (notBefore === undefined) return
+  const { number } = head.snapshot
+  if (number < notBefore.number)
+    throw problem('authority-invalid', `the newest snapshot is ${number}, but ${notBefore.number} has been acted on`, {
+      reason: 'older',
+    })
+  if (number === notBefore.number && head.hash !== notBefore.hash)
+    throw problem('authority-invalid', `snapshot ${number} is not the one that has been acted on`, { reason: 'forked' })
+}
+
+/** Opens one snapshot as the successor of `previous`. @throws `authority-invalid` */
+async function openNext(
+  dir: string,
+  number: number,
+  previous: VerifiedSnapshot | null,
+  verifier: NoteVerifier,
+): Promise<VerifiedSnapshot> {
+  const note = await readBounded(join(dir, snapshotFile(number)))
+  if (note === null) throw problem('authority-invalid', `snapshot ${number} is missing`, { reason: 'gap' })
+  const opened = openSnapshot(note, verifier)
+  if (opened.snapshot.number !== number)
+    throw problem('authority-invalid', `the file of snapshot ${number} holds ${opened.snapshot.number}`, {
+      reason: 'malformed',
+    })
+  if (opened.snapshot.previous !== (previous?.hash ?? ''))
+    throw problem('authority-invalid', `snapshot ${number} does not follow the one before it`, { reason: 'forked' })
+  return opened
+}
+
+function watchFolder(
+  dir: string,
+  verifier: NoteVerifier,
+  first: VerifiedSnapshot,
+  options: AuthoritySourceOptions,
+): FolderAuthoritySource {
+  const listeners = new Set<(snapshot: AuthoritySnapshot, hash: Hash) => void | Promise<void>>()
+  let current = first
+  let adoptedAtMs = options.clock.nowMs()
+  // The newest authentic snapshot; ahead of `current` only while a listener refuses it.
+  let head = first
+  let findings: readonly AuthorityFinding[] = []
+  let watcher: FSWatcher | null = null
+  let looking: Promise<void> | null = null
+  let lookAgain = false
+  let closed = false
+
+  async function look(): Promise<void> {
+    const found: AuthorityFinding[] = []
+    try {
+      await advanceHead(found)
+      if (head !== current) await adopt(found)
+    } catch (error) {
+      found.push({ file: dir, reason: 'malformed', detail: messageOf(error) })
+    }
+    findings = found.slice(0, FINDINGS_MAX)
+  }
+
+  async function advanceHead(found: AuthorityFinding[]): Promise<void> {
+    const numbers = await numbersIn(dir)
+    const stored = await readBounded(join(dir, snapshotFile(head.snapshot.number)))
+    if (stored === null)
+      found.push(finding(head.snapshot.number, 'gap', 'the snapshot in force is gone from the folder'))
+    else if (!isSame(stored, head, verifier))
+      found.push(finding(head.snapshot.number, 'forked', 'the snapshot in force was replaced in the folder'))
+    for (const number of numbers) {
+      if (number <= head.snapshot.number) continue
+      if (number !== head.snapshot.number + 1) {
+        found.push(finding(number, 'gap', `snapshot ${head.snapshot.number + 1} is missing or was passed over`))
+        continue
+      }
+      try {
+        head = await openNext(dir, number, head, verifier)
+      } catch (error) {
+        found.push(finding(number, reasonOf(error), messageOf(error)))
+      }
+    }
+  }
+
+  async function adopt(found: AuthorityFinding[]): Promise<void> {
+    const next = head
+    try {
+      for (const listener of listeners) await listener(next.snapshot, next.hash)
+    } catch (error) {
+      found.push(finding(next.snapshot.number, 'refused', messageOf(error)))
+      return
+    }
+    current = next
+    adoptedAtMs = options.clock.nowMs()
+  }
+
+  // One look at a time; a change during a look is answered by one more.
+  function refresh(): Promise<void> {
+    if (closed) return Promise.resolve()
+    if (looking !== null) {
+      lookAgain = true
+      return looking
+    }
+    looking = (async () => {
+      do {
+        lookAgain = false
+        await look()
+      } while (lookAgain && !closed)
+    })().finally(() => {
+      looking = null
+    })
+    return looking
+  }
+
+  const timer = setInterval(() => void refresh(), options.pollMs ?? POLL_MS)
+  timer.unref()
+  try {
+    watcher = watch(dir, { persistent: false }, () => void refresh())
+    watcher.on('error', () => {
+      watcher?.close()
+      watcher = null
+    })
+  } catch {
+    watcher = null
+  }
+
+  return {
+    current: () => current.snapshot,
+    hash: () => current.hash,
+    status: (): AuthorityStatus => ({
+      number: current.snapshot.number,
+      hash: current.hash,
+      adoptedAtMs,
+      findings,
+      watching: watcher === null ? 'polling' : 'events',
+    }),
+    onAdopt(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    refresh,
+    async past(number) {
+      if (!Number.isSafeInteger(number) || number < 1 || number > head.snapshot.number) return undefined
+      const note = await readBounded(join(dir, snapshotFile(number)))
+      if (note === null) return undefined
+      const opened = openSnapshot(note, verifier)
+      return opened.snapshot.number === number ? opened : undefined
+    },
+    close() {
+      closed = true
+      clearInterval(timer)
+      watcher?.close()
+      watcher = null
+      listeners.clear()
+    },
+  }
+}
+
+function isSame(note: string, held: VerifiedSnapshot, verifier: NoteVerifier): boolean {
+  try {
+    return openSnapshot(note, verifier).hash === held.hash
+  } catch {
+    return false
+  }
+}
+
+const finding = (number: number, reason: AuthorityFinding['reason'], detail: string): AuthorityFinding => ({
+  file: snapshotFile(number),
+  reason,
+  detail: detail.slice(0, 500),
+})
+
+function reasonOf(error: unknown): AuthorityFinding['reason'] {
+  const reason = error instanceof Problem ? error.members['reason'] : undefined
+  return reason === 'forged' || reason === 'forked' || reason === 'gap' ? reason : 'malformed'
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Problem ? error.detail : error instanceof Error ? error.message : String(error)
+
+/** Numbers of the snapshot files, ascending. */
+export async function numbersIn(dir: string): Promise<readonly number[]> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    throw problem('authority-unavailable', `the folder \`${dir}\` cannot be read`, {}, error)
+  })
+  return names
+    .map((name) => SNAPSHOT_FILE.exec(name)?.[1])
+    .filter((digits) => digits !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+/** The text of a file, or null when there is none. @throws `authority-invalid` for one that is too long or not a file */
+export async function readBounded(path: string): Promise<string | null> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw problem('authority-unavailable', `\`${path}\` cannot be read`, {}, error)
+  })
+  if (file === null) return null
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile() || stat.size > SNAPSHOT_BYTES_MAX)
+      throw problem('authority-invalid', `\`${path}\` is not a file of at most ${SNAPSHOT_BYTES_MAX} bytes`)
+    return await file.readFile('utf8')
+  } finally {
+    await file.close()
+  }
+}
