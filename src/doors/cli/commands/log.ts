@@ -1,0 +1,70 @@
+/** `plinth log tail|show`: records as they are stored. `--json` prints one record a line. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Page, Self } from '../../../engine/engine.ts'
+import { problem } from '../../../model/problems.ts'
+import type { LogRecord } from '../../../model/record.ts'
+import type { StoredRecord } from '../../../storage/storage.ts'
+import { unknownWord, type CommandCall } from '../command.ts'
+import { findConnection, type Connection } from '../connection.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { request } from '../http-client.ts'
+import { time } from '../table.ts'
+import { printable, type Terminal } from '../terminal.ts'
+
+const TAIL_DEFAULT = 20 // records
+const TAIL_MAX = 200 // records, one page of the HTTP door
+const FOLLOW_EVERY_MS = 500
+const POSITION_MAX = 2 ** 53 - 1
+
+export async function run(call: CommandCall): Promise<ExitCode> {
+  const [word, position] = call.words
+  const connection = await findConnection(call.options)
+  if (word === 'show') return await show(connection, position, call.terminal)
+  if (word === 'tail') return await tail(connection, call)
+  throw unknownWord('log', word, ['tail', 'show'])
+}
+
+async function show(connection: Connection, word: string | undefined, terminal: Terminal): Promise<ExitCode> {
+  if (word === undefined || !/^(0|[1-9][0-9]{0,15})$/.test(word))
+    throw problem('usage', 'say a position: `plinth log show 12`', { command: 'log' })
+  const [record] = await recordsFrom(connection, Number(word), 1)
+  if (record === undefined) throw problem('invalid-position', `the log has no record at ${word}`)
+  terminal.data(terminal.json ? json(record) : pretty(record))
+  return EXIT.ok
+}
+
+async function tail(connection: Connection, { options, terminal }: CommandCall): Promise<ExitCode> {
+  const limit = options.number('limit', TAIL_MAX) ?? TAIL_DEFAULT
+  let from = options.number('from', POSITION_MAX) ?? (await firstOfLast(connection, limit))
+  for (;;) {
+    const records = await recordsFrom(connection, from, limit)
+    for (const record of records) terminal.data(terminal.json ? json(record) : line(record))
+    from = (records.at(-1)?.position ?? from - 1) + 1
+    if (!options.flag('follow')) return EXIT.ok
+    if (records.length < limit) await sleep(FOLLOW_EVERY_MS)
+  }
+}
+
+async function firstOfLast(connection: Connection, limit: number): Promise<number> {
+  const self = await request<Self>(connection, '/v1/self')
+  return Math.max(0, self.position + 1 - limit)
+}
+
+const recordsFrom = async (connection: Connection, from: number, limit: number): Promise<readonly StoredRecord[]> =>
+  (await request<Page<StoredRecord>>(connection, '/v1/records', { query: { from, limit } })).items
+
+const parsed = (record: StoredRecord): LogRecord => JSON.parse(record.line) as LogRecord
+
+const payload = (record: StoredRecord): unknown => (record.payload === null ? null : JSON.parse(record.payload))
+
+const json = (record: StoredRecord): string =>
+  JSON.stringify({ kind: 'record', position: record.position, record: parsed(record), payload: payload(record) })
+
+const pretty = (record: StoredRecord): string =>
+  JSON.stringify({ position: record.position, record: parsed(record), payload: payload(record) }, null, 2)
+
+function line(record: StoredRecord): string {
+  const { kind, t, actor, op, ...rest } = parsed(record)
+  const what = 'stream' in rest ? `${rest.stream} v${rest.n} ${rest.type}` : `${rest.action} ${rest.state}`
+  return printable(`#${record.position}  ${time(t)}  ${kind.padEnd(9)}  ${actor}  ${what}  ${op}`)
+}

@@ -1,0 +1,162 @@
+/** `plinth principals`: who may act. Each change is a signed snapshot, written with the operator's key and never through the runtime. */
+import { unlink } from 'node:fs/promises'
+import { problem } from '../../../model/problems.ts'
+import type { PrincipalKind } from '../../../model/principal.ts'
+import type { AuthoritySnapshot, PrincipalEntry } from '../../../warden/authority.ts'
+import {
+  addKey,
+  addPrincipal,
+  all,
+  reinstate,
+  removeKey,
+  revoke,
+  setMayActFor,
+  setRoles,
+  type Change,
+} from '../../../warden/changes.ts'
+import { readNewest } from '../../../warden/publish.ts'
+import { newApiKey, newEd25519 } from '../../../warden/secrets.ts'
+import { adoptionLine, authorityFolder, publishAndWait } from '../adoption.ts'
+import { unknownWord, type CommandCall, type ParsedOptions } from '../command.ts'
+import { confirmed } from '../confirm.ts'
+import { dataDirectory } from '../connection.ts'
+import { readOperator, writeSecret, type Credential } from '../credential.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { table, time } from '../table.ts'
+
+const KINDS: readonly PrincipalKind[] = ['human', 'agent', 'service']
+const EXPIRES_DAYS_MAX = 3_650
+const DAY_MS = 86_400_000
+const KEY_NAME_DEFAULT = 'first'
+
+/** A change, what it means in words, and the credential that it makes, if any. */
+interface Plan {
+  readonly change: Change
+  readonly preview: string
+  readonly credential: Credential | null
+}
+
+const PLANS: Readonly<Record<string, (id: string, options: ParsedOptions) => Plan>> = {
+  add: planAdd,
+  'add-key': planKey,
+  'remove-key': (id, options) => {
+    const name = options.text('name')
+    if (name === null) throw problem('usage', 'say which key: `--name NAME`', { command: 'principals' })
+    return plain(removeKey(id, name), `remove key \`${name}\` of \`${id}\`: whoever holds it is locked out`)
+  },
+  set: planSet,
+  revoke: (id) =>
+    plain(revoke(id), `revoke \`${id}\`, and with it everything that it owns; what it has under way stops`),
+  reinstate: (id) => plain(reinstate(id), `reinstate \`${id}\`: its keys work again`),
+}
+
+export async function run(call: CommandCall): Promise<ExitCode> {
+  const [word = '', id] = call.words
+  if (word === 'list') return await list(call)
+  const plan = Object.hasOwn(PLANS, word) ? PLANS[word] : undefined
+  if (plan === undefined) throw unknownWord('principals', word, ['list', ...Object.keys(PLANS)])
+  if (id === undefined) throw problem('usage', `say whom: \`plinth principals ${word} ID\``, { command: 'principals' })
+  return await change(call, plan(id, call.options))
+}
+
+async function list({ options, terminal }: CommandCall): Promise<ExitCode> {
+  const dir = dataDirectory(options)
+  const snapshot = await readNewest(authorityFolder(dir), (await readOperator(dir)).operatorKey)
+  if (terminal.json) terminal.data(JSON.stringify(listDocument(snapshot)))
+  else {
+    const head = ['PRINCIPAL', 'KIND', 'OWNER', 'ROLES', 'EPOCH', 'STATE', 'KEYS', 'ACTS FOR']
+    terminal.data(table(head, snapshot.principals.map(row)))
+    terminal.talk(`snapshot ${snapshot.number}, ${time(snapshot.createdAtMs)}`)
+  }
+  return EXIT.ok
+}
+
+const listDocument = (snapshot: AuthoritySnapshot): unknown => ({
+  kind: 'principals',
+  snapshot: snapshot.number,
+  items: snapshot.principals,
+})
+
+const row = (entry: PrincipalEntry): readonly unknown[] => [
+  entry.id,
+  entry.kind,
+  entry.owner,
+  entry.roles.join(' '),
+  entry.epoch,
+  entry.revoked ? 'revoked' : 'live',
+  entry.keys.map((key) => key.name).join(' '),
+  entry.mayActFor.join(' '),
+]
+
+async function change({ options, terminal }: CommandCall, plan: Plan): Promise<ExitCode> {
+  if (!(await confirmed(terminal, options, [plan.preview], 'go on?'))) return EXIT.ok
+  const out = options.text('out')
+  // Before the change: a key that is in force and nowhere written down would be lost.
+  if (plan.credential !== null && out !== null) await writeSecret(out, plan.credential)
+  const adoption = await publishAndWait(options, plan.change).catch(async (error: unknown) => {
+    if (plan.credential !== null && out !== null) await unlink(out)
+    throw error
+  })
+  const shownCredential = out === null ? plan.credential : null
+  if (terminal.json)
+    terminal.data(
+      JSON.stringify({ ...adoption, kind: 'authority-change', outcome: adoption.kind, credential: shownCredential }),
+    )
+  else {
+    if (shownCredential !== null) terminal.data(JSON.stringify(shownCredential, null, 2))
+    terminal.talk(adoptionLine(adoption))
+  }
+  return adoption.kind === 'not-adopted' ? EXIT.tryAgain : EXIT.ok
+}
+
+function planAdd(id: string, options: ParsedOptions): Plan {
+  const kind = KINDS.find((known) => known === options.text('kind'))
+  if (kind === undefined)
+    throw problem('usage', 'say what it is: `--kind human`, `--kind agent` or `--kind service`', {
+      command: 'principals',
+    })
+  const approval = options.flag('approver') ? newEd25519() : null
+  const apiKey = newApiKey()
+  const owner = options.text('owner')
+  const roles = options.list('role')
+  const added = { id, kind, owner, roles, mayActFor: options.list('act-for'), approvalKey: approval?.publicKey ?? null }
+  return {
+    change: all(addPrincipal(added), addKey(id, keyOf(apiKey, options))),
+    preview: `add ${kind} \`${id}\`${owner === null ? '' : `, owned by \`${owner}\``}, with ${roles.length === 0 ? 'no roles' : `roles ${roles.join(', ')}`}`,
+    credential: { principal: id, apiKey, approvalKey: approval?.privateKey ?? null },
+  }
+}
+
+function planKey(id: string, options: ParsedOptions): Plan {
+  const apiKey = newApiKey()
+  const key = keyOf(apiKey, options)
+  const until = key.expiresAtMs === null ? 'without expiry' : `until ${time(key.expiresAtMs)}`
+  return {
+    change: addKey(id, key),
+    preview: `give \`${id}\` a key \`${key.name}\` ${until}`,
+    credential: { principal: id, apiKey, approvalKey: null },
+  }
+}
+
+function planSet(id: string, options: ParsedOptions): Plan {
+  const roles = options.list('role')
+  const actFor = options.list('act-for')
+  const changes = [
+    ...(roles.length > 0 ? [setRoles(id, roles)] : []),
+    ...(actFor.length > 0 ? [setMayActFor(id, actFor)] : []),
+  ]
+  if (changes.length === 0)
+    throw problem('usage', 'say what to set: `--role` or `--act-for`', { command: 'principals' })
+  return plain(
+    all(...changes),
+    `set \`${id}\`: ${[...roles, ...actFor.map((other) => `acts for ${other}`)].join(', ')}`,
+  )
+}
+
+const plain = (made: Change, preview: string): Plan => ({ change: made, preview, credential: null })
+
+function keyOf(secret: string, options: ParsedOptions): { name: string; secret: string; expiresAtMs: number | null } {
+  const days = options.number('expires', EXPIRES_DAYS_MAX)
+  const expiresAtMs = days === null ? null : Date.now() + days * DAY_MS
+  return { name: options.text('name') ?? KEY_NAME_DEFAULT, secret, expiresAtMs }
+}

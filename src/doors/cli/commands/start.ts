@@ -1,0 +1,76 @@
+/** `plinth start`: runs until it is told to stop, and says what a newcomer needs to know. */
+import type { CommandCall, ParsedOptions } from '../command.ts'
+import { dataDirectory } from '../connection.ts'
+import type { RunningSystem, StartOptions } from '../composition.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { stopSignal } from '../stop-signal.ts'
+import type { Terminal } from '../terminal.ts'
+import { applicationPath } from '../application-path.ts'
+
+export const PORT_DEFAULT = 4000
+const PORT_MAX = 65_535
+
+export async function run({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
+  const stop = stopSignal(terminal)
+  const system = await composition.start(startOptions(options, terminal))
+  if (terminal.json) terminal.data(JSON.stringify(document(system)))
+  else terminal.data(welcome(system, terminal))
+  await stop.asked
+  await system.close()
+  terminal.talk('stopped; the data stays where it is')
+  return EXIT.ok
+}
+
+export function startOptions(options: ParsedOptions, terminal: Terminal): StartOptions {
+  return {
+    dir: dataDirectory(options),
+    application: applicationPath(options.text('app')),
+    host: options.text('host') ?? '127.0.0.1',
+    port: options.number('port', PORT_MAX) ?? PORT_DEFAULT,
+    data: options.text('data'),
+    talk: terminal.talk,
+  }
+}
+
+/** One line of JSON, printed once it is ready: what a script needs to go on. */
+export const document = (system: RunningSystem): unknown => {
+  const { close: _close, ...told } = system
+  return { kind: 'started', ...told, mcp: mcpConfiguration(system) }
+}
+
+/** What MCP clients take in their configuration file. */
+const mcpConfiguration = (system: RunningSystem): unknown => ({
+  mcpServers: {
+    [system.application]: {
+      type: 'http',
+      url: system.mcpUrl,
+      headers: { Authorization: `Bearer ${system.agent.key}` },
+    },
+  },
+})
+
+export function welcome(system: RunningSystem, terminal: Terminal): string {
+  const { sandbox, counts } = system
+  const holds = Object.entries(counts).map(([entity, count]) => `${count} ${entity}`)
+  const bold = (text: string): string => terminal.style('bold', text)
+  return [
+    `${bold(system.application)} runs: ${system.release}, log position ${system.position}${system.firstStart ? ' (new data directory)' : ''}`,
+    ...(holds.length === 0 ? [] : [`  holds      ${holds.join(', ')}`]),
+    `  HTTP       ${system.url}   described at ${system.url}/openapi.json`,
+    `  MCP        ${system.mcpUrl}`,
+    `  data       ${system.dir}`,
+    `  sandbox    ${sandbox.level}: ${sandbox.jail}${sandbox.howToRaise === null ? '' : `; raise it: ${sandbox.howToRaise}`}`,
+    '',
+    bold('credentials, made for this data directory'),
+    `  agent      ${system.agent.key}   (${system.agent.principal})`,
+    `  operator   ${system.operator.key}   (${system.operator.principal})`,
+    '',
+    bold('for an MCP client'),
+    JSON.stringify(mcpConfiguration(system), null, 2),
+    '',
+    bold('worth trying next, in another terminal'),
+    ...system.tryNext.map((command) => `  ${command}`),
+    '',
+    'Ctrl-C stops.',
+  ].join('\n')
+}

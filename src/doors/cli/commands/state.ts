@@ -1,0 +1,59 @@
+/** `plinth state`: the system itself, one entity, the entities of a kind, or a read model; now or `--at` any position or time. */
+import type { EntityState, Page, Self } from '../../../engine/engine.ts'
+import type { JsonObject } from '../../../model/json.ts'
+import type { CommandCall } from '../command.ts'
+import { findConnection } from '../connection.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { request } from '../http-client.ts'
+import { pageQuery, printPage } from '../page.ts'
+import { printable } from '../terminal.ts'
+
+export async function run(call: CommandCall): Promise<ExitCode> {
+  const { words, options, terminal } = call
+  const connection = await findConnection(options)
+  const at = options.text('at')
+  const [entity, id] = words
+  const model = options.text('model')
+  if (model !== null) {
+    const page = await request<Page<JsonObject>>(connection, `/v1/read-models/${encodeURIComponent(model)}`, {
+      query: { where: options.text('where'), at, ...pageQuery(options) },
+    })
+    printPage(terminal, 'rows', page, ['ROW'], (row) => [JSON.stringify(row)])
+  } else if (entity === undefined) {
+    const self = await request<Self>(connection, '/v1/self')
+    terminal.data(terminal.json ? JSON.stringify({ kind: 'self', ...self }) : selfLines(self).join('\n'))
+  } else if (id === undefined) {
+    const page = await request<Page<EntityState>>(connection, `/v1/entities/${encodeURIComponent(entity)}`, {
+      query: { at, ...pageQuery(options) },
+    })
+    printPage(terminal, 'entities', page, ['ID', 'VERSION', 'STATE'], (item) => [
+      item.id,
+      item.version,
+      JSON.stringify(item.state),
+    ])
+  } else {
+    const path = `/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(id)}`
+    const state = await request<EntityState>(connection, path, { query: { at } })
+    terminal.data(terminal.json ? JSON.stringify({ kind: 'entity', ...state }) : JSON.stringify(state.state, null, 2))
+    if (!terminal.json)
+      terminal.talk(
+        `${printable(state.entity)} ${printable(state.id)} at version ${state.version}, as of #${state.asOf}`,
+      )
+  }
+  return EXIT.ok
+}
+
+function selfLines(self: Self): readonly string[] {
+  const { sandbox, authority, queues } = self
+  return [
+    `application  ${self.application}  ${self.release}`,
+    `log          ${self.origin}: position ${self.position}, tree size ${self.treeSize}`,
+    `root         ${self.rootHash}`,
+    `authority    snapshot ${authority.snapshot}, ${authority.principals} principals, policy set ${authority.policySet.slice(0, 16)}…`,
+    `sandbox      ${sandbox.level}: ${sandbox.jail}`,
+    ...(sandbox.howToRaise === null ? [] : [`             raise it: ${sandbox.howToRaise}`]),
+    `cells        ${sandbox.cells.map((cell) => `${cell.pid} ${cell.state}`).join(', ')}`,
+    `queues       ${queues.running} running, ${queues.held} held, ${queues.outbox} in the outbox`,
+    `started      ${new Date(self.startedAtMs).toISOString()}`,
+  ]
+}

@@ -1,0 +1,29 @@
+/** `plinth verify`: audits a data directory. Works while nothing runs on it, and beside a running system. */
+import type { CommandCall } from '../command.ts'
+import { dataDirectory } from '../connection.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { printable } from '../terminal.ts'
+
+export async function run({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt)
+  const progress = (done: number, total: number): void => {
+    if (terminal.interactive) process.stderr.write(`\r${done} of ${total} records`)
+  }
+  const report = await composition.verifyOffline(dataDirectory(options), progress, stop.signal)
+  process.removeListener('SIGINT', interrupt)
+  if (terminal.interactive) process.stderr.write('\r\u001b[K')
+  if (terminal.json) terminal.data(JSON.stringify({ kind: 'verification', ...report }))
+  else {
+    const verdict = terminal.style(report.verdict === 'valid' ? 'green' : 'red', report.verdict)
+    terminal.data(`${verdict}: ${report.records} records, tree size ${report.treeSize}, root ${report.rootHash}`)
+    for (const [name, model] of Object.entries(report.readModels))
+      terminal.data(
+        `read model ${name}: ${model.rows} rows, ${model.equal ? 'equal to its rebuild' : 'DIFFERS from its rebuild'}`,
+      )
+    for (const finding of report.findings) terminal.data(`#${finding.position ?? '?'}  ${printable(finding.what)}`)
+    for (const unchecked of report.notChecked) terminal.data(`not checked: ${printable(unchecked)}`)
+  }
+  return report.verdict === 'valid' ? EXIT.ok : EXIT.proofFailed
+}

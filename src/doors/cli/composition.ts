@@ -1,0 +1,51 @@
+/** What the command line needs built for it. `src/main.ts` supplies it, loading each part only when it is asked for. */
+import type { VerifyReport } from '../../engine/engine.ts'
+import type { Release } from '../../model/manifest.ts'
+
+export interface StartOptions {
+  /** Data directory; made when it is not there. */
+  readonly dir: string
+  /** The application's module: a file, or a folder with an `index.ts`. */
+  readonly application: string
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  /** Folder whose `db/*.jsonl` is imported at first start, instead of what the application's own `generate.ts` makes. */
+  readonly data: string | null
+  readonly talk: (line: string) => void
+}
+
+/** What a started system tells whoever started it. */
+export interface RunningSystem {
+  readonly application: string
+  readonly release: string
+  readonly dir: string
+  readonly url: string
+  readonly mcpUrl: string
+  readonly firstStart: boolean
+  /** Log position, -1 when empty. */
+  readonly position: number
+  readonly sandbox: { readonly level: string; readonly jail: string; readonly howToRaise: string | null }
+  readonly counts: Readonly<Record<string, number>>
+  readonly agent: { readonly principal: string; readonly key: string }
+  readonly operator: { readonly principal: string; readonly key: string }
+  /** Commands worth trying, each known to work on this system. */
+  readonly tryNext: readonly string[]
+  /** Stops taking work, finishes what runs, closes the data directory. */
+  close(): Promise<void>
+}
+
+export interface Composition {
+  /** @throws `release-invalid`, `data-directory-locked`, `usage` */
+  start(options: StartOptions): Promise<RunningSystem>
+  /** @throws `release-invalid` */
+  buildRelease(application: string): Promise<Release>
+  /** What is wrong with policy files, against the application that the data directory runs; empty when nothing is. */
+  policyFaults(files: Readonly<Record<string, string>>, dir: string): Promise<readonly string[]>
+  /** Opens a data directory that nothing else has open, and audits it. */
+  verifyOffline(
+    dir: string,
+    onProgress: (done: number, total: number) => void,
+    signal: AbortSignal,
+  ): Promise<VerifyReport>
+}

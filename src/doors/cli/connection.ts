@@ -1,0 +1,48 @@
+/** Finds the running system and a credential for it: from the command line, the environment, or the data directory. */
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { problem } from '../../model/problems.ts'
+import type { ParsedOptions } from './command.ts'
+
+export interface Connection {
+  readonly url: string
+  readonly token: string | null
+}
+
+/** The data directory that a command is about. */
+export const dataDirectory = (options: ParsedOptions): string =>
+  resolve(options.text('dir') ?? process.env['PLINTH_DIR'] ?? '.plinth')
+
+/**
+ * The operator's key of a data directory goes only to the system that runs on it: a `--url` elsewhere needs a `--token` of its own.
+ * @throws `system-unreachable` when no system is named and none runs on the data directory
+ */
+export async function findConnection(options: ParsedOptions): Promise<Connection> {
+  const dir = dataDirectory(options)
+  const named = options.text('url') ?? process.env['PLINTH_URL'] ?? null
+  const token = options.text('token') ?? process.env['PLINTH_TOKEN'] ?? null
+  if (named !== null) return { url: named.replace(/\/+$/, ''), token }
+  return { url: await urlOf(dir), token: token ?? (await operatorKey(dir)) }
+}
+
+async function urlOf(dir: string): Promise<string> {
+  const runtime = await readJson(join(dir, 'runtime.json'))
+  const urls = runtime?.['urls'] as { http?: unknown } | undefined
+  if (typeof urls?.http === 'string') return urls.http
+  throw problem('system-unreachable', `no system runs on \`${dir}\``)
+}
+
+async function operatorKey(dir: string): Promise<string | null> {
+  const key = (await readJson(join(dir, 'operator.json')))?.['apiKey']
+  return typeof key === 'string' ? key : null
+}
+
+/** The file's JSON object; null when there is no such file. */
+export async function readJson(path: string): Promise<Readonly<Record<string, unknown>> | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Readonly<Record<string, unknown>>
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw problem('malformed-json', `\`${path}\` could not be read as JSON`, {}, cause)
+  }
+}

@@ -1,0 +1,34 @@
+/** The outcome of an operation, for people and for the shell. */
+import type { Outcome } from '../../model/operation.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { printable, shown } from './terminal.ts'
+
+export function exitCodeOfOutcome(outcome: Outcome): ExitCode {
+  switch (outcome.kind) {
+    case 'committed':
+      return EXIT.ok
+    case 'refused':
+      return EXIT.failed
+    case 'denied':
+      return EXIT.denied
+    case 'held':
+      return EXIT.waiting
+    default:
+      return outcome satisfies never
+  }
+}
+
+export function outcomeLines(outcome: Outcome): readonly string[] {
+  switch (outcome.kind) {
+    case 'committed':
+      return [`committed at #${outcome.position}: ${shown(outcome.result)}`, `next: plinth why ${outcome.operation}`]
+    case 'refused':
+      return [`refused: ${outcome.code}, ${printable(outcome.title)} ${shown(outcome.detail)}`]
+    case 'denied':
+      return [`denied by ${outcome.rules.map(printable).join(', ')}`, `next: plinth why ${outcome.operation}`]
+    case 'held':
+      return [`held: ${outcome.approval} needs ${outcome.requires.map(printable).join(', ')}`]
+    default:
+      return outcome satisfies never
+  }
+}

@@ -1,0 +1,12 @@
+/** Composition root: the command line, and behind it, loaded only when asked for, everything it may start. */
+import { readFileSync } from 'node:fs'
+import { runCommandLine } from './doors/cli/run.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+process.exitCode = await runCommandLine(process.argv.slice(2), version, {
+  start: async (options) => (await import('./main/start.ts')).start(options),
+  buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
+  verifyOffline: async (dir, onProgress, signal) =>
+    (await import('./main/verify.ts')).verifyOffline(dir, onProgress, signal),
+})
