@@ -110,7 +110,12 @@ export interface Engine {
   surface(
     credentials: Credentials,
     signal: AbortSignal,
-  ): Promise<{ readonly commands: readonly string[]; readonly queries: readonly string[] }>
+  ): Promise<{
+    readonly commands: readonly string[]
+    readonly queries: readonly string[]
+    /** Engine actions in scope, e.g. `plinth.read-records`. */
+    readonly engine?: readonly string[]
+  }>
   /** Facts about a run, by a front door in scope for `plinth.attest`; merged over earlier ones. Idempotent by key. */
   attest(
     credentials: Credentials,
