@@ -1,0 +1,100 @@
+/** Outcomes, answers and problems as tool results. Success and waiting are results; refusal, denial and faults are errors that say how to go on. */
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import type { QueryOutcome } from '../../engine/engine.ts'
+import type { JsonObject } from '../../model/json.ts'
+import type { Outcome } from '../../model/operation.ts'
+import type { Problem } from '../../model/problems.ts'
+
+type Content = Readonly<Record<string, unknown>>
+
+const result = (content: Content, text: string, meta: Content, isError: boolean): CallToolResult => ({
+  content: [{ type: 'text', text }],
+  structuredContent: content,
+  _meta: meta,
+  ...(isError ? { isError: true } : {}),
+})
+
+/** The receipt goes into `_meta`: evidence for the host to keep, not text for a model to read. */
+export function outcomeResult(outcome: Outcome): CallToolResult {
+  const { kind, operation, replayed } = outcome
+  const meta = { 'plinth/operation': operation }
+  switch (kind) {
+    case 'committed': {
+      const content = { kind, operation, position: outcome.position, result: outcome.result, replayed }
+      return result(content, JSON.stringify(content), { ...meta, 'plinth/receipt': outcome.receipt }, false)
+    }
+    case 'held': {
+      const { approval, requires, rules } = outcome
+      const expiresAt = new Date(outcome.expiresAtMs).toISOString()
+      const next = `wait with \`plinth_outcome\` {"operation":"${operation}","waitMs":30000}; you cannot approve it yourself`
+      const content = { kind, operation, approval, requires, rules, expiresAt, replayed, next }
+      const text =
+        `held: nothing has happened yet. \`${operation}\` waits until somebody with role ${requires.join(' or ')} decides on ${approval}, ` +
+        `at the latest until ${expiresAt} (rules: ${rules.join(', ')}). Next: ${next}.`
+      return result(content, text, meta, false)
+    }
+    case 'denied': {
+      const next = 'do not try again: ask for something else, or tell the person you work for which rule forbids it'
+      const content = { kind, operation, rules: outcome.rules, replayed, next }
+      return result(content, `denied: ${ruleText(outcome.rules)} Nothing was written. Next: ${next}.`, meta, true)
+    }
+    case 'refused':
+      return refusal(outcome, meta, replayed)
+    default:
+      return outcome satisfies never
+  }
+}
+
+export function answerResult(outcome: QueryOutcome): CallToolResult {
+  const { kind, operation } = outcome
+  const meta = { 'plinth/operation': operation }
+  switch (kind) {
+    case 'answered': {
+      const content = { kind, operation, asOf: outcome.asOf, result: outcome.result }
+      return result(content, JSON.stringify(content), meta, false)
+    }
+    case 'denied': {
+      const next = 'do not try again: ask for something else'
+      const content = { kind, operation, rules: outcome.rules, next }
+      return result(content, `denied: ${ruleText(outcome.rules)} Next: ${next}.`, meta, true)
+    }
+    case 'refused':
+      return refusal(outcome, meta, false)
+    default:
+      return outcome satisfies never
+  }
+}
+
+interface Refused {
+  readonly operation: string
+  readonly code: string
+  readonly title: string
+  readonly detail: JsonObject
+}
+
+function refusal({ operation, code, title, detail }: Refused, meta: Content, replayed: boolean): CallToolResult {
+  const next = 'change what the refusal names and call again'
+  const content = { kind: 'refused', operation, code, title, detail, replayed, next }
+  const details = Object.keys(detail).length === 0 ? '' : ` ${JSON.stringify(detail)}`
+  return result(content, `refused: \`${code}\`: ${title}.${details} Nothing was written. Next: ${next}.`, meta, true)
+}
+
+/** A fault, as the registry describes it. */
+export function problemResult(fault: Problem, instance: string): CallToolResult {
+  const { title, retry, next } = fault.spec
+  const content = {
+    kind: 'failed',
+    ...fault.members,
+    code: fault.code,
+    title,
+    detail: fault.detail,
+    retry,
+    next,
+    instance,
+  }
+  const members = Object.keys(fault.members).length === 0 ? '' : ` ${JSON.stringify(fault.members)}`
+  return result(content, `failed: \`${fault.code}\`: ${title}: ${fault.detail}.${members} Next: ${next}.`, {}, true)
+}
+
+const ruleText = (rules: readonly string[]): string =>
+  rules.length === 0 ? 'no policy permits it.' : `by ${rules.map((rule) => `\`${rule}\``).join(', ')}.`
