@@ -24,6 +24,8 @@ export interface StoredEvent {
   readonly version: Version
   readonly type: string
   readonly data: JsonText
+  /** The record's line, for verifying and for who did it. */
+  readonly line: string
   /** Leaf hash, hex. Verified against `line` and `payload` by the adapter's caller on read. */
   readonly leaf: Hash
 }
@@ -85,6 +87,8 @@ export interface StorageReader {
     readonly effect: string
     readonly payload: JsonText
   }[]
+  /** Effects in the outbox. */
+  effectCount(): number
   meta(name: string): string | null
   close(): void
 }
