@@ -1,0 +1,50 @@
+/** A front door states facts about a run: who is served, what they confirmed. Its own operation, by its own principal, never the agent's. */
+import { canonicalJson, type JsonObject } from '../model/json.ts'
+import { engineOperation } from './engine-operation.ts'
+import { foldEngineStream, RUN, runStream } from './engine-streams.ts'
+import type { Timed } from './engine.ts'
+import type { Parts } from './parts.ts'
+import { Stopwatch } from './stopwatch.ts'
+import type { RunId } from '../model/ids.ts'
+import type { Outcome } from '../model/operation.ts'
+import type { Credentials } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+
+export const ATTEST = 'plinth.attest'
+
+export async function attest(
+  parts: Parts,
+  credentials: Credentials,
+  run: RunId,
+  facts: JsonObject,
+  idempotencyKey: string,
+  signal: AbortSignal,
+): Promise<Timed<Outcome>> {
+  const watch = new Stopwatch(parts.clock)
+  const principal = await parts.identity.authenticate(credentials, signal)
+  watch.lap('authenticate')
+  if (!/^[A-Za-z0-9._:-]{1,128}$/.test(run))
+    throw problem('malformed-request', 'a run is named by 1 to 128 characters of `A-Za-z0-9._:-`')
+  parts.validators.attested(facts)
+  const stream = runStream(run)
+  const data = canonicalJson(facts)
+  const intent = { command: ATTEST, input: facts, idempotencyKey, run, correlation: null, causation: null }
+  const answer = await engineOperation(
+    parts,
+    principal,
+    intent,
+    async () => {
+      const { version, state } = await parts.states.at(stream, parts.states.visible, signal)
+      return {
+        streams: [{ stream, version }],
+        events: [{ stream, version: version + 1, type: 'attested', data }],
+        rows: [],
+        after: new Map([[stream, foldEngineStream(RUN, state, [{ data }])]]),
+        result: { run, version: version + 1 },
+      }
+    },
+    signal,
+  )
+  watch.lap('commit')
+  return { answer, timings: watch.timings() }
+}

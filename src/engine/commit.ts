@@ -1,0 +1,104 @@
+/** Makes a decision durable: one storage transaction with everything in it, or nothing (invariants 1, 2, 6). */
+import { closingStep } from './approval-request.ts'
+import type { CommitRequest } from './committer/commit-request.ts'
+import type { Accepted } from './decide.ts'
+import { handIn } from './hand-in.ts'
+import { payloadOf } from './operation-payload.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import type { Admission } from '../model/admission.ts'
+import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
+import { canonicalJson, type JsonText } from '../model/json.ts'
+import type { Outcome } from '../model/operation.ts'
+
+/**
+ * Hands an admitted decision to the committer. What it would leave can be decided on at once; what it answers is durable.
+ * @returns the committed outcome, or `moved`: something it read has changed, decide again
+ * @throws `storage-unavailable`: unknown whether it was written, the same key makes a retry safe; `principal-revoked`: nothing was written
+ */
+export async function commit(
+  parts: Parts,
+  proposal: Proposal,
+  decision: Accepted,
+  admission: Admission,
+  attempts: number,
+): Promise<Outcome | { readonly kind: 'moved' }> {
+  const reads = decision.session.readSet()
+  const versions = new Map<StreamId, number>(reads.streams.map(({ stream, version }) => [stream, version]))
+  const events: { stream: StreamId; version: number; type: string; data: JsonText }[] = decision.events.map(
+    ({ entity, id, type, data }) => {
+      const stream = streamId(entity, id)
+      const version = (versions.get(stream) ?? 0) + 1
+      versions.set(stream, version)
+      return { stream, version, type, data: JSON.stringify(data) }
+    },
+  )
+  const after = new Map<StreamId, JsonText>(
+    decision.states.map(({ entity, id, state }) => [streamId(entity, id), JSON.stringify(state)]),
+  )
+  const closing = proposal.resumed === null ? null : closingStep(proposal.resumed, 'committed')
+  if (closing !== null) {
+    versions.set(closing.stream, closing.event.version)
+    after.set(closing.stream, closing.state)
+  }
+  const request: CommitRequest = {
+    ...envelopeOf(parts, proposal, admission),
+    state: 'committed',
+    streams: [
+      ...reads.streams.map(({ stream, version }) => ({ stream, version })),
+      ...(closing === null ? [] : [{ stream: closing.stream, version: closing.version }]),
+    ],
+    finds: reads.finds,
+    readPosition: reads.position,
+    events: closing === null ? events : [...events, closing.event],
+    rows: closing === null ? decision.rows : [...decision.rows, closing.row],
+    effects: decision.effects.map(({ effect, payload, pins }) => ({
+      effect,
+      payload: JSON.stringify({ payload, pins }),
+    })),
+    payload: JSON.stringify(
+      payloadOf(proposal, decision, {
+        admission,
+        impact: decision.impact,
+        attempts,
+        outcome: { kind: 'committed', result: decision.result },
+      }),
+    ),
+  }
+  const result = await handIn(parts, request, after, versions)
+  if (result.kind === 'moved') return result
+  if (result.kind === 'known') return { ...result.outcome, replayed: true }
+  return {
+    kind: 'committed',
+    operation: proposal.operation,
+    position: result.position,
+    result: decision.result,
+    events: events.map(({ stream, version, type }, i) => ({
+      stream,
+      version,
+      type,
+      position: result.eventPositions[i] as Position,
+    })),
+    receipt: result.receipt,
+    replayed: false,
+  }
+}
+
+/** The attributed fields: they follow from who proposes what, and from the admission. */
+export function envelopeOf(parts: Pick<Parts, 'release'>, proposal: Proposal, admission: Admission | null) {
+  const { principal, intent } = proposal
+  return {
+    operation: proposal.operation,
+    intentHash: proposal.intentHash,
+    action: intent.command,
+    chain: principal.chain,
+    actor: principal.id,
+    onBehalfOf: principal.onBehalfOf,
+    tenant: principal.tenant,
+    run: intent.run,
+    correlation: intent.correlation,
+    causation: intent.causation,
+    release: parts.release.id,
+    gate: admission === null ? '' : sha256Hex(canonicalJson(admission.authority)),
+  } satisfies Partial<CommitRequest>
+}

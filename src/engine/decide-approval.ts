@@ -1,0 +1,95 @@
+/** An approver's signed decision on a held operation: checked, recorded as an operation of the approver, then the held one goes on or ends. */
+import { approvalStep, readApprovalState, type ApprovalState } from './approval-request.ts'
+import { engineOperation } from './engine-operation.ts'
+import { approvalStream } from './engine-streams.ts'
+import type { Parts } from './parts.ts'
+import { resumeHeld } from './resume.ts'
+import type { ApprovalId } from '../model/ids.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { Outcome } from '../model/operation.ts'
+import type { Credentials, Principal } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+import { verifyApproval } from '../warden/approval-decision.ts'
+import type { ApprovalDecision } from '../warden/authority.ts'
+
+export const APPROVE = 'plinth.approve'
+
+/** @returns outcome of the held operation: held still (another role is needed), or final. @throws `approval-invalid`, `approval-settled`, `no-such-approval` */
+export async function decideApproval(
+  parts: Parts,
+  credentials: Credentials,
+  text: string,
+  signature: string,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const approver = await parts.identity.authenticate(credentials, signal)
+  const decision = verifyApproval(parts.authority.current(), { decision: text, signature })
+  if (decision.by !== approver.id)
+    throw problem('approval-invalid', `the decision is signed by \`${decision.by}\`, sent by \`${approver.id}\``)
+  const approval = decision.approval as ApprovalId
+  const recorded = await engineOperation(
+    parts,
+    approver,
+    {
+      command: APPROVE,
+      input: { ...decision, signature } as unknown as JsonObject,
+      idempotencyKey: `${approval}:${decision.verdict}:${decision.decidedAtMs}`,
+      run: null,
+      correlation: null,
+      causation: null,
+    },
+    async () => {
+      const { version, state } = await readApproval(parts, approval, signal)
+      const change = changeBy(parts, decision, approver, state)
+      const step = approvalStep(
+        approval,
+        version,
+        state as unknown as JsonObject,
+        decision.verdict === 'approve' ? 'approved' : 'refused',
+        change,
+      )
+      return {
+        streams: [{ stream: step.stream, version }],
+        events: [step.event],
+        rows: [step.row],
+        after: new Map([[step.stream, step.state]]),
+        result: { approval, state: (change['state'] as string) ?? 'pending' },
+      }
+    },
+    signal,
+  )
+  if (recorded.kind === 'denied')
+    throw problem('forbidden', `\`${approver.id}\` may not decide approvals`, { rules: recorded.rules })
+  return resumeHeld(parts, approval, signal)
+}
+
+/** State of an approval request as of now. @throws `no-such-approval` */
+export async function readApproval(
+  parts: Parts,
+  approval: ApprovalId,
+  signal: AbortSignal,
+): Promise<{ readonly version: number; readonly state: ApprovalState }> {
+  const { version, state } = await parts.states.at(approvalStream(approval), parts.states.visible, signal)
+  if (state === null) throw problem('no-such-approval', `there is no approval request \`${approval}\``)
+  return { version, state: readApprovalState(state) }
+}
+
+function changeBy(parts: Parts, decision: ApprovalDecision, approver: Principal, state: ApprovalState): JsonObject {
+  if (state.state !== 'pending') throw problem('approval-settled', `this request is \`${state.state}\``)
+  if (parts.clock.nowMs() >= state.expiresAtMs) throw problem('approval-settled', 'this request has expired')
+  if (decision.binds !== state.binds)
+    throw problem('approval-invalid', 'the decision binds to something else than this request shows')
+  if (approver.id === state.actor || approver.id === state.onBehalfOf || approver.kind === 'agent') {
+    throw problem(
+      'approval-invalid',
+      'an approval comes from another principal than the one that asks, and never from an agent',
+    )
+  }
+  const roles = state.requires.filter((role) => approver.roles.includes(role))
+  if (roles.length === 0)
+    throw problem('approval-invalid', `deciding this takes one of the roles: ${state.requires.join(', ')}`)
+  if (decision.verdict === 'refuse') return { state: 'refused', decidedBy: approver.id, reason: decision.reason }
+  const approvedBy = [...state.approvedBy, ...roles.map((role) => ({ by: approver.id, role }))]
+  const missing = state.requires.some((role) => !approvedBy.some((given) => given.role === role))
+  return { approvedBy, decidedBy: approver.id, reason: decision.reason, ...(missing ? {} : { state: 'approved' }) }
+}

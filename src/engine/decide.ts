@@ -1,0 +1,144 @@
+/** The application's answer to a proposal, run in the sandbox at one log position and then checked: nothing a cell says is believed. */
+import { attestedFor } from './attested.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import { ReadSession } from './read-session.ts'
+import { isEngineEntity } from './engine-streams.ts'
+import type { CellDecision, Impact, NewEffect, NewEvent, NewState, RowChange, Usage } from '../model/decision.ts'
+import { streamId } from '../model/ids.ts'
+import type { Json, JsonObject } from '../model/json.ts'
+import { problem } from '../model/problems.ts'
+import type { AdmitRequest } from '../policy/policy.ts'
+
+/** What went into a decision, whichever way it came out. */
+export interface Ground {
+  readonly session: ReadSession
+  readonly facts: JsonObject | null
+  readonly attested: JsonObject
+  readonly usage: Usage
+}
+export interface Accepted extends Ground {
+  readonly kind: 'accepted'
+  readonly result: Json
+  readonly events: readonly NewEvent[]
+  readonly effects: readonly NewEffect[]
+  readonly states: readonly NewState[]
+  readonly rows: readonly RowChange[]
+  readonly impact: Impact
+  readonly admitRequest: AdmitRequest
+}
+export interface Refusal extends Ground {
+  readonly kind: 'refused'
+  readonly code: string
+  readonly detail: JsonObject
+}
+
+/** @throws `limit-exceeded`, `application-failed`, `application-output-invalid`, `sandbox-unavailable`, or the signal's reason */
+export async function decide(parts: Parts, proposal: Proposal, signal: AbortSignal): Promise<Accepted | Refusal> {
+  const { release, states, reader, sandbox } = parts
+  const { intent, input, principal, operation } = proposal
+  const command = release.manifest.commands[intent.command]
+  if (command === undefined) throw problem('no-such-command', `there is no command \`${intent.command}\` here`)
+  const session = new ReadSession(states, reader, release.manifest, states.visible, signal)
+  const attested = await attestedFor(session, intent.run)
+  const prefetched = await session.prefetch(command.targets, input)
+  const answer = await sandbox.decide(
+    {
+      release: release.id,
+      name: intent.command,
+      input: JSON.stringify(input),
+      nowMs: parts.clock.nowMs(),
+      seed: operation,
+      principal: { id: principal.id, kind: principal.kind, onBehalfOf: principal.onBehalfOf },
+      attested,
+      prefetched,
+    },
+    session,
+    signal,
+  )
+  signal.throwIfAborted()
+  if (answer.kind === 'failed') {
+    throw problem(answer.code, answer.detail, {
+      operation,
+      ...(answer.limit === undefined ? {} : { limit: answer.limit, observed: answer.observed ?? null }),
+    })
+  }
+  const ground: Ground = {
+    session,
+    facts: checkedFacts(parts, intent.command, answer.facts),
+    attested,
+    usage: answer.usage,
+  }
+  if (answer.kind === 'refused') return { kind: 'refused', ...ground, code: answer.code, detail: answer.detail }
+  checkAccepted(parts, intent.command, answer)
+  const impact = impactOf(parts, answer)
+  const target = command.targets[0]
+  const targetId = target === undefined ? undefined : input[target.member]
+  return {
+    ...answer,
+    ...ground,
+    impact,
+    admitRequest: {
+      principal,
+      action: intent.command,
+      resource: target !== undefined && typeof targetId === 'string' ? { entity: target.entity, id: targetId } : null,
+      input,
+      facts: ground.facts,
+      impact,
+      attested,
+      approvals: proposal.approvals,
+    },
+  }
+}
+
+function checkedFacts(parts: Parts, command: string, facts: JsonObject | null): JsonObject | null {
+  if (facts !== null) parts.validators.facts(command, facts)
+  return facts
+}
+
+type AcceptedByCell = Extract<CellDecision, { kind: 'accepted' }>
+
+/** Everything that would be stored, against the release's own schemas. @throws `application-output-invalid` */
+function checkAccepted(parts: Parts, name: string, decision: AcceptedByCell): void {
+  const { validators, release } = parts
+  const command = release.manifest.commands[name]
+  const wrong = (what: string): never => {
+    throw problem('application-output-invalid', what)
+  }
+  if (command === undefined) return wrong(`command \`${name}\` is not declared`)
+  if (command.facts !== null && decision.facts === null) wrong(`command \`${name}\` declares facts and stated none`)
+  validators.output(name, decision.result)
+  const written = new Set<string>()
+  for (const event of decision.events) {
+    if (isEngineEntity(event.entity) || !command.appends.includes(event.entity))
+      wrong(`command \`${name}\` may not append to entity \`${event.entity}\``)
+    validators.event(event.entity, event.type, event.data)
+    written.add(streamId(event.entity, event.id))
+  }
+  const stated = new Set<string>()
+  for (const { entity, id, state } of decision.states) {
+    validators.state(entity, state)
+    stated.add(streamId(entity, id))
+  }
+  if (written.size !== stated.size || [...written].some((stream) => !stated.has(stream)))
+    wrong('the states do not match the streams that were appended to')
+  for (const { model, id, row } of decision.rows) {
+    const of = release.manifest.readModels[model]?.of
+    if (of === undefined || !written.has(streamId(of, id)))
+      wrong(`a row of \`${model}\` does not belong to a stream that was appended to`)
+    if (row !== null) validators.row(model, row)
+  }
+  for (const { effect, payload } of decision.effects) {
+    if (!command.effects.includes(effect)) wrong(`command \`${name}\` may not ask for effect \`${effect}\``)
+    validators.effect(effect, payload)
+  }
+}
+
+function impactOf(parts: Parts, { events, effects }: AcceptedByCell): Impact {
+  return {
+    events: [...new Set(events.map(({ entity, type }) => `${entity}.${type}`))],
+    streams: [...new Set(events.map(({ entity, id }) => streamId(entity, id)))],
+    effects: [...new Set(effects.map(({ effect }) => effect))],
+    irreversible: effects.some(({ effect }) => parts.release.manifest.effects[effect]?.risk === 'irreversible'),
+  }
+}

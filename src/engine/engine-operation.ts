@@ -1,0 +1,143 @@
+/**
+ * The engine's own operations (attest, approve, import, activate): the same path without a cell. Scope, then admission, then one commit with a
+ * record of its own; decided again when a stream moved.
+ */
+import { ATTEMPTS_MAX } from './bounds.ts'
+import { begin } from './begin.ts'
+import { envelopeOf } from './commit.ts'
+import type { CommitRequest } from './committer/commit-request.ts'
+import { handIn } from './hand-in.ts'
+import type { OperationPayload } from './operation-payload.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import { recordAside } from './side-record.ts'
+import type { Admission } from '../model/admission.ts'
+import type { StreamId } from '../model/ids.ts'
+import type { Json, JsonObject, JsonText } from '../model/json.ts'
+import type { Intent, Outcome } from '../model/operation.ts'
+import type { Principal } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+
+/** What an engine operation would write: planned anew on each attempt. */
+export interface EnginePlan {
+  readonly streams: CommitRequest['streams']
+  readonly events: CommitRequest['events']
+  readonly rows: CommitRequest['rows']
+  /** State of each written stream after it. */
+  readonly after: ReadonlyMap<StreamId, JsonText>
+  readonly result: Json
+}
+
+/** @param attested what policy may see beside the input. @throws `forbidden` when the action is outside the principal's scope */
+export async function engineOperation(
+  parts: Parts,
+  principal: Principal,
+  intent: Intent & { readonly input: JsonObject },
+  plan: () => Promise<EnginePlan>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (!parts.policy.inScope(principal, intent.command))
+    throw problem('forbidden', `\`${principal.id}\` may not do \`${intent.command}\``)
+  const begun = begin(parts, principal, intent)
+  if (begun.kind === 'known') return begun.outcome
+  const { operation, intentHash } = begun
+  const proposal: Proposal = {
+    operation,
+    intentHash,
+    principal,
+    intent,
+    input: intent.input,
+    approvals: [],
+    resumed: null,
+  }
+  return parts.running.run(operation, intentHash, principal, signal, async (stop) => {
+    const admission = parts.policy.admit({
+      principal,
+      action: intent.command,
+      resource: null,
+      input: intent.input,
+      facts: null,
+      impact: null,
+      attested: {},
+      approvals: [],
+    })
+    if (admission.kind !== 'admitted') {
+      const outcome = { kind: 'denied', rules: admission.authority.rules } as const
+      recordAside(parts, 'denied', principal, operation, { ...enginePayload(proposal, admission), outcome })
+      return { ...outcome, operation, replayed: false }
+    }
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      stop.throwIfAborted()
+      const result = await commitPlan(parts, proposal, admission, await plan())
+      if (result.kind !== 'moved') return result
+    }
+    throw problem('stream-contended', `planned ${ATTEMPTS_MAX} times and lost each time`, { operation })
+  })
+}
+
+/** Commits one plan as this operation. Also used at start, when the engine acts by itself (`admission` null). */
+export async function commitPlan(
+  parts: Parts,
+  proposal: Proposal,
+  admission: Admission | null,
+  plan: EnginePlan,
+): Promise<Outcome | { readonly kind: 'moved' }> {
+  const { operation } = proposal
+  const result = await handIn(
+    parts,
+    {
+      ...envelopeOf(parts, proposal, admission),
+      state: 'committed',
+      streams: plan.streams,
+      finds: [],
+      readPosition: parts.states.visible,
+      events: plan.events,
+      rows: plan.rows,
+      effects: [],
+      payload: JSON.stringify({
+        ...enginePayload(proposal, admission),
+        outcome: { kind: 'committed', result: plan.result },
+      } satisfies OperationPayload),
+    },
+    plan.after,
+    new Map(plan.events.map(({ stream, version }) => [stream, version])),
+  )
+  if (result.kind === 'moved') return result
+  if (result.kind === 'known') return { ...result.outcome, replayed: true }
+  const events = plan.events.map(({ stream, version, type }, i) => ({
+    stream,
+    version,
+    type,
+    position: result.eventPositions[i] ?? result.position,
+  }))
+  return {
+    kind: 'committed',
+    operation,
+    position: result.position,
+    result: plan.result,
+    events,
+    receipt: result.receipt,
+    replayed: false,
+  }
+}
+
+function enginePayload(
+  { intent, input, intentHash, principal }: Proposal,
+  admission: Admission | null,
+): Omit<OperationPayload, 'outcome'> {
+  return {
+    command: intent.command,
+    input,
+    intentHash,
+    principal: { kind: principal.kind, roles: principal.roles },
+    reads: null,
+    facts: null,
+    attested: {},
+    impact: null,
+    authority: admission?.authority ?? null,
+    request: admission?.request ?? null,
+    usage: null,
+    attempts: 1,
+    hold: null,
+  }
+}

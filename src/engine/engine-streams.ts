@@ -1,0 +1,27 @@
+/**
+ * The engine's own streams: entity names that begin with `plinth.`. Their events fold by merging, in the engine; no application code has a part
+ * in them, and no application may append to them.
+ */
+import { canonicalJson, type JsonObject, type JsonText } from '../model/json.ts'
+import { streamId, type ApprovalId, type RunId, type StreamId } from '../model/ids.ts'
+import type { StoredEvent } from '../storage/storage.ts'
+
+export const RUN = 'plinth.run'
+export const APPROVAL = 'plinth.approval'
+export const RELEASE = 'plinth.release'
+export const AUTHORITY = 'plinth.authority'
+
+export const isEngineEntity = (entity: string): boolean => entity.startsWith('plinth.')
+export const runStream = (run: RunId): StreamId => streamId(RUN, run)
+export const approvalStream = (approval: ApprovalId): StreamId => streamId(APPROVAL, approval)
+
+/** Every engine event carries the members that it sets: the state is all of them, the latest winning. */
+export function foldEngineStream(
+  _entity: string,
+  state: JsonText | null,
+  events: readonly Pick<StoredEvent, 'data'>[],
+): JsonText {
+  let merged: JsonObject = state === null ? {} : (JSON.parse(state) as JsonObject)
+  for (const event of events) merged = { ...merged, ...(JSON.parse(event.data) as JsonObject) }
+  return canonicalJson(merged)
+}

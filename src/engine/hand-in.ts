@@ -1,0 +1,71 @@
+/** Posts a request to the committer, and keeps the states in step with it: tentative while it is under way, committed when it has landed. */
+import type { CommitRequest, CommitResult } from './committer/commit-request.ts'
+import type { Parts } from './parts.ts'
+import { recordedOutcome } from './recorded-outcome.ts'
+import type { TentativeState } from './states.ts'
+import type { Position, StreamId } from '../model/ids.ts'
+import type { JsonText } from '../model/json.ts'
+import type { Outcome } from '../model/operation.ts'
+import { problem } from '../model/problems.ts'
+
+export type HandedIn =
+  | Extract<CommitResult, { kind: 'committed' }>
+  | { readonly kind: 'moved' }
+  | { readonly kind: 'known'; readonly outcome: Outcome }
+
+/**
+ * @param after state of each written stream; `versions` its version
+ * @returns `known` when the operation is on record already: its recorded outcome
+ * @throws `storage-unavailable`, `overloaded`, `principal-revoked`, `idempotency-key-reused`
+ */
+export async function handIn(
+  parts: Parts,
+  request: CommitRequest,
+  after: ReadonlyMap<StreamId, JsonText>,
+  versions: ReadonlyMap<StreamId, number>,
+): Promise<HandedIn> {
+  const posted = parts.committer.commit(request)
+  const settled = posted.catch(() => {}) // whoever built on it asks the committed versions itself
+  const tentative = new Map<StreamId, TentativeState>()
+  for (const [stream, state] of after) tentative.set(stream, { version: versions.get(stream) ?? 0, state, settled })
+  parts.states.expect(tentative)
+  try {
+    const result = await posted
+    if (result.kind === 'committed') takeIn(parts, request, after, result)
+    if (result.kind === 'moved') parts.states.forget(request.streams.map(({ stream }) => stream))
+    if (result.kind === 'revoked') {
+      throw problem(
+        'principal-revoked',
+        `\`${result.principal}\` was revoked before this could be committed; nothing was written`,
+        { operation: request.operation },
+      )
+    }
+    if (result.kind !== 'known') return result
+    const outcome = await recordedOutcome(parts, request.operation, request.intentHash)
+    if (outcome === null)
+      throw problem('storage-damaged', 'an operation is known but its record is not there', {
+        operation: request.operation,
+      })
+    return { kind: 'known', outcome }
+  } finally {
+    parts.states.settle(tentative)
+  }
+}
+
+/** First the states, then the head: who reads at the head never meets an older state. */
+function takeIn(
+  parts: Parts,
+  request: CommitRequest,
+  after: ReadonlyMap<StreamId, JsonText>,
+  result: Extract<CommitResult, { kind: 'committed' }>,
+): void {
+  const positions = new Map<StreamId, Position>()
+  request.events.forEach(({ stream }, i) => positions.set(stream, result.eventPositions[i] as Position))
+  for (const { stream, version, leaf } of result.heads) {
+    const state = after.get(stream)
+    const position = positions.get(stream)
+    if (state !== undefined && position !== undefined)
+      parts.states.committed(stream, { version, position, leaf, state })
+  }
+  parts.states.advance(result.position)
+}

@@ -1,0 +1,100 @@
+/** Imports outside records as opening events: mapped in a cell, checked, committed in bounded batches. Running it again imports nothing twice. */
+import { IMPORT_BATCH_RECORDS } from './bounds.ts'
+import { engineOperation } from './engine-operation.ts'
+import type { Parts } from './parts.ts'
+import { sha256Hex, streamId, type Position } from '../model/ids.ts'
+import { canonicalJson, type Json } from '../model/json.ts'
+import type { Credentials } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+
+export const IMPORT = 'plinth.import'
+
+/** @throws `no-such-entity` for an unknown importer, `invalid-input` with the record's number, `forbidden` */
+export async function importRecords(
+  parts: Parts,
+  credentials: Credentials,
+  importer: string,
+  source: AsyncIterable<Json>,
+  onProgress: (done: number) => void,
+  signal: AbortSignal,
+): Promise<{ readonly imported: number; readonly position: Position }> {
+  const principal = await parts.identity.authenticate(credentials, signal)
+  const declared = Object.hasOwn(parts.release.manifest.importers, importer)
+    ? parts.release.manifest.importers[importer]
+    : undefined
+  if (declared === undefined) throw problem('no-such-entity', `there is no importer \`${importer}\``)
+  let imported = 0
+  let position = parts.states.visible
+  for await (const batch of inBatches(source)) {
+    for (const [i, record] of batch.entries()) {
+      try {
+        parts.validators.importerRecord(importer, record)
+      } catch (error) {
+        throw problem(
+          'invalid-input',
+          `record ${imported + i + 1} for \`${importer}\`: ${(error as Error).message}`,
+          {},
+          error,
+        )
+      }
+    }
+    const answer = await parts.sandbox.mapRecords(parts.release.id, importer, batch, imported, signal)
+    if (answer.kind === 'failed') throw problem(answer.code, answer.detail)
+    if (answer.mapped.length !== batch.length)
+      throw problem('application-output-invalid', `importer \`${importer}\` did not map each record`)
+    const streams = answer.mapped.map(({ id, data, state, rows }) => {
+      parts.validators.event(declared.of, declared.event, data)
+      parts.validators.state(declared.of, state)
+      for (const { model, row } of rows) if (row !== null) parts.validators.row(model, row)
+      return { stream: streamId(declared.of, id), data: JSON.stringify(data), state: JSON.stringify(state), rows }
+    })
+    const digest = sha256Hex(canonicalJson(batch))
+    const outcome = await engineOperation(
+      parts,
+      principal,
+      {
+        command: IMPORT,
+        input: { importer, records: batch.length, digest },
+        idempotencyKey: `import:${importer}:${imported}:${digest}`,
+        run: null,
+        correlation: null,
+        causation: null,
+      },
+      async () => {
+        for (const { stream } of streams) {
+          if (parts.reader.streamHead(stream).version > 0)
+            throw problem('invalid-input', `\`${stream}\` is there already; an import only opens new streams`)
+        }
+        return {
+          streams: streams.map(({ stream }) => ({ stream, version: 0 })),
+          events: streams.map(({ stream, data }) => ({ stream, version: 1, type: declared.event, data })),
+          rows: streams.flatMap(({ rows }) => rows),
+          after: new Map(streams.map(({ stream, state }) => [stream, state])),
+          result: { imported: batch.length },
+        }
+      },
+      signal,
+    )
+    if (outcome.kind !== 'committed')
+      throw problem(
+        'forbidden',
+        `the import was ${outcome.kind}`,
+        outcome.kind === 'denied' ? { rules: outcome.rules } : {},
+      )
+    imported += batch.length
+    position = outcome.position
+    onProgress(imported)
+  }
+  return { imported, position }
+}
+
+async function* inBatches(source: AsyncIterable<Json>): AsyncGenerator<Json[]> {
+  let batch: Json[] = []
+  for await (const record of source) {
+    batch.push(record)
+    if (batch.length < IMPORT_BATCH_RECORDS) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}

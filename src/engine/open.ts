@@ -1,0 +1,120 @@
+/** Opens the engine over its parts, in the order in which each needs the one before, and closes them in reverse. */
+import { enforce, recordAuthority, recordRelease } from './adopt.ts'
+import { approval, approvals } from './approvals.ts'
+import { ENGINE_READ_MODELS } from './approval-request.ts'
+import { ATTEST, attest } from './attest.ts'
+import { openCommitter } from './committer/open.ts'
+import { APPROVE, decideApproval } from './decide-approval.ts'
+import type { Engine } from './engine.ts'
+import { IMPORT, importRecords } from './import-records.ts'
+import { operations } from './operations.ts'
+import { outcome } from './outcome.ts'
+import type { Parts } from './parts.ts'
+import { query } from './query.ts'
+import { READ_RECORDS } from './reading.ts'
+import { records, rows, state, states } from './records.ts'
+import { startLoops } from './run.ts'
+import { Running } from './running.ts'
+import { self } from './self.ts'
+import { States } from './states.ts'
+import { submit } from './submit.ts'
+import { Turns } from './turns.ts'
+import { verify } from './verify.ts'
+import { why } from './why.ts'
+import { createValidators } from '../application/validate.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Random } from '../host/random.ts'
+import { openIdentity } from '../identity/open.ts'
+import type { Release } from '../model/manifest.ts'
+import { openPolicy } from '../policy/open.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { FolderAuthoritySource } from '../warden/source.ts'
+
+export interface EngineOptions {
+  readonly dir: string
+  /** Origin of the log: a name of this installation, e.g. `plinth.example/shop`. */
+  readonly origin: string
+  readonly release: Release
+  /** Shared sandboxes outlive the engine; the release is loaded into it here. */
+  readonly sandbox: Sandbox
+  readonly authority: FolderAuthoritySource
+  readonly clock: Clock
+  readonly random: Random
+  /** Told of what a loop could not do. */
+  readonly onProblem: (what: string, error: unknown) => void
+}
+
+/** Longest that the engine's own first records may take; then starting fails. */
+const START_TIMEOUT_MS = 30_000
+
+/** @throws `data-directory-locked`, `storage-damaged`, `release-invalid`, `authority-invalid` */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { dir, origin, release, sandbox, authority, clock, random, onProblem } = options
+  const startedAtMs = clock.nowMs()
+  const committer = await openCommitter({ dir, origin, clock })
+  const reader = committer.reader()
+  await sandbox.load(release.id, release.bundle)
+  await committer.declareReadModels({ ...release.manifest.readModels, ...ENGINE_READ_MODELS })
+  const parts: Parts = {
+    release,
+    validators: createValidators(release.manifest),
+    authority,
+    identity: openIdentity(authority, { clock }),
+    policy: await openPolicy({ source: authority, manifest: release.manifest }),
+    sandbox,
+    reader,
+    committer,
+    states: new States(reader, sandbox, committer, release.id),
+    running: new Running(),
+    turns: new Turns(),
+    clock,
+    random,
+  }
+  await enforce(parts, authority.current())
+  const unsubscribe = authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))
+  await recordAuthority(parts)
+  await recordRelease(parts, AbortSignal.timeout(START_TIMEOUT_MS))
+  const loops = startLoops(parts, onProblem)
+  return {
+    manifest: release.manifest,
+    release,
+    authenticate: (credentials, signal) => parts.identity.authenticate(credentials, signal),
+    submit: (credentials, intent, signal) => submit(parts, credentials, intent, signal),
+    query: (credentials, request, signal) => query(parts, credentials, request, signal),
+    async surface(credentials, signal) {
+      const principal = await parts.identity.authenticate(credentials, signal)
+      const inScope = (actions: readonly string[]) =>
+        actions.filter((action) => parts.policy.inScope(principal, action))
+      return {
+        commands: inScope(Object.keys(release.manifest.commands)),
+        queries: inScope(Object.keys(release.manifest.queries)),
+        engine: inScope([ATTEST, APPROVE, IMPORT, READ_RECORDS]),
+      }
+    },
+    attest: (credentials, run, facts, key, signal) => attest(parts, credentials, run, facts, key, signal),
+    outcome: (credentials, operation, waitMs, signal) => outcome(parts, credentials, operation, waitMs, signal),
+    state: (credentials, entity, id, at, signal) => state(parts, credentials, entity, id, at, signal),
+    states: (credentials, entity, page, at, signal) => states(parts, credentials, entity, page, at, signal),
+    rows: (credentials, model, where, order, page, at, signal) =>
+      rows(parts, credentials, model, where, order, page, at, signal),
+    operations: (credentials, filter, page, signal) => operations(parts, credentials, filter, page, signal),
+    why: (credentials, operation, signal) => why(parts, credentials, operation, signal),
+    records: (credentials, from, limit, signal) => records(parts, credentials, from, limit, signal),
+    approvals: (credentials, filter, page, signal) => approvals(parts, credentials, filter, page, signal),
+    approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
+    decideApproval: (credentials, decision, signature, signal) =>
+      decideApproval(parts, credentials, decision, signature, signal),
+    self: (credentials, signal) => self(parts, origin, startedAtMs, credentials, signal),
+    checkpoint: () => committer.checkpoint(),
+    importRecords: (credentials, importer, source, onProgress, signal) =>
+      importRecords(parts, credentials, importer, source, onProgress, signal),
+    verify: (onProgress, signal) => verify(parts, onProgress, signal),
+    async close() {
+      unsubscribe()
+      await loops.stop()
+      await parts.running.drained()
+      await sandbox.unload(release.id)
+      await committer.close()
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What is recorded of an operation beside the attributed fields of its line: enough to answer DESIGN §1's three questions and to evaluate the
+ * admission again. Plain JSON; the line commits to its hash.
+ */
+import type { Proposal } from './proposal.ts'
+import type { Accepted, Ground } from './decide.ts'
+import type { Admission, AdmissionRequest, Authority } from '../model/admission.ts'
+import type { ReadSet, Usage } from '../model/decision.ts'
+import type { Json, JsonObject } from '../model/json.ts'
+import type { ApprovalId, Hash } from '../model/ids.ts'
+import type { Outcome } from '../model/operation.ts'
+
+export interface OperationPayload {
+  readonly command: string
+  readonly input: Json
+  readonly intentHash: Hash
+  readonly principal: { readonly kind: string; readonly roles: readonly string[] }
+  readonly reads: ReadSet | null
+  readonly facts: JsonObject | null
+  readonly attested: JsonObject
+  readonly impact: JsonObject | null
+  readonly authority: Authority | null
+  readonly request: AdmissionRequest | null
+  readonly usage: Usage | null
+  readonly attempts: number
+  /** Set while held, and on the record that ends a hold. */
+  readonly hold: {
+    readonly approval: ApprovalId
+    readonly binds: Hash
+    readonly requires: readonly string[]
+    readonly expiresAtMs: number
+  } | null
+  /** The answer, less what the log itself says (positions, receipt). */
+  readonly outcome: StoredOutcome
+}
+
+export type StoredOutcome =
+  | { readonly kind: 'committed'; readonly result: Json }
+  | Omit<Extract<Outcome, { kind: 'refused' }>, 'operation' | 'replayed'>
+  | Omit<Extract<Outcome, { kind: 'denied' }>, 'operation' | 'replayed'>
+  | Omit<Extract<Outcome, { kind: 'held' }>, 'operation' | 'replayed'>
+
+export function payloadOf(
+  proposal: Proposal,
+  ground: Ground,
+  rest: {
+    readonly admission: Admission | null
+    readonly impact: Accepted['impact'] | null
+    readonly attempts: number
+    readonly outcome: StoredOutcome
+    readonly hold?: OperationPayload['hold']
+  },
+): OperationPayload {
+  return {
+    command: proposal.intent.command,
+    input: proposal.input,
+    intentHash: proposal.intentHash,
+    principal: { kind: proposal.principal.kind, roles: proposal.principal.roles },
+    reads: ground.session.readSet(),
+    facts: ground.facts,
+    attested: ground.attested,
+    impact: rest.impact === null ? null : { ...rest.impact },
+    authority: rest.admission?.authority ?? null,
+    request: rest.admission?.request ?? null,
+    usage: ground.usage,
+    attempts: rest.attempts,
+    hold: rest.hold ?? null,
+    outcome: rest.outcome,
+  }
+}

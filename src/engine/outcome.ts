@@ -1,0 +1,51 @@
+/** The outcome of an operation, for whoever asked it: now, or as soon as it changes within a bounded wait. Asking changes nothing. */
+import { OUTCOME_WAIT_MAX_MS } from './bounds.ts'
+import type { Parts } from './parts.ts'
+import { READ_RECORDS } from './reading.ts'
+import { readOperation, recordedOutcome } from './recorded-outcome.ts'
+import type { OperationId } from '../model/ids.ts'
+import type { Outcome } from '../model/operation.ts'
+import type { Credentials } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+
+const LOOK_EVERY_MS = 100
+
+/** @throws `no-such-operation`: also for somebody else's, unless the caller may read records */
+export async function outcome(
+  parts: Parts,
+  credentials: Credentials,
+  operation: OperationId,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const principal = await parts.identity.authenticate(credentials, signal)
+  const owner = ownerOf(parts, operation)
+  if (owner === null || (owner !== principal.id && !parts.policy.inScope(principal, READ_RECORDS))) {
+    throw problem('no-such-operation', `no operation \`${operation}\` of yours is on record`)
+  }
+  const until = parts.clock.nowMs() + Math.min(Math.max(waitMs, 0), OUTCOME_WAIT_MAX_MS)
+  for (;;) {
+    const recorded = await recordedOutcome(parts, operation, null)
+    if (recorded !== null && (recorded.kind !== 'held' || parts.clock.nowMs() >= until)) return recorded
+    if (recorded === null && parts.clock.nowMs() >= until)
+      throw problem('operation-running', 'it is under way', { operation })
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(done, LOOK_EVERY_MS)
+      function done(): void {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        if (signal.aborted) reject(signal.reason as Error)
+        else resolve()
+      }
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+}
+
+function ownerOf(parts: Parts, operation: OperationId): string | null {
+  const stored = parts.reader.operation(operation)
+  if (stored !== null) return readOperation(parts, stored.position)?.record.actor ?? null
+  return (
+    parts.running.principalOf(operation)?.id ?? parts.reader.sideRecords({ operation }, null, 1)[0]?.principal ?? null
+  )
+}

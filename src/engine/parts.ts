@@ -1,0 +1,30 @@
+/** Everything the path calls, made once at start. Only the engine knows all parts; the parts do not know each other. */
+import type { Validators } from '../application/validate.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Random } from '../host/random.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { Release } from '../model/manifest.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { SideReader, StorageReader } from '../storage/storage.ts'
+import type { AuthoritySource } from '../warden/authority.ts'
+import type { Committer } from './committer/commit-request.ts'
+import type { Running } from './running.ts'
+import type { Turns } from './turns.ts'
+import type { States } from './states.ts'
+
+export interface Parts {
+  readonly release: Release
+  readonly validators: Validators
+  readonly authority: AuthoritySource
+  readonly identity: Identity
+  readonly policy: Policy
+  readonly sandbox: Sandbox
+  readonly reader: StorageReader & SideReader
+  readonly committer: Committer
+  readonly states: States
+  readonly running: Running
+  readonly turns: Turns
+  readonly clock: Clock
+  readonly random: Random
+}

@@ -1,0 +1,31 @@
+/** An operation on its way down the path: who proposes what, under which id, and, when it was held, what was approved. */
+import type { ApprovalId, Hash, OperationId } from '../model/ids.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { Intent } from '../model/operation.ts'
+import type { Principal } from '../model/principal.ts'
+
+export interface Approval {
+  readonly approval: string
+  readonly by: string
+  readonly role: string
+}
+
+/** A hold that is being resumed: its approval request, at the version in which it was approved. */
+export interface Resumed {
+  readonly approval: ApprovalId
+  readonly version: number
+  readonly state: JsonObject
+  /** Hash of arguments, facts and impact that the approvers signed. */
+  readonly binds: Hash
+}
+
+export interface Proposal {
+  readonly operation: OperationId
+  readonly intentHash: Hash
+  readonly principal: Principal
+  readonly intent: Intent
+  /** The intent's input, checked against its schema. */
+  readonly input: JsonObject
+  readonly approvals: readonly Approval[]
+  readonly resumed: Resumed | null
+}

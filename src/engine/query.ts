@@ -1,0 +1,114 @@
+/** The read path: the same gates as a change, without impact and events. Leaves an access record. */
+import { positionOf } from './at.ts'
+import { attestedFor } from './attested.ts'
+import type { At, QueryOutcome, Timed } from './engine.ts'
+import type { OperationPayload, StoredOutcome } from './operation-payload.ts'
+import type { Parts } from './parts.ts'
+import { ReadSession } from './read-session.ts'
+import { titleOf } from './refused.ts'
+import { recordAside } from './side-record.ts'
+import { Stopwatch } from './stopwatch.ts'
+import type { Admission } from '../model/admission.ts'
+import { base32, sha256Hex, type OperationId, type RunId } from '../model/ids.ts'
+import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
+import type { Credentials } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+
+export async function query(
+  parts: Parts,
+  credentials: Credentials,
+  request: { readonly query: string; readonly input: Json; readonly run: RunId | null; readonly at: At },
+  signal: AbortSignal,
+): Promise<Timed<QueryOutcome>> {
+  const { release, policy, sandbox, states, reader, validators } = parts
+  const watch = new Stopwatch(parts.clock)
+  const principal = await parts.identity.authenticate(credentials, signal)
+  watch.lap('authenticate')
+  const manifest = release.manifest.queries[request.query]
+  if (manifest === undefined || !policy.inScope(principal, request.query))
+    throw problem('no-such-query', `there is no query \`${request.query}\` here`)
+  const input = validators.queryInput(request.query, request.input)
+  const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
+  const session = new ReadSession(states, reader, release.manifest, positionOf(parts, request.at), signal)
+  // What was attested counts as of now: looking at the past does not bring back old permissions.
+  const attested = await attestedFor(
+    new ReadSession(states, reader, release.manifest, states.visible, signal),
+    request.run,
+  )
+  watch.lap('begin')
+  const prefetched = await session.prefetch(manifest.targets, input)
+  const answer = await sandbox.read(
+    {
+      release: release.id,
+      name: request.query,
+      input: JSON.stringify(input),
+      nowMs: parts.clock.nowMs(),
+      seed: operation,
+      principal: { id: principal.id, kind: principal.kind, onBehalfOf: principal.onBehalfOf },
+      attested,
+      prefetched,
+    },
+    session,
+    signal,
+  )
+  signal.throwIfAborted()
+  watch.lap('decide')
+  if (answer.kind === 'failed')
+    throw problem(answer.code, answer.detail, {
+      operation,
+      ...(answer.limit === undefined ? {} : { limit: answer.limit, observed: answer.observed ?? null }),
+    })
+  if (answer.facts !== null) validators.facts(request.query, answer.facts)
+  if (answer.kind === 'answered') {
+    validators.output(request.query, answer.result)
+    if (manifest.facts !== null && answer.facts === null)
+      throw problem('application-output-invalid', `query \`${request.query}\` declares facts and stated none`)
+  }
+  const remember = (kind: 'read' | 'refused' | 'denied', admission: Admission | null, outcome: StoredOutcome): void => {
+    const payload: OperationPayload = {
+      command: request.query,
+      input,
+      intentHash: sha256Hex(canonicalJson([request.query, input])),
+      principal: { kind: principal.kind, roles: principal.roles },
+      reads: session.readSet(),
+      facts: answer.facts,
+      attested,
+      impact: null,
+      authority: admission?.authority ?? null,
+      request: admission?.request ?? null,
+      usage: answer.usage,
+      attempts: 1,
+      hold: null,
+      outcome,
+    }
+    recordAside(parts, kind, principal, operation, payload)
+  }
+  const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
+  if (answer.kind === 'refused') {
+    const { code, detail } = answer
+    const title = titleOf(parts, request.query, code)
+    remember('refused', null, { kind: 'refused', code, title, detail })
+    return done({ kind: 'refused', code, title, detail, operation })
+  }
+  const target = manifest.targets[0]
+  const targetId = target === undefined ? undefined : (input as JsonObject)[target.member]
+  const admission = policy.admit({
+    principal,
+    action: request.query,
+    resource: target !== undefined && typeof targetId === 'string' ? { entity: target.entity, id: targetId } : null,
+    input,
+    facts: answer.facts,
+    impact: null,
+    attested,
+    approvals: [],
+  })
+  watch.lap('admit')
+  if (admission.kind !== 'admitted') {
+    // There is nothing to park in a read: what a rule would hold is denied until it is so.
+    const { rules } = admission.authority
+    remember('denied', admission, { kind: 'denied', rules })
+    return done({ kind: 'denied', rules, operation })
+  }
+  remember('read', admission, { kind: 'committed', result: null })
+  return done({ kind: 'answered', result: answer.result, asOf: session.position, operation })
+}

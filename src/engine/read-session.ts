@@ -1,0 +1,118 @@
+/**
+ * Serves the reads of one execution, all at one log position, and keeps what it served: that is the read set, whatever the cell may claim.
+ */
+import { READS_MAX } from './bounds.ts'
+import type { States } from './states.ts'
+import { findDigest } from '../model/find-digest.ts'
+import { streamId, type Position, type StreamId } from '../model/ids.ts'
+import type { FindEntry, FindQuery, ReadEntry, ReadSet, Row } from '../model/decision.ts'
+import { FIND_LIMIT_MAX } from '../model/decision.ts'
+import type { JsonText } from '../model/json.ts'
+import type { Manifest, Target } from '../model/manifest.ts'
+import { problem } from '../model/problems.ts'
+import type { ReadPort } from '../sandbox/sandbox.ts'
+import type { StorageReader } from '../storage/storage.ts'
+
+export interface Prefetched {
+  readonly entity: string
+  readonly id: string
+  readonly version: number
+  readonly state: JsonText | null
+}
+
+export class ReadSession implements ReadPort {
+  readonly position: Position
+  readonly #states: States
+  readonly #reader: StorageReader
+  readonly #manifest: Manifest
+  readonly #signal: AbortSignal
+  readonly #streams = new Map<StreamId, ReadEntry>()
+  readonly #finds: FindEntry[] = []
+  /** Commits under way whose outcome this execution has assumed. */
+  readonly #waitFor = new Set<Promise<unknown>>()
+
+  constructor(states: States, reader: StorageReader, manifest: Manifest, position: Position, signal: AbortSignal) {
+    this.#states = states
+    this.#reader = reader
+    this.#manifest = manifest
+    this.position = position
+    this.#signal = signal
+  }
+
+  /** The states that the input names, sent along with the call. They count as read. */
+  async prefetch(targets: readonly Target[], input: unknown): Promise<readonly Prefetched[]> {
+    const members = (typeof input === 'object' && input !== null ? input : {}) as Record<string, unknown>
+    const found: Prefetched[] = []
+    for (const { entity, member } of targets) {
+      const id = Object.hasOwn(members, member) ? members[member] : undefined
+      if (typeof id !== 'string') continue
+      const { version, state } = await this.get(entity, id)
+      found.push({ entity, id, version, state })
+    }
+    return found
+  }
+
+  async get(entity: string, id: string): Promise<{ readonly version: number; readonly state: JsonText | null }> {
+    if (!Object.hasOwn(this.#manifest.entities, entity))
+      throw problem('application-output-invalid', `the code asked for entity \`${entity}\`, which is not declared`)
+    const stream = streamId(entity, id)
+    this.#count(this.#streams.has(stream) ? 0 : 1)
+    const tentative = this.#states.tentative(stream)
+    if (tentative !== undefined) {
+      this.#waitFor.add(tentative.settled)
+      this.#streams.set(stream, { stream, version: tentative.version, hash: '' })
+      return tentative
+    }
+    const found =
+      this.#states.cached(stream, this.position) ?? (await this.#states.at(stream, this.position, this.#signal))
+    this.#streams.set(stream, { stream, version: found.version, hash: found.leaf })
+    return found
+  }
+
+  async find(query: FindQuery): Promise<readonly Row[]> {
+    if (!Object.hasOwn(this.#manifest.readModels, query.model))
+      throw problem('application-output-invalid', `the code asked read model \`${query.model}\`, which is not declared`)
+    if (!(query.limit >= 1 && query.limit <= FIND_LIMIT_MAX))
+      throw problem('application-output-invalid', `a find may return 1 to ${FIND_LIMIT_MAX} rows`)
+    this.#count(1)
+    const rows = this.#reader.find(query, this.position)
+    this.#finds.push({ query, digest: findDigest(rows), rows: rows.map(({ id, key }) => ({ id, key })) })
+    return rows
+  }
+
+  /** A stream of the engine's own that this execution rests on, e.g. the facts attested for its run. */
+  async getEngineStream(stream: StreamId): Promise<JsonText | null> {
+    const found = await this.#states.at(stream, this.position, this.#signal)
+    this.#streams.set(stream, { stream, version: found.version, hash: found.leaf })
+    return found.state
+  }
+
+  versionOf(stream: StreamId): number | undefined {
+    return this.#streams.get(stream)?.version
+  }
+
+  /**
+   * True when all that was served is what is committed now. An answer that writes nothing (a refusal, a denial) is only given on such
+   * ground; a commit checks the same by itself. Waits for the commits whose outcome was assumed.
+   */
+  async stillHolds(): Promise<boolean> {
+    if (this.#waitFor.size === 0) return true // all of it was committed, at one position
+    await Promise.all(this.#waitFor)
+    for (const { stream, version } of this.#streams.values())
+      if (this.#reader.streamHead(stream).version !== version) return false
+    return this.#finds.every(({ query, digest }) => findDigest(this.#reader.find(query)) === digest)
+  }
+
+  readSet(): ReadSet {
+    return { position: this.position, streams: [...this.#streams.values()], finds: this.#finds }
+  }
+
+  #count(more: number): void {
+    const reads = this.#streams.size + this.#finds.length + more
+    if (reads > READS_MAX)
+      throw problem('limit-exceeded', `a decision may read at most ${READS_MAX} streams and finds`, {
+        limit: 'read_count',
+        observed: reads,
+      })
+  }
+}

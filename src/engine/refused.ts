@@ -1,0 +1,30 @@
+/** The application itself said no. Recorded aside; an operation that was held ends in the log, where its hold is. */
+import { endHeld } from './hold.ts'
+import type { Refusal } from './decide.ts'
+import { payloadOf } from './operation-payload.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import { recordAside } from './side-record.ts'
+import type { Outcome } from '../model/operation.ts'
+
+/** Codes that every command has, beside those it declares. */
+const COMMON_TITLES: Readonly<Record<string, string>> = {
+  'not-found': 'there is no such record',
+  'already-exists': 'there is such a record already',
+  'invariant-violated': 'this would break an invariant of the application',
+}
+
+export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal, attempts: number): Promise<Outcome> {
+  const { code, detail } = refusal
+  const title = titleOf(parts, proposal.intent.command, code)
+  const outcome = { kind: 'refused', code, title, detail } as const
+  const payload = payloadOf(proposal, refusal, { admission: null, impact: null, attempts, outcome })
+  if (proposal.resumed !== null) return endHeld(parts, proposal, 'refused', payload)
+  recordAside(parts, 'refused', proposal.principal, proposal.operation, payload)
+  return { ...outcome, operation: proposal.operation, replayed: false }
+}
+
+export function titleOf(parts: Pick<Parts, 'release'>, action: string, code: string): string {
+  const { commands, queries } = parts.release.manifest
+  return (commands[action] ?? queries[action])?.refusals[code] ?? COMMON_TITLES[code] ?? code
+}

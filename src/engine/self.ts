@@ -1,0 +1,48 @@
+/** The one answer to "what is the system's current state". */
+import { APPROVALS_MODEL } from './approval-request.ts'
+import type { Self } from './engine.ts'
+import type { Parts } from './parts.ts'
+import { mayRead } from './reading.ts'
+import type { Hash } from '../model/ids.ts'
+import { FIND_LIMIT_MAX } from '../model/decision.ts'
+import { canonicalJson } from '../model/json.ts'
+import { sha256Hex } from '../model/ids.ts'
+import type { Credentials } from '../model/principal.ts'
+
+export async function self(
+  parts: Parts,
+  origin: string,
+  startedAtMs: number,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<Self> {
+  await mayRead(parts, credentials, { self: true }, signal)
+  const head = parts.reader.head()
+  const snapshot = parts.authority.current()
+  const held = parts.reader.find({
+    model: APPROVALS_MODEL,
+    where: { open: true },
+    order: [],
+    limit: FIND_LIMIT_MAX,
+    after: null,
+  }).length
+  return {
+    application: parts.release.manifest.name,
+    release: parts.release.id,
+    position: head.position,
+    treeSize: head.treeSize,
+    rootHash: head.rootHash,
+    origin,
+    checkpoint: await parts.committer.checkpoint(),
+    authority: {
+      snapshot: snapshot.number,
+      policySet: policySetHash(snapshot.policies),
+      principals: snapshot.principals.length,
+    },
+    sandbox: parts.sandbox.status(),
+    queues: { running: parts.running.count, held, outbox: parts.reader.effectCount() },
+    startedAtMs,
+  }
+}
+
+const policySetHash = (policies: Readonly<Record<string, string>>): Hash => sha256Hex(canonicalJson(policies))

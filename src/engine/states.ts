@@ -1,0 +1,155 @@
+/**
+ * Entity states as of a log position: from memory when the latest is asked for, otherwise folded from snapshot and events.
+ * Owns the cache and the visible head; owns no truth: everything here can be dropped and comes back from the log.
+ *
+ * 1. An entry is the newest committed state of its stream, or it is not there.
+ * 2. `visible` moves only after the entries of that commit have: who reads at `visible` never meets an older entry.
+ * 3. A tentative entry is what a commit under way would leave. Deciding on it keeps one busy stream moving without waiting for the disk; the
+ *    committer takes commits in the order they were handed in, so if the first does not land, what was decided on it does not either.
+ */
+import { LruMap } from './lru-map.ts'
+import { foldEngineStream, isEngineEntity } from './engine-streams.ts'
+import { FOLD_EVENTS_MAX, SNAPSHOT_EVERY, STATES_CACHED_MAX } from './bounds.ts'
+import { loadEvents } from '../event-log/load.ts'
+import { streamParts, type Position, type ReleaseId, type StreamId } from '../model/ids.ts'
+import type { JsonText } from '../model/json.ts'
+import { problem } from '../model/problems.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { StorageReader, StoredEvent } from '../storage/storage.ts'
+import type { Committer } from './committer/commit-request.ts'
+
+export interface StreamState {
+  readonly version: number
+  /** Position and leaf of the stream's last event; -1 and '' when it is not there. */
+  readonly position: Position
+  readonly leaf: string
+  readonly state: JsonText | null
+}
+
+/** What a commit under way would leave; `settled` resolves when that is known. */
+export interface TentativeState {
+  readonly version: number
+  readonly state: JsonText
+  readonly settled: Promise<unknown>
+}
+
+const ABSENT: StreamState = { version: 0, position: -1 as Position, leaf: '', state: null }
+
+export class States {
+  readonly #latest = new LruMap<StreamId, StreamState>(STATES_CACHED_MAX)
+  readonly #tentative = new Map<StreamId, TentativeState>()
+  readonly #reader: StorageReader
+  readonly #sandbox: Sandbox
+  readonly #committer: Committer
+  readonly #release: ReleaseId
+  visible: Position
+
+  constructor(reader: StorageReader, sandbox: Sandbox, committer: Committer, release: ReleaseId) {
+    this.#reader = reader
+    this.#sandbox = sandbox
+    this.#committer = committer
+    this.#release = release
+    this.visible = reader.head().position
+  }
+
+  /** The newest state, when it is in memory and not newer than this position: the usual case, without waiting. */
+  cached(stream: StreamId, at: Position): StreamState | undefined {
+    const known = this.#latest.get(stream)
+    return known !== undefined && known.position <= at ? known : undefined
+  }
+
+  tentative(stream: StreamId): TentativeState | undefined {
+    return this.#tentative.get(stream)
+  }
+
+  /** Notes what a commit just handed in would leave. Call `settle` with the same entries when its result is known. */
+  expect(entries: ReadonlyMap<StreamId, TentativeState>): void {
+    for (const [stream, entry] of entries) this.#tentative.set(stream, entry)
+  }
+
+  settle(entries: ReadonlyMap<StreamId, TentativeState>): void {
+    for (const [stream, entry] of entries) if (this.#tentative.get(stream) === entry) this.#tentative.delete(stream)
+  }
+
+  /** State of a stream at a position. @throws `storage-damaged`, `application-failed`, `cancelled` */
+  async at(stream: StreamId, at: Position, signal: AbortSignal): Promise<StreamState> {
+    const known = this.cached(stream, at)
+    if (known !== undefined) return known
+    const head = this.#reader.streamHead(stream, at)
+    const loaded = head.version === 0 ? ABSENT : await this.#fold(stream, at, signal)
+    // Another commit may have landed while this one was folding; only the newest may be remembered.
+    if (this.#reader.streamHead(stream).version === loaded.version && !this.#latest.has(stream)) {
+      this.#latest.set(stream, loaded)
+    }
+    return loaded
+  }
+
+  /** Takes in what a commit wrote. Call for all of its streams, then `advance`. */
+  committed(stream: StreamId, next: StreamState & { readonly state: JsonText }): void {
+    const known = this.#latest.get(stream)
+    if (known !== undefined && known.version >= next.version) return
+    this.#latest.set(stream, next)
+    if (next.version % SNAPSHOT_EVERY === 0) this.#keepSnapshot(stream, next)
+  }
+
+  advance(position: Position): void {
+    if (position > this.visible) this.visible = position
+  }
+
+  /** Drops what a lost race has shown to be stale. */
+  forget(streams: Iterable<StreamId>): void {
+    for (const stream of streams) this.#latest.delete(stream)
+  }
+
+  async #fold(stream: StreamId, at: Position, signal: AbortSignal): Promise<StreamState> {
+    const { entity, id } = streamParts(stream)
+    const snapshot = this.#reader.snapshot(stream, at)
+    const usable = snapshot !== null && snapshot.release === this.#release ? snapshot : null
+    let state: JsonText | null = usable?.state ?? null
+    let last: StreamState = usable === null ? ABSENT : { ...usable }
+    let folded = 0
+    for (;;) {
+      const events = loadEvents(this.#reader, stream, last.version, at, FOLD_EVENTS_MAX)
+      const tail = events.at(-1)
+      if (tail === undefined) break
+      state = isEngineEntity(entity)
+        ? foldEngineStream(entity, state, events)
+        : await this.#foldInCell(entity, id, state, events, signal)
+      last = { version: tail.version, position: tail.position, leaf: tail.leaf, state }
+      folded += events.length
+      if (events.length < FOLD_EVENTS_MAX) break
+    }
+    if (folded >= SNAPSHOT_EVERY && last.state !== null) this.#keepSnapshot(stream, { ...last, state: last.state })
+    return last
+  }
+
+  async #foldInCell(
+    entity: string,
+    id: string,
+    state: JsonText | null,
+    events: readonly StoredEvent[],
+    signal: AbortSignal,
+  ): Promise<JsonText | null> {
+    const answer = await this.#sandbox.fold(this.#release, [{ entity, id, state, events }], false, signal)
+    if (answer.kind === 'failed')
+      throw problem(answer.code, `\`${entity}/${id}\` could not be folded: ${answer.detail}`)
+    return answer.folded[0]?.state ?? null
+  }
+
+  #keepSnapshot(stream: StreamId, at: StreamState & { readonly state: JsonText }): void {
+    if (isEngineEntity(streamParts(stream).entity)) return
+    this.#committer.writeSide(
+      [],
+      [
+        {
+          stream,
+          version: at.version,
+          position: at.position,
+          leaf: at.leaf as never,
+          state: at.state,
+          release: this.#release,
+        },
+      ],
+    )
+  }
+}

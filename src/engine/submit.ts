@@ -1,0 +1,96 @@
+/**
+ * The path of one action, from caller to receipt. Each step is a call that returns and opens to one short file:
+ * authenticate → begin → scope → decide → admit on impact → commit. A refusal, a denial and a hold leave the path where they arise.
+ */
+import { bindingOf } from './approval-request.ts'
+import { ATTEMPTS_MAX } from './bounds.ts'
+import { begin } from './begin.ts'
+import { commit } from './commit.ts'
+import { decide } from './decide.ts'
+import { denied } from './denied.ts'
+import { changedSinceApproval, hold } from './hold.ts'
+import type { Timed } from './engine.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import { refused } from './refused.ts'
+import { streamsNamed } from './streams-named.ts'
+import { Stopwatch } from './stopwatch.ts'
+import type { Intent, Outcome } from '../model/operation.ts'
+import type { Credentials } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
+
+/**
+ * Takes one intent from caller to outcome. Until its commit is handed in, `signal` cancels; after that only the waiting stops, and the same key
+ * asks for the outcome.
+ * @throws the faults of src/model/problems.ts; refused, denied and held are answers
+ */
+export async function submit(
+  parts: Parts,
+  credentials: Credentials,
+  intent: Intent,
+  signal: AbortSignal,
+): Promise<Timed<Outcome>> {
+  const watch = new Stopwatch(parts.clock)
+  const principal = await parts.identity.authenticate(credentials, signal)
+  watch.lap('authenticate')
+  const begun = begin(parts, principal, intent)
+  if (begun.kind === 'known') {
+    const answer = await begun.outcome
+    watch.lap('begin')
+    return { answer, timings: watch.timings() }
+  }
+  const { operation, intentHash } = begun
+  if (!parts.policy.inScope(principal, intent.command))
+    throw problem('no-such-command', `there is no command \`${intent.command}\` here`)
+  const input = parts.validators.commandInput(intent.command, intent.input)
+  watch.lap('begin')
+  const proposal: Proposal = { operation, intentHash, principal, intent, input, approvals: [], resumed: null }
+  const answer = await parts.running.run(operation, intentHash, principal, signal, (stop) =>
+    perform(parts, proposal, watch, stop),
+  )
+  return { answer, timings: watch.timings() }
+}
+
+/** Decides, admits and commits; decides again when another operation won a stream that was read. Also how a held operation resumes. */
+export async function perform(
+  parts: Parts,
+  proposal: Proposal,
+  watch: Stopwatch,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const turn = await parts.turns.take(streamsNamed(parts, proposal), signal)
+    try {
+      const decision = await decide(parts, proposal, signal)
+      watch.lap('decide')
+      if (decision.kind === 'refused') {
+        turn.end()
+        if (!(await decision.session.stillHolds())) continue
+        return await refused(parts, proposal, decision, attempt)
+      }
+      if (proposal.resumed !== null && bindingOf(proposal, decision) !== proposal.resumed.binds)
+        return await changedSinceApproval(parts, proposal, decision, attempt)
+      const admission = parts.policy.admit(decision.admitRequest)
+      watch.lap('admit')
+      if (admission.kind !== 'admitted') {
+        turn.end()
+        if (!(await decision.session.stillHolds())) continue
+        return admission.kind === 'held'
+          ? await hold(parts, proposal, decision, admission, attempt)
+          : await denied(parts, proposal, decision, admission, attempt)
+      }
+      signal.throwIfAborted()
+      const handedIn = commit(parts, proposal, decision, admission, attempt)
+      turn.end() // the next in line decides on what this commit would leave
+      const result = await handedIn
+      watch.lap('commit')
+      if (result.kind !== 'moved') return result
+    } finally {
+      turn.end()
+    }
+  }
+  throw problem('stream-contended', `decided ${ATTEMPTS_MAX} times and lost each time`, {
+    operation: proposal.operation,
+    attempts: ATTEMPTS_MAX,
+  })
+}
