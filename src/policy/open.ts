@@ -1,0 +1,166 @@
+/**
+ * Permission, from the policies of the authority snapshot in force. Scope says whether an action exists for a principal; admission says whether
+ * this one may happen, and on what grounds. Nothing is allowed unless a policy permits it, and an error is a denial.
+ *
+ * Owns the compiled sets: the one in force and the one before, so that what was decided a moment ago can be replayed. Closing releases them.
+ */
+import type { Admission, AdmissionRequest, Authority } from '../model/admission.ts'
+import { sha256Hex, type Hash } from '../model/ids.ts'
+import { canonicalJson } from '../model/json.ts'
+import type { Manifest } from '../model/manifest.ts'
+import type { Principal } from '../model/principal.ts'
+import type { AuthoritySnapshot, AuthoritySource } from '../warden/authority.ts'
+import { EVALUATOR, parseSchema } from './cedar.ts'
+import { ContextError } from './context-type.ts'
+import type { AdmitRequest, Policy } from './policy.ts'
+import { policyFilesHash } from './policy-set.ts'
+import { cedarRequest, emptyRequest, recordedRequest, requestFromRecord, scopeRequest } from './request.ts'
+import { schemaOf, type PolicySchema } from './schema.ts'
+import { compileSet, type CompiledSet, type Verdict } from './verdict.ts'
+
+const SETS_MAX = 2 // in force, and the one before or a candidate
+const SCOPES_MAX = 10_000 // remembered answers of one snapshot
+
+export interface PolicyStatus {
+  readonly policySet: Hash
+  readonly schema: Hash
+  readonly evaluator: string
+  readonly policies: number
+  /** Why everything is denied; empty when the set can be evaluated. */
+  readonly faults: readonly string[]
+  /** Policies that do not fit the application: they deny where they apply. */
+  readonly misfits: readonly string[]
+  /** What policies cannot see. */
+  readonly leftOut: readonly string[]
+}
+export interface OpenPolicy extends Policy {
+  status(): PolicyStatus
+  /** Takes a past snapshot's policies in hand for `replay`, in place of the least recently used set that is not in force. */
+  recall(snapshot: AuthoritySnapshot): void
+  close(): void
+}
+
+/** @throws `release-invalid` when the manifest has no schema */
+export function openPolicy(options: { readonly source: AuthoritySource; readonly manifest: Manifest }): OpenPolicy {
+  const { source } = options
+  const schema = schemaOf(options.manifest)
+  const parsed = { admission: parseSchema(schema.admission), scope: parseSchema(schema.scope) }
+  const hashes = new WeakMap<AuthoritySnapshot, Hash>()
+  const sets = new Map<Hash, CompiledSet>() // least recently used first
+  let scopes = new Map<string, boolean>()
+  let scopedBy: AuthoritySnapshot | null = null
+
+  function setOf(snapshot: AuthoritySnapshot): CompiledSet {
+    let hash = hashes.get(snapshot)
+    if (hash === undefined) hashes.set(snapshot, (hash = policyFilesHash(snapshot.policies)))
+    let set = sets.get(hash)
+    if (set === undefined) {
+      const inForce = hashes.get(source.current())
+      const oldest = [...sets.values()].find((one) => one.hash !== inForce)
+      if (sets.size >= SETS_MAX && oldest !== undefined) {
+        sets.delete(oldest.hash)
+        oldest.release()
+      }
+      set = compileSet(snapshot.policies, schema, parsed)
+    }
+    sets.delete(hash)
+    sets.set(hash, set)
+    return set
+  }
+
+  function inScope(principal: Principal, action: string): boolean {
+    if (!schema.actions.has(action)) return false
+    const snapshot = source.current()
+    if (snapshot !== scopedBy || scopes.size >= SCOPES_MAX) {
+      scopes = new Map()
+      scopedBy = snapshot
+    }
+    const { id, kind, roles, chain, tenant, onBehalfOf } = principal
+    const key = canonicalJson([action, id, kind, roles, chain[1]?.principal ?? null, tenant, onBehalfOf])
+    let answer = scopes.get(key)
+    if (answer === undefined)
+      scopes.set(key, (answer = setOf(snapshot).inScope(scopeRequest(schema, principal, action))))
+    return answer
+  }
+
+  function admit(asked: AdmitRequest): Admission {
+    const snapshot = source.current()
+    const set = setOf(snapshot)
+    let request: AdmissionRequest
+    let verdict: Verdict
+    try {
+      const action = schema.actions.get(asked.action)
+      const full = cedarRequest(schema, asked)
+      request = recordedRequest(full)
+      verdict = set.verdict(full, action?.group ?? 'engine')
+    } catch (error) {
+      if (!(error instanceof ContextError)) throw error
+      request = emptyRequest(schema, asked)
+      verdict = { kind: 'denied', rules: [], errors: [error.message] }
+    }
+    const authority = authorityOf(snapshot, set, schema, asked, request, verdict.rules)
+    switch (verdict.kind) {
+      case 'admitted':
+        return { kind: 'admitted', authority, request }
+      case 'held':
+        return { kind: 'held', authority, request, requires: verdict.requires, forMs: verdict.forMs }
+      case 'denied':
+        return { kind: 'denied', authority, request, errors: verdict.errors }
+      default:
+        return verdict satisfies never
+    }
+  }
+
+  const replay: Policy['replay'] = (recorded, authority) => {
+    const set = sets.get(authority.policySet)
+    const unknown = { kind: 'unknown', rules: [] } as const
+    if (set === undefined || authority.schema !== schema.hash || authority.evaluator !== EVALUATOR) return unknown
+    const request = requestFromRecord(recorded)
+    if (request === null) return unknown
+    if (sha256Hex(canonicalJson(recorded)) !== authority.request) return { kind: 'differs', rules: [] }
+    const { rules } = set.plainVerdict(request)
+    return { kind: canonicalJson(rules) === canonicalJson(authority.rules) ? 'agrees' : 'differs', rules }
+  }
+
+  setOf(source.current())
+  // Compiled before it is in force, so that the first decision on it does not wait. It never refuses: a revocation must not fail for a policy's sake.
+  const unsubscribe = source.onAdopt((snapshot) => void setOf(snapshot))
+
+  return {
+    inScope,
+    admit,
+    replay,
+    recall: (snapshot) => void setOf(snapshot),
+    status() {
+      const { hash: policySet, size, faults, misfits } = setOf(source.current())
+      const { hash, leftOut } = schema
+      return { policySet, schema: hash, evaluator: EVALUATOR, policies: size, faults, misfits, leftOut }
+    },
+    close() {
+      unsubscribe()
+      for (const set of sets.values()) set.release()
+      sets.clear()
+      parsed.admission.release()
+      parsed.scope.release()
+    },
+  }
+}
+
+const authorityOf = (
+  snapshot: AuthoritySnapshot,
+  set: CompiledSet,
+  schema: PolicySchema,
+  asked: AdmitRequest,
+  request: AdmissionRequest,
+  rules: readonly string[],
+): Authority => ({
+  snapshot: snapshot.number,
+  policySet: set.hash,
+  schema: schema.hash,
+  evaluator: EVALUATOR,
+  rules,
+  request: sha256Hex(canonicalJson(request)),
+  chain: asked.principal.chain,
+  onBehalfOf: asked.principal.onBehalfOf,
+  approvals: asked.approvals.map(({ approval, by }) => ({ approval, by: by as Authority['approvals'][number]['by'] })),
+})

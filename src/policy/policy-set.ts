@@ -1,0 +1,118 @@
+/**
+ * Policy files → a set that can be evaluated: every policy named, annotations read (the engine does not give them back), scope apart from
+ * admission. What is wrong is said in words, before a set is signed and again when it is adopted.
+ */
+import { sha256Hex, type Hash } from '../model/ids.ts'
+import { canonicalJson } from '../model/json.ts'
+import { splitPolicies, validatePolicies, type CedarPolicy, type PolicyTexts } from './cedar.ts'
+import type { PolicySchema } from './schema.ts'
+import { readsApprovals } from './visible.ts'
+
+export const POLICIES_MAX = 1_000 // the engine looks at each of them on every evaluation
+export const HOLD_DEFAULT_MS = 72 * 3_600_000 // how long a hold waits where `@hold_for` does not say
+export const HOLD_MAX_MS = 30 * 86_400_000
+
+export interface NamedPolicy {
+  /** From `@id`. */
+  readonly id: string
+  readonly file: string
+  readonly text: string
+  readonly policy: CedarPolicy
+  /** Of a forbid with `@hold("role")`: whose approval lifts it, and how long it waits. */
+  readonly hold: { readonly role: string; readonly forMs: number } | null
+}
+export interface PolicyFiles {
+  /** SHA-256 over the canonical JSON of the files, as the snapshot holds them. */
+  readonly hash: Hash
+  readonly scope: readonly NamedPolicy[]
+  readonly admission: readonly NamedPolicy[]
+}
+
+type Files = Readonly<Record<string, string>>
+
+export const policyFilesHash = (files: Files): Hash => sha256Hex(canonicalJson(files))
+
+export const textsOf = (policies: readonly NamedPolicy[]): PolicyTexts =>
+  Object.fromEntries(policies.map(({ id, text }) => [id, text]))
+
+/**
+ * Everything wrong with these files, in words; empty when they can be published. With a schema also what the application does not have.
+ * This is the check that `setPolicies` and `createAuthority` of the warden ask for.
+ */
+export function policyFaults(files: Files, schema?: PolicySchema): readonly string[] {
+  const { policies, faults } = readPolicyFiles(files)
+  if (faults.length > 0 || schema === undefined) return faults
+  return [
+    ...validatePolicies(textsOf(policies.scope), schema.scope),
+    ...validatePolicies(textsOf(policies.admission), schema.admission),
+  ]
+}
+
+/** Reads all that can be read. When `faults` is not empty, the set must not be evaluated. */
+export function readPolicyFiles(files: Files): { readonly policies: PolicyFiles; readonly faults: readonly string[] } {
+  const faults: string[] = []
+  const named: NamedPolicy[] = []
+  const seen = new Set<string>()
+  for (const file of Object.keys(files).sort()) {
+    for (const { text, policy } of readFile(file, files[file] ?? '', faults)) {
+      const id = policy.annotations?.['id'] ?? ''
+      if (!/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/.test(id)) {
+        faults.push(`\`${file}\`: a policy has no usable \`@id("…")\`: ${text.slice(0, 60).replaceAll(/\s+/g, ' ')}`)
+        continue
+      }
+      if (seen.has(id)) faults.push(`\`${file}\`: there is another policy \`${id}\``)
+      seen.add(id)
+      named.push({ id, file, text, policy, hold: holdOf(id, file, policy, faults) })
+    }
+  }
+  if (named.length > POLICIES_MAX) faults.push(`there are ${named.length} policies; at most ${POLICIES_MAX} are taken`)
+  const isScope = ({ file }: NamedPolicy) => file.startsWith('scope/')
+  const policies = {
+    hash: policyFilesHash(files),
+    scope: named.filter(isScope),
+    admission: named.filter((policy) => !isScope(policy)),
+  }
+  return { policies, faults }
+}
+
+function readFile(file: string, source: string, faults: string[]): ReturnType<typeof splitPolicies> {
+  if (!file.endsWith('.cedar')) {
+    faults.push(`\`${file}\`: policy files end in \`.cedar\``)
+    return []
+  }
+  if (!source.isWellFormed()) {
+    faults.push(`\`${file}\`: not well-formed Unicode`)
+    return []
+  }
+  try {
+    return splitPolicies(source)
+  } catch (error) {
+    faults.push(`\`${file}\`: ${error instanceof Error ? error.message : String(error)}`)
+    return []
+  }
+}
+
+function holdOf(id: string, file: string, policy: CedarPolicy, faults: string[]): NamedPolicy['hold'] {
+  const { hold: role, hold_for: duration } = policy.annotations ?? {}
+  if (role === undefined) {
+    if (duration !== undefined) faults.push(`\`${id}\`: \`@hold_for\` says nothing without \`@hold\``)
+    return null
+  }
+  if (policy.effect !== 'forbid') faults.push(`\`${id}\`: only a forbid can hold`)
+  if (file.startsWith('scope/')) faults.push(`\`${id}\`: scope cannot hold, only admission can`)
+  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(role)) faults.push(`\`${id}\`: \`@hold\` needs the name of a role`)
+  if (!readsApprovals(policy))
+    faults.push(`\`${id}\`: no approval could lift this; add \`unless { context.approvals.contains("${role}") }\``)
+  const forMs = duration === undefined ? HOLD_DEFAULT_MS : durationMs(duration)
+  if (forMs === null) faults.push(`\`${id}\`: \`@hold_for\` is a whole number with s, m, h or d, up to 30d`)
+  return { role, forMs: forMs ?? HOLD_DEFAULT_MS }
+}
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+function durationMs(text: string): number | null {
+  const [, digits, unit] = /^([1-9][0-9]{0,6})([smhd])$/.exec(text) ?? []
+  if (digits === undefined || unit === undefined) return null
+  const ms = Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS]
+  return ms <= HOLD_MAX_MS ? ms : null
+}

@@ -1,0 +1,138 @@
+/** One compiled policy set, and its verdict on a request: admitted, held, or denied. Memory of verdicts is beside it, never instead of it. */
+import type { Hash } from '../model/ids.ts'
+import { sha256Hex } from '../model/ids.ts'
+import { canonicalJson, type JsonObject } from '../model/json.ts'
+import { evaluate, formatUid, parsePolicySet, validatePolicies, type CedarRequest, type Parsed } from './cedar.ts'
+import { readPolicyFiles, textsOf, type NamedPolicy } from './policy-set.ts'
+import type { ActionGroup, PolicySchema } from './schema.ts'
+import { visibleText, visibleTo, type Visible } from './visible.ts'
+
+const VERDICTS_MAX = 4_096 // remembered for one set
+const KEY_LENGTH_MAX = 256 // longer keys are remembered by their hash
+
+export type Verdict =
+  | { readonly kind: 'admitted'; readonly rules: readonly string[] }
+  | {
+      readonly kind: 'held'
+      readonly rules: readonly string[]
+      readonly requires: readonly string[]
+      readonly forMs: number
+    }
+  | { readonly kind: 'denied'; readonly rules: readonly string[]; readonly errors: readonly string[] }
+
+/** Compiled from the files of one snapshot. A set with `faults` denies everything. */
+export interface CompiledSet {
+  readonly hash: Hash
+  /** Policies in it, scope included. */
+  readonly size: number
+  /** Why nothing can be evaluated; empty when it can. */
+  readonly faults: readonly string[]
+  /** What does not fit the application: such a policy fails when it applies, and so denies. */
+  readonly misfits: readonly string[]
+  inScope(request: CedarRequest): boolean
+  /** As `plainVerdict`, from memory when the visible inputs were seen before. */
+  verdict(request: CedarRequest, group: ActionGroup): Verdict
+  plainVerdict(request: CedarRequest): Verdict
+  release(): void
+}
+
+export interface ParsedSchemas {
+  readonly admission: Parsed
+  readonly scope: Parsed
+}
+
+export function compileSet(
+  files: Readonly<Record<string, string>>,
+  schema: PolicySchema,
+  parsed: ParsedSchemas,
+): CompiledSet {
+  const { policies, faults } = readPolicyFiles(files)
+  if (faults.length > 0) return deniesAll(policies.hash, faults)
+  const scope = parsePolicySet(textsOf(policies.scope))
+  const admission = parsePolicySet(textsOf(policies.admission))
+  const byId = new Map(policies.admission.map((policy) => [policy.id, policy]))
+  const structures = policies.admission.map(({ policy }) => policy)
+  const visible = new Map<string, Visible>()
+  const remembered = new Map<string, Verdict>()
+
+  const plainVerdict = (request: CedarRequest): Verdict => decide(admission, parsed.admission, byId, request)
+
+  function verdict(request: CedarRequest, group: ActionGroup): Verdict {
+    const action = request.action.id
+    let sees = visible.get(action)
+    if (sees === undefined) visible.set(action, (sees = visibleTo(structures, [action, group])))
+    const key = memoKey(request, sees)
+    const known = remembered.get(key)
+    if (known !== undefined) {
+      remembered.delete(key) // and to the end: the least recently used goes first
+      remembered.set(key, known)
+      return known
+    }
+    const fresh = plainVerdict(request)
+    if (remembered.size >= VERDICTS_MAX) remembered.delete(remembered.keys().next().value ?? '')
+    remembered.set(key, fresh)
+    return fresh
+  }
+
+  return {
+    hash: policies.hash,
+    size: policies.scope.length + policies.admission.length,
+    faults: [],
+    misfits: [
+      ...validatePolicies(textsOf(policies.scope), schema.scope),
+      ...validatePolicies(textsOf(policies.admission), schema.admission),
+    ],
+    inScope: (request) => evaluate(scope, parsed.scope, request).kind === 'allow',
+    verdict,
+    plainVerdict,
+    release() {
+      scope.release()
+      admission.release()
+    },
+  }
+}
+
+function deniesAll(hash: Hash, faults: readonly string[]): CompiledSet {
+  const denied = { kind: 'denied', rules: [], errors: faults.slice(0, 8) } as const
+  const always = { inScope: () => false, verdict: () => denied, plainVerdict: () => denied, release: () => {} }
+  return { hash, size: 0, faults, misfits: [], ...always }
+}
+
+function memoKey(request: CedarRequest, sees: Visible): string {
+  const resource = sees.resourceId ? formatUid(request.resource) : request.resource.type
+  const key = canonicalJson([
+    request.action.id,
+    request.entities[0] ?? null,
+    resource,
+    visibleText(request.context, sees),
+  ])
+  return key.length > KEY_LENGTH_MAX ? sha256Hex(key) : key
+}
+
+/**
+ * Denied by forbids that all wait for somebody's approval, and by nothing else: then it is held for them. Whether anything else stands in the way
+ * is found by asking again with those approvals assumed.
+ */
+function decide(
+  policies: Parsed,
+  schema: Parsed,
+  byId: ReadonlyMap<string, NamedPolicy>,
+  request: CedarRequest,
+): Verdict {
+  const first = evaluate(policies, schema, request)
+  if (first.kind === 'error') return { kind: 'denied', rules: [], errors: first.errors }
+  const { rules } = first
+  if (first.kind === 'allow') return { kind: 'admitted', rules }
+  const holds = rules.map((rule) => byId.get(rule)?.hold ?? null).filter((hold) => hold !== null)
+  if (rules.length === 0 || holds.length < rules.length) return { kind: 'denied', rules, errors: [] }
+  const requires = [...new Set(holds.map(({ role }) => role))].sort()
+  const approved = evaluate(policies, schema, { ...request, context: withApprovals(request.context, requires) })
+  if (approved.kind === 'error') return { kind: 'denied', rules, errors: approved.errors }
+  if (approved.kind === 'deny') return { kind: 'denied', rules, errors: [] }
+  return { kind: 'held', rules, requires, forMs: Math.min(...holds.map(({ forMs }) => forMs)) }
+}
+
+function withApprovals(context: JsonObject, roles: readonly string[]): JsonObject {
+  const given = Array.isArray(context['approvals']) ? (context['approvals'] as readonly string[]) : []
+  return { ...context, approvals: [...new Set([...given, ...roles])].sort() }
+}
