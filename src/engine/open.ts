@@ -3,7 +3,7 @@ import { enforce, recordAuthority, recordRelease } from './adopt.ts'
 import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
-import { openCommitter } from './committer/open.ts'
+import { openCommitter } from './committer/committer.ts'
 import { APPROVE, decideApproval } from './decide-approval.ts'
 import type { Engine } from './engine.ts'
 import { IMPORT, importRecords } from './import-records.ts'
@@ -51,7 +51,7 @@ const START_TIMEOUT_MS = 30_000
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { dir, origin, release, sandbox, authority, clock, random, onProblem } = options
   const startedAtMs = clock.nowMs()
-  const committer = await openCommitter({ dir, origin, clock })
+  const committer = await openCommitter({ dir, origin })
   const reader = committer.reader()
   await sandbox.load(release.id, release.bundle)
   await committer.declareReadModels({ ...release.manifest.readModels, ...ENGINE_READ_MODELS })
@@ -60,7 +60,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     validators: createValidators(release.manifest),
     authority,
     identity: openIdentity(authority, { clock }),
-    policy: await openPolicy({ source: authority, manifest: release.manifest }),
+    policy: openPolicy({ source: authority, manifest: release.manifest }),
     sandbox,
     reader,
     committer,
@@ -114,6 +114,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       await loops.stop()
       await parts.running.drained()
       await sandbox.unload(release.id)
+      parts.policy.close()
+      reader.close()
       await committer.close()
     },
   }

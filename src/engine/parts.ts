@@ -4,7 +4,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Random } from '../host/random.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Release } from '../model/manifest.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { OpenPolicy } from '../policy/open.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { SideReader, StorageReader } from '../storage/storage.ts'
 import type { AuthoritySource } from '../warden/authority.ts'
@@ -18,7 +18,7 @@ export interface Parts {
   readonly validators: Validators
   readonly authority: AuthoritySource
   readonly identity: Identity
-  readonly policy: Policy
+  readonly policy: OpenPolicy
   readonly sandbox: Sandbox
   readonly reader: StorageReader & SideReader
   readonly committer: Committer

@@ -3,10 +3,7 @@ import { APPROVALS_MODEL } from './approval-request.ts'
 import type { Self } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { mayRead } from './reading.ts'
-import type { Hash } from '../model/ids.ts'
 import { FIND_LIMIT_MAX } from '../model/decision.ts'
-import { canonicalJson } from '../model/json.ts'
-import { sha256Hex } from '../model/ids.ts'
 import type { Credentials } from '../model/principal.ts'
 
 export async function self(
@@ -36,7 +33,7 @@ export async function self(
     checkpoint: await parts.committer.checkpoint(),
     authority: {
       snapshot: snapshot.number,
-      policySet: policySetHash(snapshot.policies),
+      policySet: parts.policy.status().policySet,
       principals: snapshot.principals.length,
     },
     sandbox: parts.sandbox.status(),
@@ -44,5 +41,3 @@ export async function self(
     startedAtMs,
   }
 }
-
-const policySetHash = (policies: Readonly<Record<string, string>>): Hash => sha256Hex(canonicalJson(policies))

@@ -1,140 +1,105 @@
-/** A data directory: made once, with the secrets that belong to it; found again at every start. */
-import { access, mkdir, open, readFile, readdir, rename } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import type { Clock } from '../host/clock.ts'
-import type { Random } from '../host/random.ts'
+/**
+ * What a data directory holds beside the engine's own files: the first authority with its credentials, the installation's name, which first data
+ * was imported, where the running process answers.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  AGENT_FILE,
+  FRONT_DOOR_FILE,
+  OPERATOR_FILE,
+  readCredential,
+  writeSecret,
+  type Credential,
+} from '../doors/cli/credential.ts'
+import { readPolicyFolder } from '../doors/cli/policy-folder.ts'
 import { base32 } from '../model/ids.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { problem } from '../model/problems.ts'
+import type { Random } from '../host/random.ts'
 import { defaultPolicies } from '../policy/default-policies.ts'
-import { checkPolicies } from '../policy/check.ts'
-import { createAuthority, FIRST_PRINCIPALS } from '../warden/publish.ts'
+import { policyFaults } from '../policy/policy-set.ts'
+import { schemaOf } from '../policy/schema.ts'
+import { createAuthority, ROOT_KEY_FILE } from '../warden/publish.ts'
 
-export interface DirectoryCredentials {
-  readonly operator: StoredCredential
-  readonly agent: StoredCredential
-  readonly frontDoor: StoredCredential
-}
-export interface StoredCredential {
-  readonly principal: string
-  readonly apiKey: string
-  /** PKCS #8 PEM, null for who may not decide approvals. */
-  readonly approvalKey: string | null
-}
-export interface DataDirectory {
-  readonly dir: string
-  readonly authorityDir: string
-  readonly firstStart: boolean
-  /** Origin of the log: chosen once, at random, so that no two logs share a name. */
+export interface Installation {
+  /** Origin of the log. */
   readonly origin: string
-  /** The operator's public key that snapshots must verify against. */
-  readonly pinnedVkey: string
-  readonly credentials: DirectoryCredentials
+  readonly createdAtMs: number
+  /** Where the first data came from, once all of it is in; null before. */
+  readonly data: { readonly source: string; readonly counts: Readonly<Record<string, number>> } | null
+}
+const INSTALLATION_FILE = 'installation.json'
+const RUNTIME_FILE = 'runtime.json'
+
+export const authorityFolder = (dir: string): string => join(dir, 'authority')
+
+export async function pinnedKey(dir: string): Promise<string> {
+  return (await readFile(join(authorityFolder(dir), ROOT_KEY_FILE), 'utf8')).trim()
 }
 
-const FILES = { operator: 'operator.json', agent: 'agent.json', frontDoor: 'front-door.json' } as const
+export const isDataDirectory = (dir: string): boolean => existsSync(join(dir, INSTALLATION_FILE))
+
+export async function readInstallation(dir: string): Promise<Installation> {
+  return JSON.parse(await readFile(join(dir, INSTALLATION_FILE), 'utf8')) as Installation
+}
+
+export async function writeInstallation(dir: string, installation: Installation): Promise<void> {
+  await writeWhole(join(dir, INSTALLATION_FILE), installation, 0o644)
+}
 
 /**
- * @param policies Cedar source by file name; null takes the application's `policies/` folder, or the default ones
- * @throws `authority-change-refused` when a policy does not fit the application
+ * Makes a data directory that a system can start on: keys, first principals, the application's policies as snapshot 1.
+ * A crash in here leaves no `installation.json`; the next start begins again with what is left of it removed, since nothing was decided on it.
  */
-export async function prepareDataDirectory(
+export async function createDataDirectory(
   dir: string,
-  entry: string,
   manifest: Manifest,
-  policies: Readonly<Record<string, string>> | null,
-  clock: Clock,
-  random: Random,
-): Promise<DataDirectory> {
+  policies: string | null,
+  options: { readonly nowMs: number; readonly random: Random; readonly origin?: string | undefined },
+): Promise<Installation> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  const authorityDir = join(dir, 'authority')
-  const firstStart = !(await exists(join(dir, FILES.operator)))
-  if (firstStart) {
-    const texts = policies ?? (await policiesBeside(entry)) ?? defaultPolicies(manifest)
-    await makeAuthority(dir, authorityDir, manifest, texts, clock)
-    await writeOnce(join(dir, 'origin'), `plinth.invalid/${manifest.name}/${base32(random.bytes(10))}\n`)
-  }
-  const [operator, agent, frontDoor] = await Promise.all([
-    readCredential(join(dir, FILES.operator)),
-    readCredential(join(dir, FILES.agent)),
-    readCredential(join(dir, FILES.frontDoor)),
-  ])
-  const origin = (await readFile(join(dir, 'origin'), 'utf8')).trim()
-  const pinnedVkey = (await readFile(join(authorityDir, 'root.vkey'), 'utf8')).trim()
-  return { dir, authorityDir, firstStart, origin, pinnedVkey, credentials: { operator, agent, frontDoor } }
-}
-
-/** Secrets are written last and the operator's file very last: a crash before that leaves a directory that says what to remove. */
-async function makeAuthority(
-  dir: string,
-  authorityDir: string,
-  manifest: Manifest,
-  policies: Readonly<Record<string, string>>,
-  clock: Clock,
-): Promise<void> {
-  const held = Object.values(policies).flatMap((text) =>
-    [...text.matchAll(/@hold\("([^"]+)"\)/g)].map((match) => match[1] as string),
-  )
-  const principals = FIRST_PRINCIPALS.map((one) =>
-    one.id === 'operator' ? { ...one, roles: [...new Set([...one.roles, ...held])] } : one,
-  )
-  const made = await createAuthority(authorityDir, {
-    policies,
-    checkPolicies: (texts) => checkPolicies(texts, manifest),
-    principals,
-    nowMs: clock.nowMs(),
+  for (const left of ['authority', OPERATOR_FILE, AGENT_FILE, FRONT_DOOR_FILE])
+    await rm(join(dir, left), { recursive: true, force: true })
+  const schema = schemaOf(manifest)
+  const created = await createAuthority(authorityFolder(dir), {
+    policies: policies === null ? defaultPolicies(manifest) : await readPolicyFolder(policies),
+    checkPolicies: (files) => policyFaults(files, schema),
+    nowMs: options.nowMs,
   })
-  const secret = (principal: string): object => made.secrets[principal] ?? {}
-  await writeOnce(join(dir, FILES.agent), `${JSON.stringify(secret('agent'), null, 2)}\n`)
-  await writeOnce(join(dir, FILES.frontDoor), `${JSON.stringify(secret('front-door'), null, 2)}\n`)
-  await writeOnce(
-    join(dir, FILES.operator),
-    `${JSON.stringify({ ...secret('operator'), operatorKey: made.operatorKey }, null, 2)}\n`,
-  )
+  const { operator, agent } = created.secrets
+  if (operator === undefined || agent === undefined) throw problem('bug', 'the first principals were not made')
+  await writeSecret(join(dir, OPERATOR_FILE), { ...operator, operatorKey: created.operatorKey })
+  await writeSecret(join(dir, AGENT_FILE), agent)
+  await writeSecret(join(dir, FRONT_DOOR_FILE), created.secrets['front-door'])
+  const origin = options.origin ?? `plinth.local/${manifest.name}-${base32(options.random.bytes(5))}`
+  const installation: Installation = { origin, createdAtMs: options.nowMs, data: null }
+  await writeInstallation(dir, installation)
+  return installation
 }
 
-/** `policies/` beside the application's entry file, or null. */
-export async function policiesBeside(entry: string): Promise<Readonly<Record<string, string>> | null> {
-  const folder = join(dirname(entry), 'policies')
-  if (!(await exists(folder))) return null
-  const texts: Record<string, string> = {}
-  for (const file of (await readdir(folder, { recursive: true })).sort()) {
-    if (file.endsWith('.cedar')) texts[file.replaceAll('\\', '/')] = await readFile(join(folder, file), 'utf8')
-  }
-  return Object.keys(texts).length === 0 ? null : texts
+export interface Credentials {
+  readonly operator: Credential
+  readonly agent: Credential
+  readonly frontDoor: Credential
 }
 
-async function readCredential(path: string): Promise<StoredCredential> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    throw problem(
-      'usage',
-      `the data directory has no \`${basename(path)}\`; it was made by another version, or a first start was cut short: move it away and start again`,
-      {},
-      error,
-    )
+export async function readCredentials(dir: string): Promise<Credentials> {
+  return {
+    operator: await readCredential(join(dir, OPERATOR_FILE)),
+    agent: await readCredential(join(dir, AGENT_FILE)),
+    frontDoor: await readCredential(join(dir, FRONT_DOOR_FILE)),
   }
-  const { principal, apiKey, approvalKey } = JSON.parse(text) as StoredCredential
-  return { principal, apiKey, approvalKey }
 }
 
-/** Durable under its name or not there at all; readable by its owner only. */
-async function writeOnce(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+/** Where the running process answers: read by the command line on the same machine. */
+export const writeRuntime = (dir: string, urls: { readonly http: string; readonly mcp: string }): Promise<void> =>
+  writeWhole(join(dir, RUNTIME_FILE), { pid: process.pid, urls }, 0o644)
+export const removeRuntime = (dir: string): Promise<void> => rm(join(dir, RUNTIME_FILE), { force: true })
+
+async function writeWhole(path: string, content: unknown, mode: number): Promise<void> {
+  const temporary = `${path}.${process.pid}.new`
+  await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode })
   await rename(temporary, path)
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )

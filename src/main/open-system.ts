@@ -44,7 +44,8 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     if (options.sandbox === undefined) await sandbox.close()
   }
   try {
-    const release = options.release ?? (await buildRelease(entry, { describe: (bundle) => sandbox.describe(bundle) }))
+    const release =
+      options.release ?? (await buildRelease(entry, { describe: (bundle) => sandbox.describe(bundle) })).release
     const directory = await prepareDataDirectory(
       resolve(options.dir),
       entry,
