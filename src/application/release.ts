@@ -1,0 +1,16 @@
+/** A release names itself: its id is the hash of what it is, so the same id is the same schemas and the same code, everywhere. */
+import { derivedSuffix, sha256Hex } from '../model/ids.ts'
+import type { ReleaseId } from '../model/ids.ts'
+import { canonicalJson } from '../model/json.ts'
+import type { Manifest, Release } from '../model/manifest.ts'
+
+export const releaseId = (manifest: Manifest, bundle: string): ReleaseId =>
+  `rel_${derivedSuffix('release', sha256Hex(canonicalJson(manifest)), sha256Hex(bundle))}` as ReleaseId
+
+export const releaseOf = (manifest: Manifest, bundle: string): Release => ({
+  id: releaseId(manifest, bundle),
+  manifest,
+  bundle,
+})
+
+export const namesItself = ({ id, manifest, bundle }: Release): boolean => id === releaseId(manifest, bundle)
