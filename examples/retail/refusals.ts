@@ -1,5 +1,6 @@
 /** Why a command says no. Codes are stable; `rule` in the detail is the rule of the shop's policy that stands behind it. */
 export const refusals = {
+  'not-the-customers': 'this belongs to somebody who is not being served',
   'order-not-pending': 'the order is not pending any more',
   'order-not-delivered': 'the order has not been delivered, or is on its way back already',
   'item-not-in-order': 'the order does not hold these items, or not as often',

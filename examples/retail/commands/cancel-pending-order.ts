@@ -1,6 +1,7 @@
 /** Cancelling an order before it is processed: every payment goes back where it came from. */
 import { command } from 'plinth'
 import { z } from 'zod'
+import { discreetly } from '../../shared/served.ts'
 import { charge, refund } from '../effects.ts'
 import { orderFacts } from '../facts.ts'
 import { order, orderRecordOf } from '../order.ts'
@@ -21,14 +22,19 @@ export const cancelPendingOrder = command('cancel_pending_order', {
   }),
   output: orderRecord,
   facts: orderFacts,
-  refusals: { 'order-not-pending': refusals['order-not-pending'] },
+  refusals: { 'not-the-customers': refusals['not-the-customers'], 'order-not-pending': refusals['order-not-pending'] },
   appends: [order, user],
   effects: [charge, refund],
   async decide(tx, { order_id: orderId, reason }) {
     const cancelled = await tx.get(order, orderId)
     tx.facts({ owner: cancelled.userId, status: cancelled.status })
     if (cancelled.status !== 'pending')
-      return tx.refuse('order-not-pending', { rule: 'cancel:not-pending', status: cancelled.status })
+      return tx.refuse(
+        ...discreetly(tx, cancelled.userId, 'order-not-pending', {
+          rule: 'cancel:not-pending',
+          status: cancelled.status,
+        }),
+      )
     const refunds = cancelled.payments.map(({ amount, methodId }): Payment => ({ type: 'refund', amount, methodId }))
     tx.append(order, orderId, 'cancelled', { reason, refunds })
     const owner = await tx.get(user, cancelled.userId)

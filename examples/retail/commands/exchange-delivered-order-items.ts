@@ -1,6 +1,7 @@
 /** Asking for other variants of what was delivered. The goods travel first; no money moves until they have. */
 import { command } from 'plinth'
 import { z } from 'zod'
+import { discreetly } from '../../shared/served.ts'
 import { mailReturnInstructions } from '../effects.ts'
 import { paymentFacts } from '../facts.ts'
 import { order, orderRecordOf } from '../order.ts'
@@ -22,6 +23,7 @@ export const exchangeDeliveredOrderItems = command('exchange_delivered_order_ite
   output: orderRecord,
   facts: paymentFacts,
   refusals: {
+    'not-the-customers': refusals['not-the-customers'],
     'order-not-delivered': refusals['order-not-delivered'],
     'item-not-in-order': refusals['item-not-in-order'],
     'length-mismatch': refusals['length-mismatch'],
@@ -37,13 +39,23 @@ export const exchangeDeliveredOrderItems = command('exchange_delivered_order_ite
     const owner = await tx.get(user, delivered.userId)
     tx.facts(paymentFactsOf(delivered, owner, methodId))
     if (delivered.status !== 'delivered')
-      return tx.refuse('order-not-delivered', { rule: 'change:not-delivered', status: delivered.status })
+      return tx.refuse(
+        ...discreetly(tx, delivered.userId, 'order-not-delivered', {
+          rule: 'change:not-delivered',
+          status: delivered.status,
+        }),
+      )
     const replacement = await replacementFor(tx, delivered, item_ids, new_item_ids, { sameAllowed: true })
-    if ('code' in replacement) return tx.refuse(replacement.code, replacement.detail)
+    if ('code' in replacement)
+      return tx.refuse(...discreetly(tx, delivered.userId, replacement.code, replacement.detail))
     const method = methodOf(owner, methodId)
-    if (method === undefined) return tx.refuse('payment-method-not-found', { rule: 'change:payment-method' })
+    if (method === undefined)
+      return tx.refuse(
+        ...discreetly(tx, delivered.userId, 'payment-method-not-found', { rule: 'change:payment-method' }),
+      )
     const { difference } = replacement
-    if (!covers(method, difference)) return tx.refuse('insufficient-funds', { rule: 'change:gift-card-balance' })
+    if (!covers(method, difference))
+      return tx.refuse(...discreetly(tx, delivered.userId, 'insufficient-funds', { rule: 'change:gift-card-balance' }))
 
     tx.append(order, orderId, 'exchangeRequested', {
       itemIds: [...item_ids].sort(),

@@ -1,6 +1,7 @@
 /** Sending a pending order somewhere else. */
 import { command } from 'plinth'
 import { z } from 'zod'
+import { discreetly } from '../../shared/served.ts'
 import { address, addressOf } from '../address.ts'
 import { orderFacts } from '../facts.ts'
 import { order, orderRecordOf } from '../order.ts'
@@ -15,12 +16,14 @@ export const modifyPendingOrderAddress = command('modify_pending_order_address',
   }),
   output: orderRecord,
   facts: orderFacts,
-  refusals: { 'order-not-pending': refusals['order-not-pending'] },
+  refusals: { 'not-the-customers': refusals['not-the-customers'], 'order-not-pending': refusals['order-not-pending'] },
   async decide(tx, { order_id: orderId, ...input }) {
     const moved = await tx.get(order, orderId)
     tx.facts({ owner: moved.userId, status: moved.status })
     if (!moved.status.includes('pending'))
-      return tx.refuse('order-not-pending', { rule: 'address:not-pending', status: moved.status })
+      return tx.refuse(
+        ...discreetly(tx, moved.userId, 'order-not-pending', { rule: 'address:not-pending', status: moved.status }),
+      )
     tx.append(order, orderId, 'addressChanged', addressOf(input))
     return orderRecordOf(orderId, await tx.get(order, orderId))
   },

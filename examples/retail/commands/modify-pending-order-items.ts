@@ -1,6 +1,7 @@
 /** Changing lines of a pending order to other variants of the same products, once. */
 import { command } from 'plinth'
 import { z } from 'zod'
+import { discreetly } from '../../shared/served.ts'
 import { charge, refund } from '../effects.ts'
 import { paymentFacts } from '../facts.ts'
 import { order, orderRecordOf } from '../order.ts'
@@ -22,6 +23,7 @@ export const modifyPendingOrderItems = command('modify_pending_order_items', {
   output: orderRecord,
   facts: paymentFacts,
   refusals: {
+    'not-the-customers': refusals['not-the-customers'],
     'order-not-pending': refusals['order-not-pending'],
     'item-not-in-order': refusals['item-not-in-order'],
     'length-mismatch': refusals['length-mismatch'],
@@ -38,13 +40,17 @@ export const modifyPendingOrderItems = command('modify_pending_order_items', {
     const owner = await tx.get(user, changed.userId)
     tx.facts(paymentFactsOf(changed, owner, methodId))
     if (changed.status !== 'pending')
-      return tx.refuse('order-not-pending', { rule: 'change:not-pending', status: changed.status })
+      return tx.refuse(
+        ...discreetly(tx, changed.userId, 'order-not-pending', { rule: 'change:not-pending', status: changed.status }),
+      )
     const replacement = await replacementFor(tx, changed, item_ids, new_item_ids, { sameAllowed: false })
-    if ('code' in replacement) return tx.refuse(replacement.code, replacement.detail)
+    if ('code' in replacement) return tx.refuse(...discreetly(tx, changed.userId, replacement.code, replacement.detail))
     const method = methodOf(owner, methodId)
-    if (method === undefined) return tx.refuse('payment-method-not-found', { rule: 'change:payment-method' })
+    if (method === undefined)
+      return tx.refuse(...discreetly(tx, changed.userId, 'payment-method-not-found', { rule: 'change:payment-method' }))
     const { changes, difference } = replacement
-    if (!covers(method, difference)) return tx.refuse('insufficient-funds', { rule: 'change:gift-card-balance' })
+    if (!covers(method, difference))
+      return tx.refuse(...discreetly(tx, changed.userId, 'insufficient-funds', { rule: 'change:gift-card-balance' }))
 
     tx.append(order, orderId, 'itemsModified', {
       changes,

@@ -1,6 +1,7 @@
 /** Paying a pending order by another method: the new one is charged in full, the old one refunded in full. */
 import { command } from 'plinth'
 import { z } from 'zod'
+import { discreetly } from '../../shared/served.ts'
 import { charge, refund } from '../effects.ts'
 import { paymentFacts } from '../facts.ts'
 import { order, orderRecordOf } from '../order.ts'
@@ -19,6 +20,7 @@ export const modifyPendingOrderPayment = command('modify_pending_order_payment',
   output: orderRecord,
   facts: paymentFacts,
   refusals: {
+    'not-the-customers': refusals['not-the-customers'],
     'order-not-pending': refusals['order-not-pending'],
     'payment-method-not-found': refusals['payment-method-not-found'],
     'payment-not-movable': refusals['payment-not-movable'],
@@ -32,14 +34,19 @@ export const modifyPendingOrderPayment = command('modify_pending_order_payment',
     const owner = await tx.get(user, moved.userId)
     tx.facts(paymentFactsOf(moved, owner, methodId))
     if (!moved.status.includes('pending'))
-      return tx.refuse('order-not-pending', { rule: 'payment:not-pending', status: moved.status })
+      return tx.refuse(
+        ...discreetly(tx, moved.userId, 'order-not-pending', { rule: 'payment:not-pending', status: moved.status }),
+      )
     const method = methodOf(owner, methodId)
-    if (method === undefined) return tx.refuse('payment-method-not-found', { rule: 'payment:not-in-profile' })
+    if (method === undefined)
+      return tx.refuse(...discreetly(tx, moved.userId, 'payment-method-not-found', { rule: 'payment:not-in-profile' }))
     const [paid, ...others] = moved.payments
     if (paid?.type !== 'payment' || others.length > 0)
-      return tx.refuse('payment-not-movable', { rule: 'payment:not-pending' })
-    if (paid.methodId === methodId) return tx.refuse('same-payment-method', { rule: 'payment:same' })
-    if (!covers(method, paid.amount)) return tx.refuse('insufficient-funds', { rule: 'payment:gift-card-balance' })
+      return tx.refuse(...discreetly(tx, moved.userId, 'payment-not-movable', { rule: 'payment:not-pending' }))
+    if (paid.methodId === methodId)
+      return tx.refuse(...discreetly(tx, moved.userId, 'same-payment-method', { rule: 'payment:same' }))
+    if (!covers(method, paid.amount))
+      return tx.refuse(...discreetly(tx, moved.userId, 'insufficient-funds', { rule: 'payment:gift-card-balance' }))
 
     tx.append(order, orderId, 'paymentMoved', {
       payment: { type: 'payment', amount: paid.amount, methodId },

@@ -1,6 +1,7 @@
 /** Asking to send back what was delivered. */
 import { command } from 'plinth'
 import { z } from 'zod'
+import { discreetly } from '../../shared/served.ts'
 import { mailReturnInstructions } from '../effects.ts'
 import { paymentFacts } from '../facts.ts'
 import { holdsItems, order, orderRecordOf } from '../order.ts'
@@ -20,6 +21,7 @@ export const returnDeliveredOrderItems = command('return_delivered_order_items',
   output: orderRecord,
   facts: paymentFacts,
   refusals: {
+    'not-the-customers': refusals['not-the-customers'],
     'order-not-delivered': refusals['order-not-delivered'],
     'payment-method-not-found': refusals['payment-method-not-found'],
     'payment-method-not-allowed': refusals['payment-method-not-allowed'],
@@ -31,12 +33,23 @@ export const returnDeliveredOrderItems = command('return_delivered_order_items',
     const owner = await tx.get(user, delivered.userId)
     tx.facts(paymentFactsOf(delivered, owner, methodId))
     if (delivered.status !== 'delivered')
-      return tx.refuse('order-not-delivered', { rule: 'return:not-delivered', status: delivered.status })
+      return tx.refuse(
+        ...discreetly(tx, delivered.userId, 'order-not-delivered', {
+          rule: 'return:not-delivered',
+          status: delivered.status,
+        }),
+      )
     const method = methodOf(owner, methodId)
-    if (method === undefined) return tx.refuse('payment-method-not-found', { rule: 'return:payment-method' })
+    if (method === undefined)
+      return tx.refuse(
+        ...discreetly(tx, delivered.userId, 'payment-method-not-found', { rule: 'return:payment-method' }),
+      )
     if (method.source !== 'gift_card' && methodId !== delivered.payments[0]?.methodId)
-      return tx.refuse('payment-method-not-allowed', { rule: 'return:payment-method' })
-    if (!holdsItems(delivered, item_ids)) return tx.refuse('item-not-in-order', { rule: 'return:items' })
+      return tx.refuse(
+        ...discreetly(tx, delivered.userId, 'payment-method-not-allowed', { rule: 'return:payment-method' }),
+      )
+    if (!holdsItems(delivered, item_ids))
+      return tx.refuse(...discreetly(tx, delivered.userId, 'item-not-in-order', { rule: 'return:items' }))
 
     tx.append(order, orderId, 'returnRequested', { itemIds: [...item_ids].sort(), methodId })
     tx.effect(mailReturnInstructions, { orderId, userId: delivered.userId })
