@@ -21,7 +21,7 @@ import type { Random } from '../host/random.ts'
 import { defaultPolicies } from '../policy/default-policies.ts'
 import { policyFaults } from '../policy/policy-set.ts'
 import { schemaOf } from '../policy/schema.ts'
-import { createAuthority, ROOT_KEY_FILE } from '../warden/publish.ts'
+import { createAuthority, FIRST_PRINCIPALS, ROOT_KEY_FILE } from '../warden/publish.ts'
 
 export interface Installation {
   /** Origin of the log. */
@@ -63,9 +63,13 @@ export async function createDataDirectory(
   for (const left of ['authority', OPERATOR_FILE, AGENT_FILE, FRONT_DOOR_FILE])
     await rm(join(dir, left), { recursive: true, force: true })
   const schema = schemaOf(manifest)
+  const files = policies === null ? defaultPolicies(manifest) : await readPolicyFolder(policies)
   const created = await createAuthority(authorityFolder(dir), {
-    policies: policies === null ? defaultPolicies(manifest) : await readPolicyFolder(policies),
-    checkPolicies: (files) => policyFaults(files, schema),
+    policies: files,
+    checkPolicies: (checked) => policyFaults(checked, schema),
+    principals: FIRST_PRINCIPALS.map((one) =>
+      one.id === 'operator' ? { ...one, roles: [...new Set([...one.roles, ...rolesThatDecide(files)])] } : one,
+    ),
     nowMs: options.nowMs,
   })
   const { operator, agent } = created.secrets
@@ -78,6 +82,10 @@ export async function createDataDirectory(
   await writeInstallation(dir, installation)
   return installation
 }
+
+/** Roles that the policies hold operations for: the first operator has them all, so that nothing waits for nobody. */
+const rolesThatDecide = (files: Readonly<Record<string, string>>): readonly string[] =>
+  Object.values(files).flatMap((text) => [...text.matchAll(/@hold\("([^"]+)"\)/g)].map((match) => match[1] as string))
 
 export interface Credentials {
   readonly operator: Credential

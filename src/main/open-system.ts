@@ -1,10 +1,20 @@
 /** A whole system in this process, without doors: release built, data directory prepared, engine open. What `plinth start`, tools and tests share. */
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { prepareDataDirectory, type DataDirectory } from './data-directory.ts'
+import { dirname, join, resolve } from 'node:path'
+import {
+  authorityFolder,
+  createDataDirectory,
+  isDataDirectory,
+  pinnedKey,
+  readCredentials,
+  readInstallation,
+  type Credentials,
+  type Installation,
+} from './data-directory.ts'
 import { buildRelease } from '../application/build.ts'
-import { openEngine } from '../engine/open.ts'
 import type { Engine } from '../engine/engine.ts'
+import { openEngine } from '../engine/open.ts'
 import { systemClock, type Clock } from '../host/clock.ts'
 import { systemRandom, type Random } from '../host/random.ts'
 import type { Release } from '../model/manifest.ts'
@@ -21,23 +31,29 @@ export interface SystemOptions {
   readonly release?: Release
   /** A sandbox to share; without one, the system opens its own and closes it. */
   readonly sandbox?: Sandbox
-  /** Cedar source by file name, instead of the application's `policies/` folder. Used at first start only. */
-  readonly policies?: Readonly<Record<string, string>>
+  /** Folder of Cedar files for the first start; otherwise `policies/` beside the application's entry file, or the default ones. */
+  readonly policies?: string
   readonly clock?: Clock
   readonly random?: Random
   readonly onProblem?: (what: string, error: unknown) => void
 }
 
-export interface System extends DataDirectory {
+export interface System {
+  readonly dir: string
   readonly engine: Engine
   readonly release: Release
   readonly sandbox: Sandbox
+  /** True when this call made the data directory. */
+  readonly firstStart: boolean
+  readonly installation: Installation
+  readonly credentials: Credentials
   close(): Promise<void>
 }
 
 /** @throws `release-invalid`, `data-directory-locked`, `storage-damaged`, `authority-invalid` */
 export async function openSystem(options: SystemOptions): Promise<System> {
   const { clock = systemClock, random = systemRandom, onProblem = reportProblem } = options
+  const dir = resolve(options.dir)
   const entry = await entryOf(options.application)
   const sandbox = options.sandbox ?? (await openSandbox({}))
   const closeSandbox = async (): Promise<void> => {
@@ -46,35 +62,27 @@ export async function openSystem(options: SystemOptions): Promise<System> {
   try {
     const release =
       options.release ?? (await buildRelease(entry, { describe: (bundle) => sandbox.describe(bundle) })).release
-    const directory = await prepareDataDirectory(
-      resolve(options.dir),
-      entry,
-      release.manifest,
-      options.policies ?? null,
-      clock,
-      random,
-    )
-    const authority = await openAuthoritySource(directory.authorityDir, directory.pinnedVkey, { clock })
-    const engine = await openEngine({
-      dir: directory.dir,
-      origin: directory.origin,
-      release,
-      sandbox,
-      authority,
-      clock,
-      random,
-      onProblem,
-    })
-    return {
-      ...directory,
-      engine,
-      release,
-      sandbox,
-      async close() {
+    const firstStart = !isDataDirectory(dir)
+    if (firstStart) {
+      const beside = join(dirname(entry), 'policies')
+      const policies = options.policies ?? (existsSync(beside) ? beside : null)
+      await createDataDirectory(dir, release.manifest, policies, { nowMs: clock.nowMs(), random })
+    }
+    const installation = await readInstallation(dir)
+    const credentials = await readCredentials(dir)
+    const authority = await openAuthoritySource(authorityFolder(dir), await pinnedKey(dir), { clock })
+    try {
+      const { origin } = installation
+      const engine = await openEngine({ dir, origin, release, sandbox, authority, clock, random, onProblem })
+      const close = async (): Promise<void> => {
         await engine.close()
         authority.close()
         await closeSandbox()
-      },
+      }
+      return { dir, engine, release, sandbox, firstStart, installation, credentials, close }
+    } catch (error) {
+      authority.close()
+      throw error
     }
   } catch (error) {
     await closeSandbox()
