@@ -1,0 +1,310 @@
+/**
+ * Group commit without its thread: checks requests one by one, orders them, and makes a batch of them durable at once. Owns the tree, the
+ * stream heads and the position counter; everything durable is behind the storage port.
+ *
+ * G1 A request is judged on what is committed and on the requests accepted before it in its batch, as if each were committed alone.
+ * G2 A request that is turned down, for whatever reason, leaves no trace in the batch.
+ * G3 A checkpoint is signed only over a durable tree.
+ * G4 After a failed write nothing in memory is believed: it is read again from storage, as at the start.
+ * G5 `recordedAtMs` is one for a batch and never decreases.
+ */
+import type { Clock } from '../../host/clock.ts'
+import { findDigest } from '../../model/find-digest.ts'
+import type { OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
+import type { ReadModelManifest } from '../../model/manifest.ts'
+import { mayBecome, type OperationState } from '../../model/operation.ts'
+import { Problem, problem } from '../../model/problems.ts'
+import { sketchLine } from '../../model/record-line.ts'
+import type { Receipt } from '../../model/receipt.ts'
+import type { NoteSigner } from '../../model/signed-note.ts'
+import type { LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
+import { signCheckpoint } from '../../transparency-log/checkpoint.ts'
+import { inclusionProof } from '../../transparency-log/proofs.ts'
+import { formatTlogProof, hashTexts, type HashText } from '../../transparency-log/tlog-proof.ts'
+import type { Tree } from '../../transparency-log/tree.ts'
+import type { CommitRequest, CommitResult } from './commit-request.ts'
+import { prepareCommit, type PreparedWithHeads } from './prepare-commit.ts'
+import { RecentChanges } from './recent-changes.ts'
+import { recoverTree } from './recover-tree.ts'
+import { StreamHeads } from './stream-heads.ts'
+
+export const BATCH_COMMANDS_MAX = 256 // larger batches cost latency and gain nothing
+export const BATCH_WORK_US = 5_000 // of checking and composing; bounds the wait of whoever comes next
+
+export type CommitAnswer = CommitResult | { readonly kind: 'failed'; readonly problem: Problem }
+
+export interface CoreParts {
+  readonly storage: StorageWriter
+  readonly clock: Clock
+  /** Its name is the log's origin. */
+  readonly signer: NoteSigner
+}
+
+/** A request of the batch under way that has been accepted. */
+interface Accepted {
+  readonly place: number
+  readonly request: CommitRequest
+  readonly prepared: PreparedWithHeads
+}
+
+export class CommitterCore {
+  readonly #storage: StorageWriter
+  readonly #clock: Clock
+  readonly #signer: NoteSigner
+  readonly #heads: StreamHeads
+  #tree: Tree
+  #head: LogHead
+  #changes: RecentChanges
+  #checkpoint: string
+  #stale = false
+  #models: Readonly<Record<string, ReadModelManifest>> = {}
+  #authority = -1
+  #epochs: ReadonlyMap<PrincipalId, number> = new Map()
+
+  /** Reads the log's right edge and checks it against the stored head. @throws `storage-damaged` */
+  constructor({ storage, clock, signer }: CoreParts) {
+    this.#storage = storage
+    this.#clock = clock
+    this.#signer = signer
+    this.#heads = new StreamHeads(storage.reader)
+    this.#head = storage.reader.head()
+    this.#tree = recoverTree(storage.reader)
+    this.#changes = new RecentChanges(this.#head.position)
+    this.#checkpoint = this.#sign()
+  }
+
+  get head(): LogHead {
+    return this.#head
+  }
+  get checkpoint(): string {
+    return this.#checkpoint
+  }
+  adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>): void {
+    if (snapshot < this.#authority) return
+    this.#authority = snapshot
+    this.#epochs = epochs
+  }
+  async declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): Promise<void> {
+    await this.#storage.declareReadModels(models)
+    this.#models = models
+    this.#changes = new RecentChanges(this.#head.position)
+  }
+
+  /** Receipt under the latest checkpoint for a record of the log. @throws `invalid-position` */
+  receipt(position: Position): Receipt {
+    const record = this.#storage.reader.record(position)
+    if (record === null) throw problem('invalid-position', `the log has no position ${position}`)
+    return this.#receiptOf(position, record.line, hashTexts())
+  }
+
+  /**
+   * Commits as many of the requests as one batch takes, in order.
+   * @returns an answer for each request taken, at least one
+   */
+  async commit(requests: readonly CommitRequest[]): Promise<CommitAnswer[]> {
+    if (this.#stale) {
+      const problems = this.#recover()
+      if (problems !== null) return requests.map(() => ({ kind: 'failed', problem: problems }))
+    }
+    const answers: CommitAnswer[] = []
+    const accepted: Accepted[] = []
+    const operations = new Map<OperationId, Accepted>()
+    const until = this.#clock.monotonicUs() + BATCH_WORK_US
+    const recordedAtMs = Math.max(this.#clock.nowMs(), this.#head.recordedAtMs)
+    let next = (this.#head.position + 1) as Position
+    for (const [place, request] of requests.entries()) {
+      if (place >= BATCH_COMMANDS_MAX || (place > 0 && this.#clock.monotonicUs() > until)) break
+      try {
+        const refusal = this.#judge(request, operations)
+        if (refusal !== null) {
+          answers[place] = refusal
+          continue
+        }
+        const prepared = prepareCommit(request, this.#signer.name, next, recordedAtMs, (stream) =>
+          this.#heads.of(stream),
+        )
+        // Nothing may throw from here to the end of the iteration (G2).
+        const entry = { place, request, prepared }
+        for (const [stream, head] of prepared.heads) this.#heads.advance(stream, head)
+        for (const row of prepared.commit.rows) this.#changes.add(row.position, row)
+        operations.set(request.operation, entry)
+        accepted.push(entry)
+        next = (next + prepared.commit.records.length) as Position
+        answers[place] = { kind: 'moved', what: '' } // replaced below, once it is durable
+      } catch (error) {
+        answers[place] = { kind: 'failed', problem: asProblem(error) }
+      }
+    }
+    if (accepted.length === 0) return answers
+    const failure = await this.#write(
+      accepted.map(({ prepared }) => prepared.commit),
+      recordedAtMs,
+    )
+    if (failure !== null) {
+      for (const { place } of accepted) answers[place] = { kind: 'failed', problem: failure }
+      return answers
+    }
+    const text = hashTexts()
+    for (const { place, prepared } of accepted) answers[place] = this.#committed(prepared, text)
+    return answers
+  }
+
+  /** Why this request may not be committed now; null when it may. Reads only. */
+  #judge(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): CommitResult | null {
+    return (
+      this.#judgeOperation(request, batch) ??
+      this.#judgeEpochs(request) ??
+      this.#judgeStreams(request) ??
+      this.#judgeFinds(request) ??
+      this.#judgeRows(request)
+    )
+  }
+
+  #judgeOperation(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): CommitResult | null {
+    const inBatch = batch.get(request.operation)
+    const recorded = inBatch === undefined ? this.#recorded(request.operation) : recordedInBatch(inBatch)
+    if (recorded === null) {
+      if (mayBecome('proposed', request.state)) return null
+      throw problem('bug', `an operation does not begin as \`${request.state}\``)
+    }
+    if (recorded.intentHash === request.intentHash && mayBecome(recorded.state, request.state)) return null
+    return { kind: 'known', position: recorded.position, intentHash: recorded.intentHash }
+  }
+
+  #recorded(operation: OperationId): Recorded | null {
+    const { reader } = this.#storage
+    const stored = reader.operation(operation)
+    if (stored === null) return null
+    const line = reader.record(stored.position)?.line
+    const state = line === undefined ? null : (sketchLine(line)?.state ?? null)
+    if (state === null)
+      throw problem('storage-damaged', `the record of \`${operation}\` at ${stored.position} cannot be read`)
+    return { position: stored.position, intentHash: stored.intentHash, state }
+  }
+
+  /** Before the first snapshot is adopted nobody has an epoch, so nobody may commit but the engine itself (an empty chain). */
+  #judgeEpochs({ chain }: CommitRequest): CommitResult | null {
+    const dead = chain.find(({ principal, epoch }) => this.#epochs.get(principal) !== epoch)
+    return dead === undefined ? null : { kind: 'revoked', principal: dead.principal }
+  }
+
+  #judgeStreams({ streams, events }: CommitRequest): CommitResult | null {
+    for (const { stream, version } of streams)
+      if (this.#heads.of(stream).version !== version) return { kind: 'moved', what: stream }
+    const versions = new Map<StreamId, number>()
+    for (const { stream, version } of events) {
+      if (version !== (versions.get(stream) ?? this.#heads.of(stream).version) + 1)
+        return { kind: 'moved', what: stream }
+      versions.set(stream, version)
+    }
+    return null
+  }
+
+  #judgeFinds({ finds, readPosition }: CommitRequest): CommitResult | null {
+    for (const find of finds) {
+      const touched = this.#changes.touched(find, readPosition)
+      if (touched === null) continue
+      const moved: CommitResult = { kind: 'moved', what: find.query.model }
+      // A change in this batch is not in storage yet, so the find cannot be asked again: better decided anew than committed wrongly.
+      if (touched !== 'unknown' && touched > this.#head.position) return moved
+      if (findDigest(this.#storage.reader.find(find.query)) !== find.digest) return moved
+      if (touched === 'unknown' && this.#changes.touched(find, this.#head.position) !== null) return moved
+    }
+    return null
+  }
+
+  /** What storage would stumble over must not reach the batch. */
+  #judgeRows({ rows }: CommitRequest): null {
+    for (const { model, row } of rows) {
+      const manifest = this.#models[model]
+      if (manifest === undefined) throw problem('bug', `there is no read model \`${model}\``)
+      if (row === null) continue
+      for (const column of manifest.indexes.flat())
+        if (!['string', 'number', 'boolean'].includes(typeof row[column]))
+          throw problem(
+            'application-output-invalid',
+            `indexed column \`${column}\` of \`${model}\` is not a string, number or boolean`,
+          )
+    }
+    return null
+  }
+
+  /** @returns null when the batch is durable. A crash before storage answers: nothing acknowledged, the batch there or not; a retry finds out. */
+  async #write(commits: readonly PreparedCommit[], recordedAtMs: number): Promise<Problem | null> {
+    try {
+      for (const commit of commits) for (const { leaf } of commit.records) this.#tree.append(leaf)
+      const head: LogHead = {
+        position: (this.#tree.size - 1) as Position,
+        treeSize: this.#tree.size,
+        rootHash: this.#tree.rootHash(),
+        recordedAtMs,
+      }
+      await this.#storage.write({ commits, tiles: this.#tree.takeFullTiles(), head })
+      this.#head = head
+      this.#heads.settle()
+      this.#checkpoint = this.#sign()
+      return null
+    } catch (error) {
+      this.#stale = true
+      this.#recover()
+      return error instanceof Problem && error.code === 'storage-unavailable'
+        ? error
+        : problem('storage-unavailable', 'the batch could not be written', {}, error)
+    }
+  }
+
+  #recover(): Problem | null {
+    try {
+      this.#heads.forget()
+      const { reader } = this.#storage
+      const head = reader.head()
+      this.#tree = recoverTree(reader)
+      this.#head = head
+      this.#changes = new RecentChanges(head.position)
+      this.#checkpoint = this.#sign()
+      this.#stale = false
+      return null
+    } catch (error) {
+      return error instanceof Problem ? error : problem('storage-unavailable', 'the log cannot be read', {}, error)
+    }
+  }
+
+  #committed({ commit, heads }: PreparedWithHeads, text: HashText): CommitResult {
+    const position = (commit.first + commit.records.length - 1) as Position
+    const { line } = commit.records.at(-1) as { line: string }
+    return {
+      kind: 'committed',
+      position,
+      eventPositions: commit.events.map((event) => event.position),
+      recordedAtMs: commit.recordedAtMs,
+      receipt: this.#receiptOf(position, line, text),
+      heads: [...heads].map(([stream, { version, leaf }]) => ({ stream, version, leaf: leaf as CommittedLeaf })),
+    }
+  }
+
+  #receiptOf(index: Position, record: string, text: HashText): Receipt {
+    const hashes = inclusionProof(this.#tree, index, this.#tree.size)
+    return { index, record, proof: formatTlogProof({ index, hashes, checkpoint: this.#checkpoint }, text) }
+  }
+
+  #sign(): string {
+    const { treeSize: size, rootHash } = this.#head
+    return signCheckpoint({ origin: this.#signer.name, size, rootHash }, this.#signer)
+  }
+}
+
+type CommittedLeaf = Extract<CommitResult, { kind: 'committed' }>['heads'][number]['leaf']
+
+interface Recorded {
+  readonly position: Position
+  readonly intentHash: CommitRequest['intentHash']
+  readonly state: OperationState
+}
+const recordedInBatch = ({ request, prepared }: Accepted): Recorded => ({
+  position: (prepared.commit.first + prepared.commit.records.length - 1) as Position,
+  intentHash: request.intentHash,
+  state: request.state,
+})
+
+const asProblem = (error: unknown): Problem =>
+  error instanceof Problem ? error : problem('bug', 'the commit could not be composed', {}, error)

@@ -1,0 +1,163 @@
+/** The committer as the main thread sees it: requests are gathered into one message, answers come back in one. */
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { systemClock, type Clock } from '../../host/clock.ts'
+import type { Position } from '../../model/ids.ts'
+import { problem, type Problem } from '../../model/problems.ts'
+import type { Receipt } from '../../model/receipt.ts'
+import { openSqliteReader, type SqliteReader } from '../../storage/sqlite/reader.ts'
+import type { Synchronous } from '../../storage/sqlite/database.ts'
+import type { SideRecord, Snapshot } from '../../storage/storage.ts'
+import type { CommitResult, Committer } from './commit-request.ts'
+import { problemFrom, type Call, type Mail, type ThreadMessage, type WorkerOptions } from './messages.ts'
+
+/** Requests waiting or in the batch under way; beyond, `overloaded`. About a second of work, and 50 MB. */
+export const COMMITS_WAITING_MAX = 10_000
+
+export interface CommitterOptions {
+  /** Data directory; made when it is not there. */
+  readonly dir: string
+  /** Name of the log, and of its key: no white space, no `+`. */
+  readonly origin: string
+  /** Default `<dir>/log.key`; made on the first start. */
+  readonly logKeyPath?: string
+  /** Default `<dir>/log.vkey`. */
+  readonly vkeyPath?: string
+  /** Only tests weaken it. */
+  readonly synchronous?: Synchronous
+  /** Stamps `recordedAtMs`. */
+  readonly clock?: Clock
+}
+export interface OpenCommitter extends Committer {
+  /** A read-only connection of the caller's own: sees every commit that has been answered. The caller closes it. */
+  reader(): SqliteReader
+  /** The log's public key, as others pin it. */
+  readonly vkey: string
+}
+
+/**
+ * Opens the data directory for writing and starts the committer's thread. Until `adoptEpochs` has been called, only commits with an empty chain pass.
+ * @throws `data-directory-locked`, `storage-damaged`
+ */
+export async function openCommitter(options: CommitterOptions): Promise<OpenCommitter> {
+  const workerData: WorkerOptions = {
+    dir: options.dir,
+    origin: options.origin,
+    logKeyPath: options.logKeyPath ?? join(options.dir, 'log.key'),
+    vkeyPath: options.vkeyPath ?? join(options.dir, 'log.vkey'),
+    synchronous: options.synchronous ?? 'FULL',
+  }
+  const worker = new Worker(new URL('./committer-thread.ts', import.meta.url), { workerData })
+  const ready = await new Promise<ThreadMessage>((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+  })
+  if (ready.kind !== 'ready') {
+    await worker.terminate()
+    throw ready.kind === 'not-ready' ? problemFrom(ready.problem) : problem('bug', 'the committer answered out of turn')
+  }
+  return new CommitterClient(worker, options, ready.vkey)
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (problem: Problem) => void
+}
+type Outgoing = { readonly [Part in Exclude<keyof Mail, 'nowMs'>]: Mail[Part][number][] }
+const noMail = (): Outgoing => ({ commits: [], calls: [], side: [], snapshots: [] })
+
+class CommitterClient implements OpenCommitter {
+  readonly vkey: string
+  readonly #worker: Worker
+  readonly #dir: string
+  readonly #clock: Clock
+  readonly #waiting = new Map<number, Waiting>()
+  #number = 0
+  #outgoing = noMail()
+  #scheduled = false
+  #ended: Problem | null = null
+
+  constructor(worker: Worker, options: CommitterOptions, vkey: string) {
+    this.#worker = worker
+    this.#dir = options.dir
+    this.#clock = options.clock ?? systemClock
+    this.vkey = vkey
+    worker.on('message', (message: ThreadMessage) => this.#receive(message))
+    worker.on('error', (error) => this.#end(problem('storage-unavailable', 'the committer has failed', {}, error)))
+    worker.on('exit', () => this.#end(problem('storage-unavailable', 'the committer is closed')))
+  }
+
+  commit(request: Parameters<Committer['commit']>[0]): Promise<CommitResult> {
+    if (this.#waiting.size >= COMMITS_WAITING_MAX)
+      return Promise.reject(
+        problem('overloaded', `${COMMITS_WAITING_MAX} commits are waiting`, { limit: COMMITS_WAITING_MAX }),
+      )
+    return this.#expect<CommitResult>((number) => this.#outgoing.commits.push({ number, request }))
+  }
+  adoptEpochs(...[snapshot, epochs]: Parameters<Committer['adoptEpochs']>): Promise<void> {
+    return this.#call({ kind: 'adopt-epochs', snapshot, epochs })
+  }
+  declareReadModels(models: Parameters<Committer['declareReadModels']>[0]): Promise<void> {
+    return this.#call({ kind: 'declare', models })
+  }
+  receipt(position: Position): Promise<Receipt> {
+    return this.#call({ kind: 'receipt', position })
+  }
+  checkpoint(): Promise<string> {
+    return this.#call({ kind: 'checkpoint' })
+  }
+  writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void {
+    if (this.#ended !== null) return
+    this.#outgoing.side.push(...records)
+    this.#outgoing.snapshots.push(...snapshots)
+    this.#schedule()
+  }
+  reader(): SqliteReader {
+    return openSqliteReader(this.#dir)
+  }
+  /** Lets what is under way finish, then ends the thread. */
+  async close(): Promise<void> {
+    if (this.#ended !== null) return
+    const closed = this.#call<void>({ kind: 'close' })
+    this.#ended = problem('storage-unavailable', 'the committer is closed')
+    await closed
+    await this.#worker.terminate()
+  }
+
+  #call<Value>(call: Call): Promise<Value> {
+    return this.#expect<Value>((number) => this.#outgoing.calls.push({ number, call }))
+  }
+  #expect<Value>(write: (number: number) => void): Promise<Value> {
+    if (this.#ended !== null) return Promise.reject(this.#ended)
+    const number = ++this.#number
+    write(number)
+    this.#schedule()
+    return new Promise<Value>((resolve, reject) => {
+      this.#waiting.set(number, { resolve: resolve as (value: unknown) => void, reject })
+    })
+  }
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      const mail = this.#outgoing
+      this.#outgoing = noMail()
+      this.#worker.postMessage({ ...mail, nowMs: this.#clock.nowMs() } satisfies Mail)
+    })
+  }
+  #receive(message: ThreadMessage): void {
+    if (message.kind !== 'replies') return
+    for (const reply of message.replies) {
+      const waiting = this.#waiting.get(reply.number)
+      this.#waiting.delete(reply.number)
+      if (reply.kind === 'done') waiting?.resolve(reply.value)
+      else waiting?.reject(problemFrom(reply.problem))
+    }
+  }
+  #end(reason: Problem): void {
+    this.#ended ??= reason
+    for (const { reject } of this.#waiting.values()) reject(reason)
+    this.#waiting.clear()
+  }
+}

@@ -1,0 +1,36 @@
+/** The log's signing key on disk: made on the first start, readable by its owner alone. */
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { formatVerifierKey, noteSigner, type NoteSigner } from '../../model/signed-note.ts'
+
+/** @param origin name of the log, which is the name of its key */
+export function openLogKey(keyPath: string, vkeyPath: string, origin: string): NoteSigner {
+  if (!existsSync(keyPath)) {
+    const { privateKey } = generateKeyPairSync('ed25519')
+    writeDurably(keyPath, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), 0o600)
+  }
+  const signer = noteSigner(origin, createPrivateKey(readFileSync(keyPath)))
+  const vkey = `${formatVerifierKey(signer)}\n`
+  if (!existsSync(vkeyPath) || readFileSync(vkeyPath, 'utf8') !== vkey) writeDurably(vkeyPath, vkey, 0o644)
+  return signer
+}
+
+/** A crash leaves the whole file or none: a half-written key would be a log that nobody can go on signing. */
+function writeDurably(path: string, text: string, mode: number): void {
+  const temporary = `${path}.new`
+  const file = openSync(temporary, 'w', mode)
+  try {
+    writeFileSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, path)
+  const folder = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}

@@ -1,0 +1,62 @@
+/** What crosses between the committer's client and its thread. Plain data; problems travel as their members. */
+import type { Position, PrincipalId } from '../../model/ids.ts'
+import type { JsonObject } from '../../model/json.ts'
+import type { ReadModelManifest } from '../../model/manifest.ts'
+import { Problem, type ProblemCode } from '../../model/problems.ts'
+import type { SideRecord, Snapshot } from '../../storage/storage.ts'
+import type { Synchronous } from '../../storage/sqlite/database.ts'
+import type { CommitRequest } from './commit-request.ts'
+
+export interface WorkerOptions {
+  readonly dir: string
+  readonly origin: string
+  readonly logKeyPath: string
+  readonly vkeyPath: string
+  readonly synchronous: Synchronous
+}
+
+export type Call =
+  | { readonly kind: 'adopt-epochs'; readonly snapshot: number; readonly epochs: ReadonlyMap<PrincipalId, number> }
+  | { readonly kind: 'declare'; readonly models: Readonly<Record<string, ReadModelManifest>> }
+  | { readonly kind: 'receipt'; readonly position: Position }
+  | { readonly kind: 'checkpoint' }
+  | { readonly kind: 'close' }
+
+/** To the thread. Numbers are the client's, and come back with the answer. */
+export interface Mail {
+  /** The client's clock, so that a simulated one is recorded too. */
+  readonly nowMs: number
+  readonly commits: readonly { readonly number: number; readonly request: CommitRequest }[]
+  readonly calls: readonly { readonly number: number; readonly call: Call }[]
+  readonly side: readonly SideRecord[]
+  readonly snapshots: readonly Snapshot[]
+}
+
+export interface ProblemMessage {
+  readonly code: ProblemCode
+  readonly detail: string
+  readonly members: JsonObject
+  readonly cause: string
+}
+export type Reply =
+  | { readonly number: number; readonly kind: 'done'; readonly value: unknown }
+  | { readonly number: number; readonly kind: 'failed'; readonly problem: ProblemMessage }
+
+/** From the thread: first `ready`, then replies, many in one message. */
+export type ThreadMessage =
+  | { readonly kind: 'ready'; readonly vkey: string }
+  | { readonly kind: 'not-ready'; readonly problem: ProblemMessage }
+  | { readonly kind: 'replies'; readonly replies: readonly Reply[] }
+
+export const problemMessage = (error: unknown): ProblemMessage =>
+  error instanceof Problem
+    ? { code: error.code, detail: error.detail, members: error.members, cause: String(error.cause ?? '') }
+    : {
+        code: 'bug',
+        detail: 'the committer failed',
+        members: {},
+        cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      }
+
+export const problemFrom = ({ code, detail, members, cause }: ProblemMessage): Problem =>
+  new Problem(code, detail, members, cause === '' ? undefined : cause)

@@ -1,0 +1,120 @@
+/**
+ * Opens the one SQLite file of a data directory, for its single writer or for any number of readers.
+ *
+ * D1 The writer runs with synchronous=FULL, asserted after a first write: some builds of SQLite change it on the way into WAL mode.
+ * D2 One process at a time writes to a data directory; the operating system ends the lock with the process, however it ends.
+ */
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { problem } from '../../model/problems.ts'
+import { SCHEMA } from './schema.ts'
+
+export const DATABASE_FILE = 'data.db'
+const LOCK_FILE = 'data.lock'
+const WRITER_CACHE_KIB = 65_536 // pages of indexes that commits touch at random: operation ids, streams
+const READER_CACHE_KIB = 16_384
+const CHECKPOINT_PAGES = 1_000 // larger ones give a few per cent of throughput and cost milliseconds at p99.9
+const BUSY_TIMEOUT_MS = 5_000 // a reader waits this long for recovery of the WAL after a crash
+
+/** FULL is the only setting that survives a power cut. Others exist so that the tests can show that they do not. */
+export type Synchronous = 'FULL' | 'NORMAL' | 'OFF'
+const SYNCHRONOUS_CODE = { OFF: 0, NORMAL: 1, FULL: 2 } as const satisfies Record<Synchronous, number>
+
+/** A connection with its prepared statements. */
+export class Database {
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+  sql(text: string): StatementSync {
+    let statement = this.#statements.get(text)
+    if (statement === undefined) this.#statements.set(text, (statement = this.#database.prepare(text)))
+    return statement
+  }
+  one<Result>(text: string, ...values: SQLInputValue[]): Result | undefined {
+    return this.sql(text).get(...values) as Result | undefined
+  }
+  all<Result>(text: string, ...values: SQLInputValue[]): Result[] {
+    return this.sql(text).all(...values) as Result[]
+  }
+  run(text: string, ...values: SQLInputValue[]): void {
+    this.sql(text).run(...values)
+  }
+  exec(text: string): void {
+    this.#database.exec(text)
+  }
+  /** Runs several reads on one state of the file. */
+  reading<Result>(work: () => Result): Result {
+    return this.#database.isTransaction ? work() : this.#within('BEGIN', work)
+  }
+  /** All that is written within is durable when this returns, or gone when it throws. */
+  writing<Result>(work: () => Result): Result {
+    return this.#within('BEGIN IMMEDIATE', work)
+  }
+  /** Forgets prepared statements; for tables that were dropped. */
+  forget(): void {
+    this.#statements.clear()
+  }
+  close(): void {
+    this.#statements.clear()
+    if (this.#database.isOpen) this.#database.close()
+  }
+  #within<Result>(begin: string, work: () => Result): Result {
+    this.sql(begin).run()
+    try {
+      const result = work()
+      this.sql('COMMIT').run()
+      return result
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+}
+
+/** @throws `data-directory-locked` when another writer has the directory */
+export function openWriter(directory: string, synchronous: Synchronous): { database: Database; unlock(): void } {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const lock = lockDirectory(directory)
+  try {
+    const path = join(directory, DATABASE_FILE)
+    const database = new Database(new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS }))
+    chmodSync(path, 0o600)
+    database.exec(
+      `PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES};` +
+        `PRAGMA cache_size=-${WRITER_CACHE_KIB}; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY`,
+    )
+    database.writing(() => database.exec(SCHEMA))
+    database.run("INSERT INTO meta VALUES ('format','1') ON CONFLICT(name) DO UPDATE SET value = excluded.value")
+    assert.equal(
+      database.one<{ synchronous: number }>('PRAGMA synchronous')?.synchronous,
+      SYNCHRONOUS_CODE[synchronous],
+    )
+    assert.equal(database.one<{ journal_mode: string }>('PRAGMA journal_mode')?.journal_mode, 'wal')
+    return { database, unlock: () => lock.close() }
+  } catch (error) {
+    lock.close()
+    throw error
+  }
+}
+
+export function openReader(directory: string): Database {
+  const database = new DatabaseSync(join(directory, DATABASE_FILE), { readOnly: true, timeout: BUSY_TIMEOUT_MS })
+  database.exec(`PRAGMA cache_size=-${READER_CACHE_KIB}; PRAGMA query_only=ON; PRAGMA temp_store=MEMORY`)
+  return new Database(database)
+}
+
+// An exclusive transaction on a file of its own: an advisory lock of the operating system, without a native module for flock.
+function lockDirectory(directory: string): DatabaseSync {
+  const lock = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 })
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+    return lock
+  } catch (error) {
+    lock.close()
+    throw problem('data-directory-locked', `\`${directory}\` is open in another process`, {}, error)
+  }
+}

@@ -1,0 +1,31 @@
+/** The tables. Few and lean: what a commit costs is the pages it dirties and the statements it runs. */
+export const SCHEMA = `
+-- one row per commit: its leaf hashes, and its lines and payloads end to end; sizes are in UTF-16 units, -1 for no payload
+CREATE TABLE IF NOT EXISTS log(
+  first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, leaves BLOB NOT NULL, sizes TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS stream(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
+-- a run: events version .. version+count-1 of one stream, next to each other in the commit that begins at first
+CREATE TABLE IF NOT EXISTS event(
+  stream INTEGER NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL, ordinal INTEGER NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY(stream, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS operation(id TEXT PRIMARY KEY, position INTEGER NOT NULL, intent BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS effect(
+  position INTEGER NOT NULL, ordinal INTEGER NOT NULL, effect TEXT NOT NULL, payload TEXT NOT NULL,
+  PRIMARY KEY(position, ordinal)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tile(level INTEGER NOT NULL, place INTEGER NOT NULL, hashes BLOB NOT NULL, UNIQUE(level, place));
+CREATE TABLE IF NOT EXISTS head(
+  id INTEGER PRIMARY KEY CHECK(id = 1), position INTEGER NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL, at INTEGER NOT NULL,
+  effects INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS snapshot(
+  stream INTEGER NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL, leaf TEXT NOT NULL, release TEXT NOT NULL,
+  state TEXT NOT NULL, PRIMARY KEY(stream, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS side(
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, principal TEXT NOT NULL, operation TEXT, action TEXT NOT NULL, at INTEGER NOT NULL,
+  body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS side_kind ON side(kind, id);
+CREATE INDEX IF NOT EXISTS side_principal ON side(principal, id);
+CREATE INDEX IF NOT EXISTS side_operation ON side(operation, id) WHERE operation IS NOT NULL;
+-- each declaration of a read model has tables rows_<no> and past_<no> (read-model-tables.ts); numbers are never used again
+CREATE TABLE IF NOT EXISTS read_model(no INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`
