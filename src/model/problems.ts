@@ -82,7 +82,7 @@ export const PROBLEMS = spec({
     status: 403,
     retry: 'never',
     title: 'this door does not answer under that name',
-    next: 'use the address that `plinth start` printed; an operator may add names with `--host-name`',
+    next: 'use the address that `plinth start` printed',
   },
   'not-found': { status: 404, retry: 'never', title: 'there is nothing at this address', next: 'see `/openapi.json`' },
   'no-such-command': {

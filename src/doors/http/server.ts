@@ -43,7 +43,7 @@ export interface Exchange {
 export interface HttpDoorOptions {
   readonly engine: Engine
   readonly port: number
-  /** Address to listen on; loopback unless an operator says otherwise. */
+  /** Address to listen on, and a name that the door answers to; loopback unless an operator says otherwise. */
   readonly host?: string
   /** Names beside the loopback ones that this door answers to. */
   readonly hostNames?: readonly string[]
@@ -97,7 +97,8 @@ class Door implements HttpDoor {
     this.#engine = options.engine
     this.#limits = { ...HTTP_LIMITS, ...options.limits }
     this.#clock = options.clock ?? systemClock
-    this.#names = allowedNames(options.hostNames)
+    const host = options.host ?? '127.0.0.1'
+    this.#names = allowedNames([host.includes(':') ? `[${host}]` : host, ...(options.hostNames ?? [])])
     this.#onBug = options.onBug ?? (() => {})
     for (const mount of options.mounts ?? []) for (const path of mount.paths) this.#mounts.set(path, mount)
     const limits = this.#limits

@@ -20,11 +20,12 @@ import {
 import type { Engine } from '../../engine/engine.ts'
 import { systemClock } from '../../host/clock.ts'
 import type { Json } from '../../model/json.ts'
+import type { Credentials } from '../../model/principal.ts'
 import { problem, type Problem } from '../../model/problems.ts'
 import { expectJson, readBody } from '../http/body.ts'
 import { credentialsOf, type RequestHeaders } from '../http/headers.ts'
 import { HTTP_LIMITS } from '../http/limits.ts'
-import { asProblem, problemReply } from '../http/reply.ts'
+import { asProblem, challenge, problemReply } from '../http/reply.ts'
 import type { Exchange, Mount } from '../http/server.ts'
 import { readJsonBytes } from '../http/strict-json.ts'
 import { Sessions } from './sessions.ts'
@@ -44,6 +45,8 @@ export interface McpDoorOptions {
   readonly engine: Engine
   readonly surface?: McpSurface
   readonly bodyBytesMax?: number
+  /** Where clients reach this door, without a path, when a proxy stands in front; otherwise the name they used. */
+  readonly publicUrl?: string
   /** Issuers whose tokens are taken, for the metadata document. */
   readonly authorizationServers?: readonly string[]
   readonly onBug?: (error: unknown, requestId: string) => void
@@ -59,6 +62,7 @@ class McpDoor implements Mount {
   readonly #surface: McpSurface
   readonly #bodyBytesMax: number
   readonly #issuers: readonly string[]
+  readonly #url: string | null
   readonly #onBug: (error: unknown, requestId: string) => void
   readonly #tools
   readonly #modern: McpHttpHandler
@@ -69,6 +73,7 @@ class McpDoor implements Mount {
     this.#surface = options.surface ?? EMPTY_SURFACE
     this.#bodyBytesMax = options.bodyBytesMax ?? HTTP_LIMITS.bodyBytesMax
     this.#issuers = options.authorizationServers ?? []
+    this.#url = options.publicUrl?.replace(/\/+$/, '') ?? null
     this.#onBug = options.onBug ?? (() => {})
     this.#tools = openTools(options.engine, () => systemClock.monotonicUs(), this.#onBug)
     this.#modern = createMcpHandler(() => this.#server('modern'), {
@@ -87,19 +92,15 @@ class McpDoor implements Mount {
   ): Promise<void> {
     const path = request.url?.split('?', 1)[0]
     if (path !== MCP_PATH) return this.#metadata(request, response, headers)
-    const caller: Caller = {
-      credentials: credentialsOrNone(headers),
-      exchange,
-      response,
-      run: headers['plinth-run'] ?? null,
-    }
+    let credentials: Credentials
     try {
-      if (caller.credentials.bearer === null)
-        throw problem('credentials-missing', 'header `Authorization` is not there')
-      await this.#engine.authenticate(caller.credentials, exchange.signal)
+      credentials = credentialsOf(headers)
+      if (credentials.bearer === null) throw problem('credentials-missing', 'header `Authorization` is not there')
+      await this.#engine.authenticate(credentials, exchange.signal)
     } catch (error) {
       return this.#refuse(response, headers, exchange, error)
     }
+    const caller: Caller = { credentials, exchange, response, run: headers['plinth-run'] ?? null }
     let body: Json | undefined
     try {
       if (request.method === 'POST') body = await this.#body(request, headers)
@@ -118,7 +119,7 @@ class McpDoor implements Mount {
         next: fault.spec.next,
       })
     }
-    const auth: AuthInfo = { token: caller.credentials.bearer ?? '', clientId: '', scopes: [], extra: { caller } }
+    const auth: AuthInfo = { token: credentials.bearer, clientId: '', scopes: [], extra: { caller } }
     await sendResponse(response, await this.#fetch(webRequest(request, exchange.signal), body, auth), exchange.signal)
   }
 
@@ -179,22 +180,26 @@ class McpDoor implements Mount {
     if (fault.spec.status === 401)
       response.setHeader(
         'WWW-Authenticate',
-        `Bearer realm="plinth", ${fault.code === 'credentials-missing' ? '' : 'error="invalid_token", '}` +
-          `resource_metadata="http://${headers.host}${METADATA_PATH}${MCP_PATH}"`,
+        `${challenge(fault)}, resource_metadata="${this.#publicUrl(headers)}${METADATA_PATH}${MCP_PATH}"`,
       )
     response.setHeader('Connection', 'close')
     response.writeHead(reply.status, { 'Content-Type': reply.type, 'Cache-Control': 'no-store' })
     response.end(reply.body)
   }
 
-  /** RFC 9728. The name is one that this door answers to: it has been checked. */
+  /** The name the caller used is one that this door answers to: it has been checked. */
+  #publicUrl(headers: RequestHeaders): string {
+    return this.#url ?? `http://${headers.host}`
+  }
+
+  /** RFC 9728. */
   #metadata(request: IncomingMessage, response: ServerResponse, headers: RequestHeaders): void {
     if (request.method !== 'GET') {
       response.writeHead(405, { Allow: 'GET' }).end()
       return
     }
     const document = {
-      resource: `http://${headers.host}${MCP_PATH}`,
+      resource: `${this.#publicUrl(headers)}${MCP_PATH}`,
       ...(this.#issuers.length === 0 ? {} : { authorization_servers: this.#issuers }),
       bearer_methods_supported: ['header'],
       resource_name: this.#engine.manifest.name,
@@ -213,9 +218,6 @@ const INSTRUCTIONS =
   'Every call is identified, checked against policies, and recorded. A refusal or denial says what to do next. ' +
   'A held call waits for another person: use `plinth_outcome` to wait, and do not ask for the same thing again. ' +
   'To make a retry safe, send the same `_meta["plinth/idempotencyKey"]`; a call without one is a new intent each time.'
-
-/** A malformed `Authorization` is refused when it is looked at, as missing credentials are. */
-const credentialsOrNone = (headers: RequestHeaders) => credentialsOf(headers)
 
 function callerOf(context: ServerContext): Caller {
   const caller = context.http?.authInfo?.extra?.['caller']

@@ -9,7 +9,7 @@ import type { Timings } from '../../model/operation.ts'
 import type { Credentials } from '../../model/principal.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import { checkedKey, checkedName, checkedRun } from '../http/parameters.ts'
-import { asProblem, timingHeader } from '../http/reply.ts'
+import { asProblem, problemObject, timingHeader } from '../http/reply.ts'
 import type { Exchange } from '../http/server.ts'
 import { engineTools } from './engine-tools.ts'
 import { answerResult, outcomeResult, problemResult } from './results.ts'
@@ -68,29 +68,41 @@ export function openTools(
     if (!response.headersSent) response.setHeader('Plinth-Timing', timingHeader(timings, nowUs() - exchange.startedUs))
   }
 
+  async function list({ credentials, exchange }: Caller, cursor: string | undefined) {
+    const surface = await engine.surface(credentials, exchange.signal)
+    const names = [...new Set([...surface.queries, ...surface.commands])].filter((name) => !own.has(name))
+    const visible = [
+      ...names.flatMap((name) => tools.get(name) ?? []),
+      ...[...own.values()].filter(({ visible }) => visible(surface)).map(({ tool }) => tool),
+    ].sort((a, b) => (a.name < b.name ? -1 : 1))
+    const from = cursor === undefined ? 0 : visible.findIndex(({ name }) => name === cursor) + 1
+    if (cursor !== undefined && from === 0)
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'the cursor is not one that this door gave')
+    const page = visible.slice(from, from + TOOLS_PAGE)
+    const last = page.at(-1)
+    return from + TOOLS_PAGE < visible.length && last !== undefined
+      ? { tools: page, nextCursor: last.name }
+      : { tools: page }
+  }
+
   return {
-    async list({ credentials, exchange }, cursor) {
-      const surface = await engine.surface(credentials, exchange.signal)
-      const names = [...new Set([...surface.queries, ...surface.commands])].filter((name) => !own.has(name))
-      const visible = [
-        ...names.flatMap((name) => tools.get(name) ?? []),
-        ...[...own.values()].filter(({ visible }) => visible(surface)).map(({ tool }) => tool),
-      ].sort((a, b) => (a.name < b.name ? -1 : 1))
-      const from = cursor === undefined ? 0 : visible.findIndex(({ name }) => name === cursor) + 1
-      if (cursor !== undefined && from === 0)
-        throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'the cursor is not one that this door gave')
-      const page = visible.slice(from, from + TOOLS_PAGE)
-      const last = page.at(-1)
-      return from + TOOLS_PAGE < visible.length && last !== undefined
-        ? { tools: page, nextCursor: last.name }
-        : { tools: page }
+    async list(caller, cursor) {
+      try {
+        return await list(caller, cursor)
+      } catch (error) {
+        if (error instanceof ProtocolError) throw error
+        const fault = asProblem(error)
+        if (fault.code === 'bug') onBug(error, caller.exchange.id)
+        const shown = problemObject(fault, `urn:plinth:request:${caller.exchange.id}`)
+        throw new ProtocolError(ProtocolErrorCode.InternalError, `${fault.code}: ${fault.spec.title}`, shown)
+      }
     },
 
     async call(caller, name, input, meta) {
       try {
         return await call(caller, name, input, meta)
       } catch (error) {
-        if (error instanceof Problem && error.code.startsWith('no-such-') && GONE.has(error.code))
+        if (error instanceof Problem && GONE.has(error.code))
           throw new ProtocolError(ProtocolErrorCode.InvalidParams, `there is no tool \`${name}\` for this principal`)
         const fault = asProblem(error)
         if (fault.code === 'bug') onBug(error, caller.exchange.id)
