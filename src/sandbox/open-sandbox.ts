@@ -13,7 +13,7 @@ import type { Mapped } from './decode.ts'
 import { plainJail } from './jail/plain.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { SandboxLimits } from './limits.ts'
-import { Pool } from './pool.ts'
+import { Pool } from './cell-pool.ts'
 import type { Call, CellAnswer, FoldRequest, ReadPort, Sandbox, SandboxStatus } from './sandbox.ts'
 
 export interface SandboxOptions {
