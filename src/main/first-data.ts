@@ -1,25 +1,38 @@
 /** A system's first data: outside records, handed to the application's importers. Running it again imports nothing twice. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { Engine } from '../engine/engine.ts'
 import type { Json } from '../model/json.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 
+const SAID_CHARACTERS_MAX = 2_000 // of a failing generator's stderr
+
 /** Records by importer, in the order in which they are imported. */
 export type FirstData = readonly { readonly importer: string; readonly records: AsyncIterable<Json> }[]
 
-/** What an application's `generate.ts` exports: always the same records, in the form that its importers take. */
-interface Generator {
-  readonly generate: () => Readonly<Record<string, Iterable<Json> | AsyncIterable<Json>>>
-}
-
+/** What an application's `generate.ts` makes. @throws `release-invalid` with what it said, when it fails */
 export async function generated(modulePath: string): Promise<FirstData> {
-  const { generate } = (await import(pathToFileURL(modulePath).href)) as Partial<Generator>
-  if (typeof generate !== 'function') throw problem('release-invalid', `\`${modulePath}\` does not export \`generate\``)
-  return Object.entries(generate()).map(([importer, records]) => ({ importer, records: asAsync(records) }))
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./generate-child.ts', import.meta.url)), modulePath], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-SAID_CHARACTERS_MAX)))
+  const ended = once(child, 'close')
+  const records = new Map<string, Json[]>()
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { importer, record } = JSON.parse(line) as { importer: string; record: Json }
+    const known = records.get(importer)
+    if (known === undefined) records.set(importer, [record])
+    else known.push(record)
+  }
+  const [code] = (await ended) as [number | null]
+  if (code !== 0) throw problem('release-invalid', `\`${modulePath}\` failed: ${said.trim()}`)
+  return [...records].map(([importer, all]) => ({ importer, records: asAsync(all) }))
 }
 
 /** `<folder>/db/<importer>.jsonl`, one record a line. @throws `usage` naming what has no importer */
@@ -73,6 +86,6 @@ async function* jsonLines(path: string): AsyncGenerator<Json> {
   }
 }
 
-async function* asAsync(records: Iterable<Json> | AsyncIterable<Json>): AsyncGenerator<Json> {
+async function* asAsync(records: Iterable<Json>): AsyncGenerator<Json> {
   yield* records
 }

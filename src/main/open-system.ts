@@ -12,13 +12,14 @@ import {
   type Credentials,
   type Installation,
 } from './data-directory.ts'
+import { keepRelease } from './release-files.ts'
 import { buildRelease } from '../application/build.ts'
 import type { Engine } from '../engine/engine.ts'
 import { openEngine } from '../engine/open.ts'
 import { systemClock, type Clock } from '../host/clock.ts'
 import { systemRandom, type Random } from '../host/random.ts'
 import type { Release } from '../model/manifest.ts'
-import { openSandbox } from '../sandbox/pool.ts'
+import { openSandbox } from '../sandbox/open.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { openAuthoritySource } from '../warden/source.ts'
 
@@ -68,6 +69,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       const policies = options.policies ?? (existsSync(beside) ? beside : null)
       await createDataDirectory(dir, release.manifest, policies, { nowMs: clock.nowMs(), random })
     }
+    await keepRelease(dir, release)
     const installation = await readInstallation(dir)
     const credentials = await readCredentials(dir)
     const authority = await openAuthoritySource(authorityFolder(dir), await pinnedKey(dir), { clock })

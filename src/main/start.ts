@@ -1,0 +1,92 @@
+/** `plinth start`, built: engine, first data, doors. Stops in reverse order. */
+import { openHttpDoor } from '../doors/http/server.ts'
+import { openMcpDoor } from '../doors/mcp/door.ts'
+import type { RunningSystem, StartOptions } from '../doors/cli/composition.ts'
+import type { Engine } from '../engine/engine.ts'
+import { problem } from '../model/problems.ts'
+import type { Credentials } from '../model/principal.ts'
+import { applicationFolder, type ApplicationFolder } from './application-folder.ts'
+import { removeRuntime, writeInstallation, writeRuntime } from './data-directory.ts'
+import { fromFolder, generated, importAll } from './first-data.ts'
+import { openSystem, type System } from './open-system.ts'
+import { tryNext } from './try-next.ts'
+
+const STOP_WITHIN_MS = 10_000 // for requests that run when a stop is asked for
+
+/** @throws as `openSystem`; `usage` when the port is taken or `data` cannot be used */
+export async function start(options: StartOptions): Promise<RunningSystem> {
+  const { dir, talk } = options
+  const folder = applicationFolder(options.application)
+  await using opened = new AsyncDisposableStack()
+  const system = await openSystem({
+    dir,
+    application: options.application,
+    onProblem: (what, error) => talk(`${what}: ${error instanceof Error ? error.message : String(error)}`),
+  })
+  opened.defer(() => system.close())
+  const { engine, credentials, release } = system
+  const operator: Credentials = { bearer: credentials.operator.apiKey, onBehalfOf: null }
+  await ensureFirstData(system, folder, operator, options)
+  const onBug = (error: unknown, requestId: string): void =>
+    talk(`bug in request ${requestId}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  const door = await listen(engine, options, onBug)
+  opened.defer(() => door.close(STOP_WITHIN_MS))
+  const mcpUrl = `${door.url}/mcp`
+  await writeRuntime(dir, { http: door.url, mcp: mcpUrl })
+  opened.defer(() => removeRuntime(dir))
+  const self = await engine.self(operator, AbortSignal.timeout(STOP_WITHIN_MS))
+  const running: Omit<RunningSystem, 'close'> = {
+    application: release.manifest.name,
+    release: release.id,
+    dir,
+    url: door.url,
+    mcpUrl,
+    firstStart: system.firstStart,
+    position: self.position,
+    sandbox: { level: self.sandbox.level, jail: self.sandbox.jail, howToRaise: self.sandbox.howToRaise },
+    counts: {},
+    agent: { principal: credentials.agent.principal, key: credentials.agent.apiKey },
+    operator: { principal: credentials.operator.principal, key: credentials.operator.apiKey },
+    tryNext: [],
+  }
+  const suggestions = await tryNext(engine, operator, running)
+  const stack = opened.move()
+  return { ...running, ...suggestions, close: () => stack.disposeAsync() }
+}
+
+async function listen(engine: Engine, options: StartOptions, onBug: (error: unknown, requestId: string) => void) {
+  const mounts = [openMcpDoor({ engine, onBug })]
+  try {
+    return await openHttpDoor({ engine, host: options.host, port: options.port, mounts, onBug })
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause
+    throw problem(
+      'usage',
+      `port ${options.port} on ${options.host} cannot be used (${code}); choose another with \`--port\``,
+      {},
+      cause,
+    )
+  }
+}
+
+/** Imports what a new installation begins with. A crash in between is finished by the next start: the import does nothing twice. */
+async function ensureFirstData(
+  system: System,
+  folder: ApplicationFolder,
+  operator: Credentials,
+  { dir, data, talk }: StartOptions,
+): Promise<void> {
+  const { installation, engine } = system
+  if (installation.data !== null) {
+    if (data !== null) talk(`the data directory holds ${installation.data.source} already; \`--data\` is for a new one`)
+    return
+  }
+  const importers = Object.keys(engine.manifest.importers)
+  const source = data ?? (folder.generator === null ? 'nothing' : 'generated records')
+  const records =
+    data !== null ? fromFolder(data, importers) : folder.generator === null ? [] : await generated(folder.generator)
+  if (records.length > 0) talk(`first start: importing ${source}`)
+  const counts = await importAll(engine, operator, records, talk, new AbortController().signal)
+  await writeInstallation(dir, { ...installation, data: { source, counts } })
+}
