@@ -25,7 +25,7 @@ export const cancelFacts = reservationFacts.extend({
   /** Has any leg left the ground? */
   flown: z.boolean(),
   airlineCancelled: z.boolean(),
-  bookedMinutesAgo: z.int(),
+  bookedSecondsAgo: z.int(),
 })
 
 export const bagFacts = reservationFacts.extend({ bags: z.int(), freeBags: z.int() })

@@ -65,9 +65,9 @@ export const flights = importer('flights', {
   describe: 'flight numbers, with the days they fly',
   of: flight,
   event: 'imported',
-  record: flightRecord,
-  map: (record, ordinal) => ({
-    id: record.flight_number,
+  record: z.object({ id: z.string(), value: flightRecord }),
+  map: ({ id, value: record }, ordinal) => ({
+    id,
     data: {
       ordinal,
       origin: record.origin,

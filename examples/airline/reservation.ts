@@ -87,9 +87,9 @@ export const reservations = importer('reservations', {
   describe: 'reservations, in whatever state they are',
   of: reservation,
   event: 'imported',
-  record: reservationRecord,
-  map: (record) => ({
-    id: record.reservation_id,
+  record: z.object({ id: z.string(), value: reservationRecord }),
+  map: ({ id, value: record }) => ({
+    id,
     data: {
       userId: record.user_id,
       origin: record.origin,

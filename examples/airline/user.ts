@@ -72,9 +72,9 @@ export const users = importer('users', {
   describe: 'customers, with their profiles',
   of: user,
   event: 'imported',
-  record: userRecord,
-  map: (record) => ({
-    id: record.user_id,
+  record: z.object({ id: z.string(), value: userRecord }),
+  map: ({ id, value: record }) => ({
+    id,
     data: {
       firstName: record.name.first_name,
       lastName: record.name.last_name,

@@ -114,9 +114,9 @@ export const orders = importer('orders', {
   describe: 'orders, in whatever state they are',
   of: order,
   event: 'imported',
-  record: orderRecord,
-  map: (record, ordinal) => ({
-    id: record.order_id,
+  record: z.object({ id: z.string(), value: orderRecord }),
+  map: ({ id, value: record }, ordinal) => ({
+    id,
     data: {
       ordinal,
       userId: record.user_id,

@@ -36,9 +36,9 @@ export const products = importer('products', {
   describe: 'products, with their variants',
   of: product,
   event: 'imported',
-  record: productRecord,
-  map: (record, ordinal) => ({
-    id: record.product_id,
+  record: z.object({ id: z.string(), value: productRecord }),
+  map: ({ id, value: record }, ordinal) => ({
+    id,
     data: {
       ordinal,
       name: record.name,

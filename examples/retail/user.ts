@@ -59,9 +59,9 @@ export const users = importer('users', {
   describe: 'customers, with their profiles',
   of: user,
   event: 'imported',
-  record: userRecord,
-  map: (record, ordinal) => ({
-    id: record.user_id,
+  record: z.object({ id: z.string(), value: userRecord }),
+  map: ({ id, value: record }, ordinal) => ({
+    id,
     data: {
       ordinal,
       firstName: record.name.first_name,

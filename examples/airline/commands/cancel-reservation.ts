@@ -10,8 +10,6 @@ import { reservationRecord } from '../records.ts'
 import { reservation, reservationRecordOf } from '../reservation.ts'
 import type { Payment } from '../reservation.ts'
 
-const MINUTE_MS = 60_000
-
 export const cancelReservation = command('cancel_reservation', {
   describe:
     'Cancel a whole reservation and refund it to the original payment methods. Ask for the reason first; the customer must have confirmed.',
@@ -29,7 +27,7 @@ export const cancelReservation = command('cancel_reservation', {
       insured: trip.insured,
       flown: legs.some(({ day }) => hasFlown(day)),
       airlineCancelled: legs.some(({ day }) => day?.status === 'cancelled'),
-      bookedMinutesAgo: Math.floor((tx.nowMs - msOfEst(trip.createdAt)) / MINUTE_MS),
+      bookedSecondsAgo: Math.floor((tx.nowMs - msOfEst(trip.createdAt)) / 1_000),
     })
     tx.append(reservation, reservationId, 'cancelled', {
       refunds: trip.payments.map(({ methodId, amount }) => ({ methodId, amount: -amount })),
