@@ -19,21 +19,30 @@ for (const file of globSync('dist/src/**/*.js')) {
 }
 
 const own = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, unknown>
-const exported = (path: string): Record<string, string> => ({ types: `./src/${path}.d.ts`, default: `./src/${path}.js` })
+const exported = (path: string): Record<string, string> => ({
+  types: `./src/${path}.d.ts`,
+  default: `./src/${path}.js`,
+})
 const { private: _private, scripts: _scripts, devDependencies: _dev, allowScripts: _allow, ...published } = own
 writeFileSync(
   'dist/package.json',
   `${JSON.stringify(
     {
       ...published,
-      exports: { '.': exported('index'), './client': exported('client/client'), './package.json': './package.json' },
+      exports: {
+        '.': exported('index'),
+        './client': exported('client/client'),
+        './testing': exported('main/testing'),
+        './package.json': './package.json',
+      },
       files: ['bin', 'src', 'examples', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'],
     },
     null,
     2,
   )}\n`,
 )
-for (const file of ['bin', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE']) cpSync(file, `dist/${file}`, { recursive: true })
+for (const file of ['bin', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
+  cpSync(file, `dist/${file}`, { recursive: true })
 // Applications are bundled for the sandbox, never run by Node, so they stay as their authors wrote them. Tests stay out, but for the starter's.
 for (const file of globSync('examples/**/*')) {
   if (/\.(ts|cedar|json|md)$/.test(file) && (!file.endsWith('.test.ts') || file.startsWith('examples/starter/'))) {

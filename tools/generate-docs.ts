@@ -76,7 +76,9 @@ function deadLinks(): readonly string[] {
   const pointers = Object.entries(PROBLEMS).flatMap(([code, { next }]) =>
     [...next.matchAll(/docs\/[\w/.-]+\.md(#[\w-]+)?/g)].map((match) => ({ page: `problem ${code}`, path: match[0] })),
   )
-  return [...links, ...pointers].filter(({ path }) => !leadsSomewhere(path)).map(({ page, path }) => `${page}: \`${path}\``)
+  return [...links, ...pointers]
+    .filter(({ path }) => !leadsSomewhere(path))
+    .map(({ page, path }) => `${page}: \`${path}\``)
 }
 
 function leadsSomewhere(path: string): boolean {
@@ -100,7 +102,8 @@ for (const [path, make] of Object.entries(PAGES)) {
   if (!check) {
     mkdirSync(posix.dirname(path), { recursive: true })
     writeFileSync(path, page)
-  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== page) faults.push(`${path} is out of date: \`npm run docs\``)
+  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== page)
+    faults.push(`${path} is out of date: \`npm run docs\``)
 }
 faults.push(...deadLinks().map((link) => `dead link in ${link}`))
 for (const fault of faults) console.error(fault)

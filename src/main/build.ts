@@ -1,7 +1,7 @@
 /** Builds an application's release, with a sandbox of its own to describe it. */
 import { buildRelease as build } from '../application/build.ts'
 import type { Release } from '../model/manifest.ts'
-import { openSandbox } from '../sandbox/open.ts'
+import { openSandbox } from '../sandbox/open-sandbox.ts'
 import { applicationFolder } from './application-folder.ts'
 
 /** @throws `release-invalid`, `sandbox-unavailable` */

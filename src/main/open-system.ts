@@ -19,7 +19,7 @@ import { openEngine } from '../engine/open.ts'
 import { systemClock, type Clock } from '../host/clock.ts'
 import { systemRandom, type Random } from '../host/random.ts'
 import type { Release } from '../model/manifest.ts'
-import { openSandbox } from '../sandbox/open.ts'
+import { openSandbox } from '../sandbox/open-sandbox.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { openAuthoritySource } from '../warden/source.ts'
 
