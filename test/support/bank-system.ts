@@ -1,0 +1,66 @@
+/** A bank of its own for one test: a whole system in a temporary directory, closed and removed when the test ends. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { openSystem, type System, type SystemOptions } from '../../src/main/open-system.ts'
+import type { Timed } from '../../src/engine/engine.ts'
+import type { RunId } from '../../src/model/ids.ts'
+import type { Json } from '../../src/model/json.ts'
+import type { Outcome } from '../../src/model/operation.ts'
+import type { Credentials } from '../../src/model/principal.ts'
+
+export const BANK = fileURLToPath(new URL('./bank/', import.meta.url))
+export const NEVER = new AbortController().signal
+let keys = 0
+
+export interface Bank extends System {
+  readonly agent: Credentials
+  readonly operator: Credentials
+  readonly frontDoor: Credentials
+  /** Submits as the agent, under a fresh key unless one is given. */
+  do(command: string, input: Json, options?: { readonly key?: string; readonly run?: string; readonly as?: Credentials }): Promise<Outcome>
+  ask(query: string, input: Json, options?: { readonly run?: string; readonly at?: number; readonly as?: Credentials }): Promise<Awaited<ReturnType<System['engine']['query']>>['answer']>
+  /** Closes and opens the same data directory again. */
+  again(): Promise<Bank>
+}
+
+export async function temporaryDirectory(test: TestContext): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'plinth-test-'))
+  test.after(() => rm(dir, { recursive: true, force: true }))
+  return dir
+}
+
+export async function openBank(test: TestContext, options: Partial<SystemOptions> = {}): Promise<Bank> {
+  const dir = options.dir ?? join(await temporaryDirectory(test), 'data')
+  const system = await openSystem({ application: BANK, ...options, dir })
+  let open = true
+  const close = async (): Promise<void> => {
+    if (open) await system.close()
+    open = false
+  }
+  test.after(close)
+  const bearer = (apiKey: string): Credentials => ({ bearer: apiKey, onBehalfOf: null })
+  const agent = bearer(system.credentials.agent.apiKey)
+  return {
+    ...system,
+    close,
+    agent,
+    operator: bearer(system.credentials.operator.apiKey),
+    frontDoor: bearer(system.credentials.frontDoor.apiKey),
+    async do(command, input, { key = `key-${++keys}`, run, as = agent } = {}) {
+      const intent = { command, input, idempotencyKey: key, run: (run ?? null) as RunId | null, correlation: null, causation: null }
+      const timed: Timed<Outcome> = await system.engine.submit(as, intent, NEVER)
+      return timed.answer
+    },
+    async ask(query, input, { run, at, as = agent } = {}) {
+      const request = { query, input, run: (run ?? null) as RunId | null, at: at === undefined ? null : { position: at } }
+      return (await system.engine.query(as, request, NEVER)).answer
+    },
+    async again() {
+      await close()
+      return openBank(test, { ...options, dir })
+    },
+  }
+}
