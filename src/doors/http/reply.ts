@@ -1,6 +1,6 @@
 /** What goes back: answers as they are, faults as RFC 9457 problems. Both carry only what the engine or the registry said. */
 import type { Outcome, Timings } from '../../model/operation.ts'
-import { Problem, problem } from '../../model/problems.ts'
+import { Problem, problem, type ProblemCode } from '../../model/problems.ts'
 import type { QueryOutcome } from '../../engine/engine.ts'
 
 export interface Reply {
@@ -75,6 +75,11 @@ export function queryReply(outcome: QueryOutcome, timings: Timings): Reply {
 export const asProblem = (error: unknown): Problem =>
   error instanceof Problem ? error : problem('bug', 'the request met a fault in the program', {}, error)
 
+/** Faults whose text is for the author or the operator, who find it on record under the operation. The caller may be neither. */
+const ON_RECORD: ReadonlySet<ProblemCode> = new Set(['application-failed', 'admission-failed', 'bug'])
+export const shownDetail = (fault: Problem): string =>
+  ON_RECORD.has(fault.code) ? 'what happened is on record' : fault.detail
+
 /** Members of the problem object; `instance` names this one request. */
 export function problemObject(fault: Problem, instance: string): Readonly<Record<string, unknown>> {
   const { status, title, retry, next } = fault.spec
@@ -83,7 +88,7 @@ export function problemObject(fault: Problem, instance: string): Readonly<Record
     type: `urn:plinth:problem:${fault.code}`,
     title,
     status,
-    detail: fault.detail,
+    detail: shownDetail(fault),
     instance,
     code: fault.code,
     retry,

@@ -4,6 +4,7 @@ import type { QueryOutcome } from '../../engine/engine.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { Outcome } from '../../model/operation.ts'
 import type { Problem } from '../../model/problems.ts'
+import { shownDetail } from '../http/reply.ts'
 
 type Content = Readonly<Record<string, unknown>>
 
@@ -87,13 +88,18 @@ export function problemResult(fault: Problem, instance: string): CallToolResult 
     ...fault.members,
     code: fault.code,
     title,
-    detail: fault.detail,
+    detail: shownDetail(fault),
     retry,
     next,
     instance,
   }
   const members = Object.keys(fault.members).length === 0 ? '' : ` ${JSON.stringify(fault.members)}`
-  return result(content, `failed: \`${fault.code}\`: ${title}: ${fault.detail}.${members} Next: ${next}.`, {}, true)
+  return result(
+    content,
+    `failed: \`${fault.code}\`: ${title}: ${shownDetail(fault)}.${members} Next: ${next}.`,
+    {},
+    true,
+  )
 }
 
 const ruleText = (rules: readonly string[]): string =>
