@@ -123,6 +123,10 @@ export interface Query<Name extends string, Input extends z.ZodType, Result, Cod
   readonly [inferred]?: { readonly result: Result; readonly code: Code }
 }
 
+/** What a caller gets of an action: its result when it says yes, the codes when it says no. */
+export type ResultOfAction<Action extends AnyAction> = NonNullable<Action[typeof inferred]>['result']
+export type CodeOfAction<Action extends AnyAction> = NonNullable<Action[typeof inferred]>['code']
+
 type Codes = Readonly<Record<string, string>>
 /** The codes that `refuse` takes: the declared ones, or any when none are declared. */
 type CodeOf<Refusals> = Refusals extends Codes ? keyof Refusals & string : string
