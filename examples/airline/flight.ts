@@ -35,12 +35,12 @@ export const flight = entity('flight', {
   state,
   events: {
     imported: state,
-    seatsTaken: z.object({ date: z.string(), cabin, count: z.int().positive() }),
+    'seats-taken': z.object({ date: z.string(), cabin, count: z.int().positive() }),
   },
   opens: ['imported'],
   evolve: {
     imported: (_none, imported) => imported,
-    seatsTaken: (flight, { date, cabin, count }) => ({
+    'seats-taken': (flight, { date, cabin, count }) => ({
       ...flight,
       days: Object.fromEntries(
         Object.entries(flight.days).map(([on, day]) => [on, on === date ? take(day, cabin, count) : day]),

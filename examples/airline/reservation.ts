@@ -43,9 +43,9 @@ export const reservation = entity('reservation', {
     cancelled: z.object({ refunds: z.array(payment) }),
     /** The cancellation was taken back, and its refunds with it. */
     reinstated: z.object({ refunds: z.int() }),
-    bagsChanged: z.object({ totalBags: z.int(), paidBags: z.int(), payment: payment.nullable() }),
-    flightsChanged: z.object({ cabin, legs: z.array(leg), payment: payment.nullable() }),
-    passengersChanged: z.object({ passengers: z.array(passengerRecord) }),
+    'bags-changed': z.object({ totalBags: z.int(), paidBags: z.int(), payment: payment.nullable() }),
+    'flights-changed': z.object({ cabin, legs: z.array(leg), payment: payment.nullable() }),
+    'passengers-changed': z.object({ passengers: z.array(passengerRecord) }),
   },
   opens: ['imported', 'booked'],
   evolve: {
@@ -61,19 +61,19 @@ export const reservation = entity('reservation', {
       cancelled: false,
       payments: reservation.payments.slice(0, reservation.payments.length - refunds),
     }),
-    bagsChanged: (reservation, { totalBags, paidBags, payment }) => ({
+    'bags-changed': (reservation, { totalBags, paidBags, payment }) => ({
       ...reservation,
       totalBags,
       paidBags,
       payments: paid(reservation.payments, payment),
     }),
-    flightsChanged: (reservation, { cabin, legs, payment }) => ({
+    'flights-changed': (reservation, { cabin, legs, payment }) => ({
       ...reservation,
       cabin,
       legs,
       payments: paid(reservation.payments, payment),
     }),
-    passengersChanged: (reservation, { passengers }) => ({ ...reservation, passengers }),
+    'passengers-changed': (reservation, { passengers }) => ({ ...reservation, passengers }),
   },
 })
 export type Reservation = StateOf<typeof reservation>

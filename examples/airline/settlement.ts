@@ -37,7 +37,7 @@ export function settle(
 ): Payment | null {
   if (price === 0) return null
   if (methodOf(owner, methodId)?.source === 'gift_card')
-    tx.append(user, userId, 'giftCardMoved', { methodId, amount: -price })
+    tx.append(user, userId, 'gift-card-moved', { methodId, amount: -price })
   else if (price > 0) tx.effect(charge, { reservationId, methodId, amount: price })
   else tx.effect(refund, { reservationId, methodId, amount: -price })
   return { methodId, amount: price }

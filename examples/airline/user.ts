@@ -31,17 +31,17 @@ export const user = entity('user', {
   events: {
     imported: state,
     /** `amount` is signed: what the gift card grows by. */
-    giftCardMoved: z.object({ methodId: z.string(), amount: money() }),
+    'gift-card-moved': z.object({ methodId: z.string(), amount: money() }),
     /** A certificate pays once; what is left on it is lost. */
-    certificateUsed: z.object({ methodId: z.string() }),
-    certificateGranted: z.object({ methodId: z.string(), amount: money() }),
-    certificateWithdrawn: z.object({ methodId: z.string() }),
-    reservationMade: z.object({ reservationId: z.string() }),
+    'certificate-used': z.object({ methodId: z.string() }),
+    'certificate-granted': z.object({ methodId: z.string(), amount: money() }),
+    'certificate-withdrawn': z.object({ methodId: z.string() }),
+    'reservation-made': z.object({ reservationId: z.string() }),
   },
   opens: ['imported'],
   evolve: {
     imported: (_none, imported) => imported,
-    giftCardMoved: (user, { methodId, amount }) => ({
+    'gift-card-moved': (user, { methodId, amount }) => ({
       ...user,
       paymentMethods: Object.fromEntries(
         Object.entries(user.paymentMethods).map(([id, method]) => [
@@ -50,13 +50,16 @@ export const user = entity('user', {
         ]),
       ),
     }),
-    certificateUsed: (user, { methodId }) => ({ ...user, paymentMethods: without(user.paymentMethods, methodId) }),
-    certificateGranted: (user, { methodId, amount }) => ({
+    'certificate-used': (user, { methodId }) => ({ ...user, paymentMethods: without(user.paymentMethods, methodId) }),
+    'certificate-granted': (user, { methodId, amount }) => ({
       ...user,
       paymentMethods: { ...user.paymentMethods, [methodId]: { source: 'certificate', id: methodId, amount } },
     }),
-    certificateWithdrawn: (user, { methodId }) => ({ ...user, paymentMethods: without(user.paymentMethods, methodId) }),
-    reservationMade: (user, { reservationId }) => ({ ...user, reservations: [...user.reservations, reservationId] }),
+    'certificate-withdrawn': (user, { methodId }) => ({
+      ...user,
+      paymentMethods: without(user.paymentMethods, methodId),
+    }),
+    'reservation-made': (user, { reservationId }) => ({ ...user, reservations: [...user.reservations, reservationId] }),
   },
 })
 export type User = StateOf<typeof user>

@@ -44,20 +44,20 @@ export const order = entity('order', {
   events: {
     imported: state,
     cancelled: z.object({ reason: z.string(), refunds: z.array(payment) }),
-    addressChanged: address,
-    itemsModified: z.object({
+    'address-changed': address,
+    'items-modified': z.object({
       /** Line by line: what takes the place of each changed one. */
       changes: z.array(z.object({ itemId: z.string(), by: line })),
       payment,
     }),
-    paymentMoved: z.object({ payment, refund: payment }),
-    returnRequested: returning,
-    exchangeRequested: exchange,
+    'payment-moved': z.object({ payment, refund: payment }),
+    'return-requested': returning,
+    'exchange-requested': exchange,
     /** The cancellation was taken back, and its refunds with it. */
     reinstated: z.object({ refunds: z.int() }),
-    paymentMovedBack: z.object({}),
-    returnWithdrawn: z.object({}),
-    exchangeWithdrawn: z.object({}),
+    'payment-moved-back': z.object({}),
+    'return-withdrawn': z.object({}),
+    'exchange-withdrawn': z.object({}),
   },
   opens: ['imported'],
   evolve: {
@@ -68,25 +68,25 @@ export const order = entity('order', {
       cancelReason: reason,
       payments: [...order.payments, ...refunds],
     }),
-    addressChanged: (order, changed) => ({ ...order, address: changed }),
-    itemsModified: (order, { changes, payment }) => ({
+    'address-changed': (order, changed) => ({ ...order, address: changed }),
+    'items-modified': (order, { changes, payment }) => ({
       ...order,
       status: 'pending (item modified)',
       lines: replaceLines(order.lines, changes),
       payments: [...order.payments, payment],
     }),
-    paymentMoved: (order, { payment, refund }) => ({ ...order, payments: [...order.payments, payment, refund] }),
-    returnRequested: (order, returning) => ({ ...order, status: 'return requested', returning }),
-    exchangeRequested: (order, exchange) => ({ ...order, status: 'exchange requested', exchange }),
+    'payment-moved': (order, { payment, refund }) => ({ ...order, payments: [...order.payments, payment, refund] }),
+    'return-requested': (order, returning) => ({ ...order, status: 'return requested', returning }),
+    'exchange-requested': (order, exchange) => ({ ...order, status: 'exchange requested', exchange }),
     reinstated: (order, { refunds }) => ({
       ...order,
       status: 'pending',
       cancelReason: null,
       payments: order.payments.slice(0, order.payments.length - refunds),
     }),
-    paymentMovedBack: (order) => ({ ...order, payments: order.payments.slice(0, -2) }),
-    returnWithdrawn: (order) => ({ ...order, status: 'delivered', returning: null }),
-    exchangeWithdrawn: (order) => ({ ...order, status: 'delivered', exchange: null }),
+    'payment-moved-back': (order) => ({ ...order, payments: order.payments.slice(0, -2) }),
+    'return-withdrawn': (order) => ({ ...order, status: 'delivered', returning: null }),
+    'exchange-withdrawn': (order) => ({ ...order, status: 'delivered', exchange: null }),
   },
 })
 export type Order = StateOf<typeof order>

@@ -22,7 +22,7 @@ export interface Movement {
 export function move(tx: Mover, owner: User, { orderId, userId, methodId, amount }: Movement): void {
   if (amount === 0) return
   if (methodOf(owner, methodId)?.source === 'gift_card')
-    tx.append(user, userId, 'giftCardMoved', { methodId, amount: -amount })
+    tx.append(user, userId, 'gift-card-moved', { methodId, amount: -amount })
   else if (amount > 0) tx.effect(charge, { orderId, methodId, amount })
   else tx.effect(refund, { orderId, methodId, amount: -amount })
 }

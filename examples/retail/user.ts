@@ -30,15 +30,15 @@ export const user = entity('user', {
   state,
   events: {
     imported: state,
-    addressChanged: address,
+    'address-changed': address,
     /** `amount` is signed: what the balance grows by. */
-    giftCardMoved: z.object({ methodId: z.string(), amount: money() }),
+    'gift-card-moved': z.object({ methodId: z.string(), amount: money() }),
   },
   opens: ['imported'],
   evolve: {
     imported: (_none, imported) => imported,
-    addressChanged: (user, changed) => ({ ...user, address: changed }),
-    giftCardMoved: (user, { methodId, amount }) => ({
+    'address-changed': (user, changed) => ({ ...user, address: changed }),
+    'gift-card-moved': (user, { methodId, amount }) => ({
       ...user,
       paymentMethods: Object.fromEntries(
         Object.entries(user.paymentMethods).map(([id, method]) => [

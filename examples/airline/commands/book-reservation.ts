@@ -99,14 +99,14 @@ export const bookReservation = command('book_reservation', {
       cancelled: false,
     })
     for (const { flightNumber, date } of legs)
-      tx.append(flight, flightNumber, 'seatsTaken', { date, cabin, count: passengers.length })
+      tx.append(flight, flightNumber, 'seats-taken', { date, cabin, count: passengers.length })
     for (const { methodId, amount } of payments) {
       const source = methodOf(owner, methodId)?.source
-      if (source === 'gift_card') tx.append(user, userId, 'giftCardMoved', { methodId, amount: -amount })
-      else if (source === 'certificate') tx.append(user, userId, 'certificateUsed', { methodId })
+      if (source === 'gift_card') tx.append(user, userId, 'gift-card-moved', { methodId, amount: -amount })
+      else if (source === 'certificate') tx.append(user, userId, 'certificate-used', { methodId })
       else if (amount > 0) tx.effect(charge, { reservationId, methodId, amount })
     }
-    tx.append(user, userId, 'reservationMade', { reservationId })
+    tx.append(user, userId, 'reservation-made', { reservationId })
     return reservationRecordOf(reservationId, await tx.get(reservation, reservationId))
   },
 })

@@ -32,11 +32,11 @@ export const sendCertificate = command('send_certificate', {
     })
     const methodId = CERTIFICATE_IDS.find((id) => methodOf(owner, id) === undefined)
     if (methodId === undefined) return tx.refuse(...discreetly(tx, userId, 'limit-reached', {}))
-    tx.append(user, userId, 'certificateGranted', { methodId, amount: centsOf(amount) })
+    tx.append(user, userId, 'certificate-granted', { methodId, amount: centsOf(amount) })
     return `Certificate ${methodId} added to user ${userId} with amount ${amount}.`
   },
   undo(tx, { input, result }) {
     const methodId = CERTIFICATE_IDS.find((id) => result.startsWith(`Certificate ${id} `))
-    if (methodId !== undefined) tx.append(user, input.user_id, 'certificateWithdrawn', { methodId })
+    if (methodId !== undefined) tx.append(user, input.user_id, 'certificate-withdrawn', { methodId })
   },
 })

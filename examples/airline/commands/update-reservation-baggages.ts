@@ -44,7 +44,7 @@ export const updateReservationBaggages = command('update_reservation_baggages', 
     const obstacle = obstacleTo(owner, methodId, price)
     if (obstacle !== null) return tx.refuse(...discreetly(tx, userId, obstacle.code, obstacle.detail))
     const payment = settle(tx, owner, { reservationId, userId, methodId, price })
-    tx.append(reservation, reservationId, 'bagsChanged', {
+    tx.append(reservation, reservationId, 'bags-changed', {
       totalBags: total_baggages,
       paidBags: nonfree_baggages,
       payment,

@@ -69,7 +69,7 @@ export const updateReservationFlights = command('update_reservation_flights', {
     const obstacle = obstacleTo(owner, methodId, price)
     if (obstacle !== null) return tx.refuse(...discreetly(tx, userId, obstacle.code, obstacle.detail))
     const payment = settle(tx, owner, { reservationId, userId, methodId, price })
-    tx.append(reservation, reservationId, 'flightsChanged', { cabin, legs, payment })
+    tx.append(reservation, reservationId, 'flights-changed', { cabin, legs, payment })
     return reservationRecordOf(reservationId, await tx.get(reservation, reservationId))
   },
 })

@@ -30,7 +30,7 @@ export const updateReservationPassengers = command('update_reservation_passenger
     })
     if (passengers.length !== trip.passengers.length)
       return tx.refuse(...discreetly(tx, trip.userId, 'length-mismatch', { rule: 'passengers:number' }))
-    tx.append(reservation, reservationId, 'passengersChanged', { passengers })
+    tx.append(reservation, reservationId, 'passengers-changed', { passengers })
     return reservationRecordOf(reservationId, await tx.get(reservation, reservationId))
   },
 })

@@ -57,7 +57,7 @@ export const exchangeDeliveredOrderItems = command('exchange_delivered_order_ite
     if (!covers(method, difference))
       return tx.refuse(...discreetly(tx, delivered.userId, 'insufficient-funds', { rule: 'change:gift-card-balance' }))
 
-    tx.append(order, orderId, 'exchangeRequested', {
+    tx.append(order, orderId, 'exchange-requested', {
       itemIds: [...item_ids].sort(),
       newItemIds: [...new_item_ids].sort(),
       methodId,
@@ -66,5 +66,5 @@ export const exchangeDeliveredOrderItems = command('exchange_delivered_order_ite
     tx.effect(mailReturnInstructions, { orderId, userId: delivered.userId })
     return orderRecordOf(orderId, await tx.get(order, orderId))
   },
-  undo: (tx, { input }) => tx.append(order, input.order_id, 'exchangeWithdrawn', {}),
+  undo: (tx, { input }) => tx.append(order, input.order_id, 'exchange-withdrawn', {}),
 })

@@ -24,7 +24,7 @@ export const modifyPendingOrderAddress = command('modify_pending_order_address',
       return tx.refuse(
         ...discreetly(tx, moved.userId, 'order-not-pending', { rule: 'address:not-pending', status: moved.status }),
       )
-    tx.append(order, orderId, 'addressChanged', addressOf(input))
+    tx.append(order, orderId, 'address-changed', addressOf(input))
     return orderRecordOf(orderId, await tx.get(order, orderId))
   },
 })

@@ -52,7 +52,7 @@ export const modifyPendingOrderItems = command('modify_pending_order_items', {
     if (!covers(method, difference))
       return tx.refuse(...discreetly(tx, changed.userId, 'insufficient-funds', { rule: 'change:gift-card-balance' }))
 
-    tx.append(order, orderId, 'itemsModified', {
+    tx.append(order, orderId, 'items-modified', {
       changes,
       payment: { type: difference > 0 ? 'payment' : 'refund', amount: Math.abs(difference), methodId },
     })

@@ -48,7 +48,7 @@ export const modifyPendingOrderPayment = command('modify_pending_order_payment',
     if (!covers(method, paid.amount))
       return tx.refuse(...discreetly(tx, moved.userId, 'insufficient-funds', { rule: 'payment:gift-card-balance' }))
 
-    tx.append(order, orderId, 'paymentMoved', {
+    tx.append(order, orderId, 'payment-moved', {
       payment: { type: 'payment', amount: paid.amount, methodId },
       refund: { type: 'refund', amount: paid.amount, methodId: paid.methodId },
     })
@@ -61,7 +61,7 @@ export const modifyPendingOrderPayment = command('modify_pending_order_payment',
     const [paid] = payments
     if (paid === undefined) return
     const owner = await tx.get(user, userId)
-    tx.append(order, orderId, 'paymentMovedBack', {})
+    tx.append(order, orderId, 'payment-moved-back', {})
     move(tx, owner, { orderId, userId, methodId: paid.methodId, amount: paid.amount })
     move(tx, owner, { orderId, userId, methodId, amount: -paid.amount })
   },

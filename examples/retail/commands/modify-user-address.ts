@@ -14,7 +14,7 @@ export const modifyUserAddress = command('modify_user_address', {
   async decide(tx, { user_id: userId, ...input }) {
     await tx.get(user, userId)
     tx.facts({ owner: userId })
-    tx.append(user, userId, 'addressChanged', addressOf(input))
+    tx.append(user, userId, 'address-changed', addressOf(input))
     return userRecordOf(userId, await tx.get(user, userId))
   },
 })

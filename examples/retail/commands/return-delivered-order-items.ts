@@ -51,9 +51,9 @@ export const returnDeliveredOrderItems = command('return_delivered_order_items',
     if (!holdsItems(delivered, item_ids))
       return tx.refuse(...discreetly(tx, delivered.userId, 'item-not-in-order', { rule: 'return:items' }))
 
-    tx.append(order, orderId, 'returnRequested', { itemIds: [...item_ids].sort(), methodId })
+    tx.append(order, orderId, 'return-requested', { itemIds: [...item_ids].sort(), methodId })
     tx.effect(mailReturnInstructions, { orderId, userId: delivered.userId })
     return orderRecordOf(orderId, await tx.get(order, orderId))
   },
-  undo: (tx, { input }) => tx.append(order, input.order_id, 'returnWithdrawn', {}),
+  undo: (tx, { input }) => tx.append(order, input.order_id, 'return-withdrawn', {}),
 })
