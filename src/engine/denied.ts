@@ -4,7 +4,6 @@ import type { Accepted } from './decide.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
-import { recordAside } from './side-record.ts'
 import type { Admission } from '../model/admission.ts'
 import type { Outcome } from '../model/operation.ts'
 
@@ -18,6 +17,6 @@ export async function denied(
   const outcome = { kind: 'denied', rules: admission.authority.rules } as const
   const payload = payloadOf(proposal, decision, { admission, impact: decision.impact, attempts, outcome })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'denied', payload)
-  recordAside(parts, 'denied', proposal.principal, proposal.operation, payload)
+  parts.aside.record('denied', proposal.principal, proposal.operation, payload)
   return { ...outcome, operation: proposal.operation, replayed: false }
 }

@@ -10,7 +10,6 @@ import { handIn } from './hand-in.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
-import { recordAside } from './side-record.ts'
 import type { Admission } from '../model/admission.ts'
 import type { StreamId } from '../model/ids.ts'
 import type { Json, JsonObject, JsonText } from '../model/json.ts'
@@ -63,7 +62,7 @@ export async function engineOperation(
     })
     if (admission.kind !== 'admitted') {
       const outcome = { kind: 'denied', rules: admission.authority.rules } as const
-      recordAside(parts, 'denied', principal, operation, { ...enginePayload(proposal, admission), outcome })
+      parts.aside.record('denied', principal, operation, { ...enginePayload(proposal, admission), outcome })
       return { ...outcome, operation, replayed: false }
     }
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {

@@ -1,4 +1,5 @@
 /** Opens the engine over its parts, in the order in which each needs the one before, and closes them in reverse. */
+import { Aside } from './aside.ts'
 import { enforce, recordAuthority, recordRelease } from './adopt.ts'
 import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
@@ -67,6 +68,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     states: new States(reader, sandbox, committer, release.id),
     running: new Running(),
     turns: new Turns(),
+    aside: new Aside(reader, committer, clock),
     clock,
     random,
   }

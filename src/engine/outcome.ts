@@ -45,7 +45,5 @@ export async function outcome(
 function ownerOf(parts: Parts, operation: OperationId): string | null {
   const stored = parts.reader.operation(operation)
   if (stored !== null) return readOperation(parts, stored.position)?.record.actor ?? null
-  return (
-    parts.running.principalOf(operation)?.id ?? parts.reader.sideRecords({ operation }, null, 1)[0]?.principal ?? null
-  )
+  return parts.running.principalOf(operation)?.id ?? parts.aside.find(operation)?.record.principal ?? null
 }

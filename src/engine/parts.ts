@@ -9,6 +9,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { SideReader, StorageReader } from '../storage/storage.ts'
 import type { AuthoritySource } from '../warden/authority.ts'
 import type { Committer } from './committer/commit-request.ts'
+import type { Aside } from './aside.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
@@ -25,6 +26,7 @@ export interface Parts {
   readonly states: States
   readonly running: Running
   readonly turns: Turns
+  readonly aside: Aside
   readonly clock: Clock
   readonly random: Random
 }

@@ -6,7 +6,6 @@ import type { OperationPayload, StoredOutcome } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { ReadSession } from './read-session.ts'
 import { titleOf } from './refused.ts'
-import { recordAside } from './side-record.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { Admission } from '../model/admission.ts'
 import { base32, sha256Hex, type OperationId, type RunId } from '../model/ids.ts'
@@ -81,7 +80,7 @@ export async function query(
       hold: null,
       outcome,
     }
-    recordAside(parts, kind, principal, operation, payload)
+    parts.aside.record(kind, principal, operation, payload)
   }
   const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
   if (answer.kind === 'refused') {

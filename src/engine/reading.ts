@@ -1,7 +1,6 @@
 /** Who may read records: principals in scope for `plinth.read-records`; each use leaves an access record. */
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import { recordAside } from './side-record.ts'
 import { base32, sha256Hex, type OperationId } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
@@ -47,6 +46,6 @@ export async function mayRead(
     hold: null,
     outcome: { kind: 'committed', result: null },
   }
-  recordAside(parts, 'read', principal, `op_${base32(parts.random.bytes(16))}` as OperationId, payload)
+  parts.aside.record('read', principal, `op_${base32(parts.random.bytes(16))}` as OperationId, payload)
   return principal
 }

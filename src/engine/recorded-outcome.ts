@@ -29,7 +29,7 @@ export function recordedOutcome(
     samePayload(operation, stored.intentHash, intentHash)
     return fromLog(parts, stored)
   }
-  const side = parts.reader.sideRecords({ operation }, null, 1)[0]
+  const side = parts.aside.find(operation)?.record
   if (side === undefined || (side.kind !== 'refused' && side.kind !== 'denied')) return null
   const payload = JSON.parse(side.body) as OperationPayload
   samePayload(operation, payload.intentHash, intentHash)

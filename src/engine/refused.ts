@@ -4,7 +4,6 @@ import type { Refusal } from './decide.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
-import { recordAside } from './side-record.ts'
 import type { Outcome } from '../model/operation.ts'
 
 /** Codes that every command has, beside those it declares. */
@@ -20,7 +19,7 @@ export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal
   const outcome = { kind: 'refused', code, title, detail } as const
   const payload = payloadOf(proposal, refusal, { admission: null, impact: null, attempts, outcome })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'refused', payload)
-  recordAside(parts, 'refused', proposal.principal, proposal.operation, payload)
+  parts.aside.record('refused', proposal.principal, proposal.operation, payload)
   return { ...outcome, operation: proposal.operation, replayed: false }
 }
 

@@ -15,9 +15,15 @@ test('an action goes from caller to receipt, and reads show it', async (t) => {
   committed(await bank.do('open_account', { account: 'a1', owner: 'ann' }))
   const outcome = committed(await bank.do('deposit', { account: 'a1', amount: 500 }))
   assert.deepEqual(outcome.result, { balance: 500 })
-  assert.deepEqual(outcome.events.map(({ stream, version, type }) => ({ stream, version, type })), [{ stream: 'account/a1', version: 2, type: 'deposited' }])
+  assert.deepEqual(
+    outcome.events.map(({ stream, version, type }) => ({ stream, version, type })),
+    [{ stream: 'account/a1', version: 2, type: 'deposited' }],
+  )
   assert.ok(outcome.receipt.proof.length > 100)
-  assert.deepEqual(await bank.ask('balance_of', { account: 'a1' }).then((answer) => answer.kind === 'answered' && answer.result), { balance: 500 })
+  assert.deepEqual(
+    await bank.ask('balance_of', { account: 'a1' }).then((answer) => answer.kind === 'answered' && answer.result),
+    { balance: 500 },
+  )
   const rows = await bank.ask('accounts_of', { owner: 'ann' })
   assert.deepEqual(rows.kind === 'answered' && rows.result, [{ account: 'a1', balance: 500 }])
 })
@@ -29,9 +35,14 @@ test('the same key returns the recorded outcome, another payload under it is ref
   const replay = committed(await bank.do('deposit', { account: 'a1', amount: 7 }, { key: 'once' }))
   assert.equal(replay.replayed, true)
   assert.deepEqual({ ...replay, replayed: false, receipt: null }, { ...first, receipt: null })
-  await assert.rejects(bank.do('deposit', { account: 'a1', amount: 8 }, { key: 'once' }), fails('idempotency-key-reused'))
+  await assert.rejects(
+    bank.do('deposit', { account: 'a1', amount: 8 }, { key: 'once' }),
+    fails('idempotency-key-reused'),
+  )
   const again = await bank.again()
-  assert.deepEqual(committed(await again.do('deposit', { account: 'a1', amount: 7 }, { key: 'once' })).result, { balance: 7 })
+  assert.deepEqual(committed(await again.do('deposit', { account: 'a1', amount: 7 }, { key: 'once' })).result, {
+    balance: 7,
+  })
   const answer = await again.ask('balance_of', { account: 'a1' })
   assert.deepEqual(answer.kind === 'answered' && answer.result, { balance: 7 })
 })
@@ -39,7 +50,9 @@ test('the same key returns the recorded outcome, another payload under it is ref
 test('concurrent calls with one key run once', async (t) => {
   const bank = await openBank(t)
   await bank.do('open_account', { account: 'a1', owner: 'ann' })
-  const outcomes = await Promise.all(Array.from({ length: 20 }, () => bank.do('deposit', { account: 'a1', amount: 1 }, { key: 'k' })))
+  const outcomes = await Promise.all(
+    Array.from({ length: 20 }, () => bank.do('deposit', { account: 'a1', amount: 1 }, { key: 'k' })),
+  )
   assert.equal(new Set(outcomes.map((one) => committed(one).position)).size, 1)
   const answer = await bank.ask('balance_of', { account: 'a1' })
   assert.deepEqual(answer.kind === 'answered' && answer.result, { balance: 1 })
@@ -78,15 +91,24 @@ test('money moved between accounts is conserved under contention', async (t) => 
   const answer = await bank.ask('accounts_of', { owner: 'ann' })
   assert.ok(answer.kind === 'answered')
   const balances = (answer.result as { balance: number }[]).map(({ balance }) => balance)
-  assert.equal(balances.reduce((sum, one) => sum + one, 0), 400)
+  assert.equal(
+    balances.reduce((sum, one) => sum + one, 0),
+    400,
+  )
   assert.ok(balances.every((one) => one >= 0))
 })
 
 test('a rule over a find holds against accounts opened at the same time', async (t) => {
   const bank = await openBank(t)
-  const outcomes = await Promise.all(Array.from({ length: 12 }, (_, i) => bank.do('open_limited', { account: `l${i}`, owner: 'ann' })))
+  const outcomes = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => bank.do('open_limited', { account: `l${i}`, owner: 'ann' })),
+  )
   assert.equal(outcomes.filter(({ kind }) => kind === 'committed').length, 3)
-  assert.ok(outcomes.filter(({ kind }) => kind !== 'committed').every((one) => one.kind === 'refused' && one.code === 'too-many'))
+  assert.ok(
+    outcomes
+      .filter(({ kind }) => kind !== 'committed')
+      .every((one) => one.kind === 'refused' && one.code === 'too-many'),
+  )
 })
 
 test('a refusal by the command and by an invariant writes nothing and is on record', async (t) => {
@@ -94,7 +116,17 @@ test('a refusal by the command and by an invariant writes nothing and is on reco
   await bank.do('open_account', { account: 'a1', owner: 'ann' })
   const before = await bank.engine.self(bank.operator, NEVER)
   const refused = await bank.do('withdraw', { account: 'a1', amount: 1 }, { key: 'w' })
-  assert.deepEqual({ ...refused, operation: '' }, { kind: 'refused', operation: '', code: 'not-enough', title: 'The account does not hold that much.', detail: { balance: 0 }, replayed: false })
+  assert.deepEqual(
+    { ...refused, operation: '' },
+    {
+      kind: 'refused',
+      operation: '',
+      code: 'not-enough',
+      title: 'The account does not hold that much.',
+      detail: { balance: 0 },
+      replayed: false,
+    },
+  )
   const violated = await bank.do('overdraw', { account: 'a1', amount: 1 })
   assert.ok(violated.kind === 'refused' && violated.code === 'invariant-violated')
   const missing = await bank.do('deposit', { account: 'nobody', amount: 1 })
@@ -112,7 +144,12 @@ test('policy denies on impact and on what was attested; the rule is named', asyn
   await bank.do('open_account', { account: 'a1', owner: 'ann' })
   await bank.do('deposit', { account: 'a1', amount: 2_000_000_00 })
   const denied = await bank.do('withdraw', { account: 'a1', amount: 1_000_000_01 })
-  assert.deepEqual(denied.kind === 'denied' && denied.rules, ['large-payouts-need-a-person', 'nothing-above-a-million'].filter((rule) => denied.kind === 'denied' && denied.rules.includes(rule)))
+  assert.deepEqual(
+    denied.kind === 'denied' && denied.rules,
+    ['large-payouts-need-a-person', 'nothing-above-a-million'].filter(
+      (rule) => denied.kind === 'denied' && denied.rules.includes(rule),
+    ),
+  )
   assert.ok(denied.kind === 'denied' && denied.rules.includes('nothing-above-a-million'))
   await bank.engine.attest(bank.frontDoor, 'r1' as never, { customer: 'bob' }, 'attest-1', NEVER)
   const other = await bank.do('withdraw', { account: 'a1', amount: 1 }, { run: 'r1' })
@@ -125,8 +162,14 @@ test('policy denies on impact and on what was attested; the rule is named', asyn
 
 test('only a front door attests, and nobody does what is outside their scope', async (t) => {
   const bank = await openBank(t)
-  await assert.rejects(bank.engine.attest(bank.agent, 'r1' as never, { customer: 'ann' }, 'k', NEVER), fails('forbidden'))
-  await assert.rejects(bank.do('open_account', { account: 'x', owner: 'y' }, { as: bank.operator }), fails('no-such-command'))
+  await assert.rejects(
+    bank.engine.attest(bank.agent, 'r1' as never, { customer: 'ann' }, 'k', NEVER),
+    fails('forbidden'),
+  )
+  await assert.rejects(
+    bank.do('open_account', { account: 'x', owner: 'y' }, { as: bank.operator }),
+    fails('no-such-command'),
+  )
   await assert.rejects(bank.do('no_such', {}), fails('no-such-command'))
   await assert.rejects(bank.engine.self(bank.agent, NEVER), fails('forbidden'))
   await assert.rejects(bank.do('deposit', { account: 1 }), fails('invalid-input'))
@@ -144,7 +187,9 @@ test('the past is read as of any position, and the whole log verifies', async (t
   const opened = committed(await bank.do('open_account', { account: 'a1', owner: 'ann' }))
   const first = committed(await bank.do('deposit', { account: 'a1', amount: 5 }))
   committed(await bank.do('deposit', { account: 'a1', amount: 6 }))
-  const at = async (position: number) => ((await bank.engine.state(bank.operator, 'account', 'a1', { position }, NEVER)).state as { balance: number }).balance
+  const at = async (position: number) =>
+    ((await bank.engine.state(bank.operator, 'account', 'a1', { position }, NEVER)).state as { balance: number })
+      .balance
   assert.equal(await at(opened.position), 0)
   assert.equal(await at(first.position), 5)
   const rows = await bank.ask('accounts_of', { owner: 'ann' }, { at: first.position })

@@ -32,8 +32,8 @@ export async function why(
       next: nextSteps(payload, operation),
     }
   }
-  const side = parts.reader.sideRecords({ operation }, null, 1)[0]
-  if (side === undefined) {
+  const aside = parts.aside.find(operation)
+  if (aside === null) {
     const running = parts.running.has(operation)
     if (!running)
       throw problem(
@@ -50,8 +50,8 @@ export async function why(
       next: [`plinth why ${operation}`],
     }
   }
+  const { record: side, ref } = aside
   const payload = JSON.parse(side.body) as OperationPayload
-  const ref = `side:${side.id}`
   const who: AnswerLine[] = [
     recorded('actor', side.principal, ref),
     recorded('action', side.action, ref),
