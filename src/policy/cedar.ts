@@ -61,7 +61,7 @@ export function parsePolicySet(texts: PolicyTexts): Parsed {
 }
 
 /** @throws Error naming what does not parse */
-export function parseSchema(schema: CedarSchema): Parsed {
+export function parseSchema(schema: CedarSchema | string): Parsed {
   return parseUnderId(
     (id) => cedar.preparseSchema(id, schema),
     (id) => cedar.preparseSchema(id, { '': { entityTypes: {}, actions: {} } }),
@@ -128,7 +128,7 @@ export function splitPolicies(source: string): readonly { readonly text: string;
 }
 
 /** What a schema finds wrong with policies, in words; empty when they fit. */
-export function validatePolicies(texts: PolicyTexts, schema: CedarSchema): readonly string[] {
+export function validatePolicies(texts: PolicyTexts, schema: CedarSchema | string): readonly string[] {
   const answer = cedar.validate({
     validationSettings: { mode: 'strict' },
     schema,

@@ -55,7 +55,7 @@ export function readPolicyFiles(files: Files): { readonly policies: PolicyFiles;
   const seen = new Set<string>()
   for (const file of Object.keys(files).sort()) {
     for (const { text, policy } of readFile(file, files[file] ?? '', faults)) {
-      const id = policy.annotations?.['id'] ?? ''
+      const id = annotation(policy, 'id') ?? ''
       if (!/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/.test(id)) {
         faults.push(`\`${file}\`: a policy has no usable \`@id("…")\`: ${text.slice(0, 60).replaceAll(/\s+/g, ' ')}`)
         continue
@@ -93,7 +93,8 @@ function readFile(file: string, source: string, faults: string[]): ReturnType<ty
 }
 
 function holdOf(id: string, file: string, policy: CedarPolicy, faults: string[]): NamedPolicy['hold'] {
-  const { hold: role, hold_for: duration } = policy.annotations ?? {}
+  const role = annotation(policy, 'hold')
+  const duration = annotation(policy, 'hold_for')
   if (role === undefined) {
     if (duration !== undefined) faults.push(`\`${id}\`: \`@hold_for\` says nothing without \`@hold\``)
     return null
@@ -106,6 +107,11 @@ function holdOf(id: string, file: string, policy: CedarPolicy, faults: string[])
   const forMs = duration === undefined ? HOLD_DEFAULT_MS : durationMs(duration)
   if (forMs === null) faults.push(`\`${id}\`: \`@hold_for\` is a whole number with s, m, h or d, up to 30d`)
   return { role, forMs: forMs ?? HOLD_DEFAULT_MS }
+}
+
+/** Undefined when it is not there; '' when it is there without a value, which the engine gives as null. */
+function annotation({ annotations = {} }: CedarPolicy, name: string): string | undefined {
+  return Object.hasOwn(annotations, name) ? (annotations[name] ?? '') : undefined
 }
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
