@@ -10,6 +10,7 @@ import { decide } from './decide.ts'
 import { denied } from './denied.ts'
 import { changedSinceApproval, hold } from './hold.ts'
 import type { Timed } from './engine.ts'
+import { recordFailure } from './failed.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { refused } from './refused.ts'
@@ -58,7 +59,16 @@ export async function perform(
   watch: Stopwatch,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+  try {
+    return await attempt(parts, proposal, watch, signal)
+  } catch (error) {
+    recordFailure(parts, proposal, error)
+    throw error
+  }
+}
+
+async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signal: AbortSignal): Promise<Outcome> {
+  for (let attempts = 1; attempts <= ATTEMPTS_MAX; attempts++) {
     const turn = await parts.turns.take(streamsNamed(parts, proposal), signal)
     try {
       const decision = await decide(parts, proposal, signal)
@@ -66,21 +76,21 @@ export async function perform(
       if (decision.kind === 'refused') {
         turn.end()
         if (!(await decision.session.stillHolds())) continue
-        return await refused(parts, proposal, decision, attempt)
+        return await refused(parts, proposal, decision, attempts)
       }
       if (proposal.resumed !== null && bindingOf(proposal, decision) !== proposal.resumed.binds)
-        return await changedSinceApproval(parts, proposal, decision, attempt)
+        return await changedSinceApproval(parts, proposal, decision, attempts)
       const admission = parts.policy.admit(decision.admitRequest)
       watch.lap('admit')
       if (admission.kind !== 'admitted') {
         turn.end()
         if (!(await decision.session.stillHolds())) continue
         return admission.kind === 'held'
-          ? await hold(parts, proposal, decision, admission, attempt)
-          : await denied(parts, proposal, decision, admission, attempt)
+          ? await hold(parts, proposal, decision, admission, attempts)
+          : await denied(parts, proposal, decision, admission, attempts)
       }
       signal.throwIfAborted()
-      const handedIn = commit(parts, proposal, decision, admission, attempt)
+      const handedIn = commit(parts, proposal, decision, admission, attempts)
       turn.end() // the next in line decides on what this commit would leave
       const result = await handedIn
       watch.lap('commit')

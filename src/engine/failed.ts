@@ -1,0 +1,42 @@
+/** A fault of the application's code or of its limits: not an answer, but on record, so that `why` can show it. Nothing was written. */
+import type { OperationPayload } from './operation-payload.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import { Problem, type ProblemCode } from '../model/problems.ts'
+
+const ON_RECORD: ReadonlySet<ProblemCode> = new Set([
+  'limit-exceeded',
+  'application-failed',
+  'application-output-invalid',
+  'sandbox-unavailable',
+  'stream-contended',
+  'principal-revoked',
+  'deadline-exceeded',
+])
+
+export function recordFailure(parts: Parts, proposal: Proposal, error: unknown): void {
+  if (!(error instanceof Problem) || !ON_RECORD.has(error.code)) return
+  const { intent, input, intentHash, principal, operation } = proposal
+  const payload: OperationPayload = {
+    command: intent.command,
+    input,
+    intentHash,
+    principal: { kind: principal.kind, roles: principal.roles },
+    reads: null,
+    facts: null,
+    attested: {},
+    impact: null,
+    authority: null,
+    request: null,
+    usage: null,
+    attempts: 1,
+    hold: null,
+    outcome: {
+      kind: 'refused',
+      code: error.code,
+      title: error.spec.title,
+      detail: { ...error.members, error: error.detail },
+    },
+  }
+  parts.aside.record('failed', principal, operation, payload)
+}
