@@ -6,12 +6,21 @@ import { loadEvents } from '../event-log/load.ts'
 import { verifyLog } from '../event-log/verify.ts'
 import { streamParts, type Position, type StreamId } from '../model/ids.ts'
 import { problem } from '../model/problems.ts'
+import type { NoteVerifier } from '../model/signed-note.ts'
 import { compareReadModels, type RebuiltStream } from '../read-models/rebuild.ts'
 import type { FoldRequest } from '../sandbox/sandbox.ts'
 import type { StoredEvent } from '../storage/storage.ts'
 
+/** What an audit needs: also there when no engine is open, from the files of a data directory alone. */
+export interface Audited extends Pick<Parts, 'reader' | 'sandbox' | 'release'> {
+  /** Null when none has been stored yet. */
+  readonly committer: { checkpoint(): Promise<string | null> }
+  /** Key that must have signed the checkpoint. */
+  readonly log?: NoteVerifier | null
+}
+
 export async function verify(
-  parts: Pick<Parts, 'reader' | 'sandbox' | 'release' | 'committer'>,
+  parts: Audited,
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
@@ -19,6 +28,7 @@ export async function verify(
   const head = reader.head()
   const log = await verifyLog(reader, {
     checkpoint: await parts.committer.checkpoint(),
+    log: parts.log ?? null,
     onProgress: (done) => onProgress(done, head.treeSize),
     signal,
   })
