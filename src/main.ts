@@ -8,6 +8,6 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   start: async (options) => (await import('./main/start.ts')).start(options),
   buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
   policyFaults: async (files, dir) => (await import('./main/policy-check.ts')).policyFaults(files, dir),
-  verifyOffline: async (dir, onProgress, signal) =>
-    (await import('./main/verify.ts')).verifyOffline(dir, onProgress, signal),
+  verifyOffline: async (dir, keyFile, onProgress, signal) =>
+    (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal),
 })

@@ -1,37 +1,57 @@
-/** Audits a data directory that nothing else has open: the engine is opened without doors, and asked. */
+/**
+ * Audits a data directory from its files alone: read-only, without the key that signs, beside a running system or without one. The application's
+ * code that rebuilds read models runs in cells, as always.
+ */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { VerifyReport } from '../engine/engine.ts'
-import { openEngine } from '../engine/open.ts'
-import { systemClock } from '../host/clock.ts'
-import { systemRandom } from '../host/random.ts'
+import { verify } from '../engine/verify.ts'
 import { problem } from '../model/problems.ts'
+import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
-import { openAuthoritySource } from '../warden/source.ts'
-import { authorityFolder, isDataDirectory, pinnedKey, readInstallation } from './data-directory.ts'
+import { openSqliteReader } from '../storage/sqlite/reader.ts'
+import { isDataDirectory } from './data-directory.ts'
 import { newestRelease } from './release-files.ts'
 
-/** @throws `usage` when it is no data directory, `data-directory-locked`, `storage-damaged` */
+/**
+ * @param keyFile public key of the log, kept elsewhere; null takes the one in the directory, which proves less
+ * @throws `usage` when it is no data directory, or the key cannot be read
+ */
 export async function verifyOffline(
   dir: string,
+  keyFile: string | null,
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
-  const { origin } = await readInstallation(dir)
+  const log = await logKey(keyFile ?? join(dir, 'log.vkey'))
+  const release = await newestRelease(dir)
   await using opened = new AsyncDisposableStack()
+  const reader = openSqliteReader(dir)
+  opened.defer(() => reader.close())
   const sandbox = await openSandbox()
   opened.defer(() => sandbox.close())
-  const authority = await openAuthoritySource(authorityFolder(dir), await pinnedKey(dir), { clock: systemClock })
-  opened.defer(() => authority.close())
-  const engine = await openEngine({
-    dir,
-    origin,
-    release: await newestRelease(dir),
-    sandbox,
-    authority,
-    clock: systemClock,
-    random: systemRandom,
-    onProblem: () => {},
-  })
-  opened.defer(() => engine.close())
-  return await engine.verify(onProgress, signal)
+  await sandbox.load(release.id, release.bundle)
+  const checkpoint = reader.meta('checkpoint')
+  const committer = { checkpoint: () => Promise.resolve(checkpoint) }
+  const report = await verify({ reader, release, sandbox, committer, log }, onProgress, signal)
+  const notChecked =
+    keyFile === null
+      ? [
+          ...report.notChecked,
+          'that the key of the log is its own: compare `log.vkey` with a copy kept elsewhere (`--key`)',
+        ]
+      : report.notChecked
+  return { ...report, notChecked }
+}
+
+async function logKey(path: string): Promise<NoteVerifier> {
+  if (!existsSync(path)) throw problem('usage', `there is no key \`${path}\``)
+  try {
+    return parseVerifierKey((await readFile(path, 'utf8')).trim())
+  } catch (error) {
+    if (!(error instanceof NoteError)) throw error
+    throw problem('usage', `\`${path}\`: ${error.message}`, {}, error)
+  }
 }

@@ -98,7 +98,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'log',
     summary: 'read the log',
-    usage: ['log tail [--from POSITION] [--limit N] [--follow]', 'log show POSITION'],
+    usage: ['log tail [--from POSITION] [--limit N] [--follow]', 'log show POSITION|OPERATION'],
     options: {
       ...SYSTEM_OPTIONS,
       from: { type: 'string', value: 'POSITION', describe: 'first position (default: the last records)' },
@@ -111,8 +111,15 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'verify',
     summary: 'audit a data directory: every hash, stream link, tree, checkpoint and read model',
-    usage: ['verify [--dir DIR]'],
-    options: { dir: SYSTEM_OPTIONS['dir']! },
+    usage: ['verify [--dir DIR] [--key FILE]'],
+    options: {
+      dir: SYSTEM_OPTIONS['dir']!,
+      key: {
+        type: 'string',
+        value: 'FILE',
+        describe: 'public key of the log, kept elsewhere (default: the directory’s own `log.vkey`)',
+      },
+    },
     words: [0, 0],
     load: () => import('./commands/verify.ts'),
   },

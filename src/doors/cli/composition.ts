@@ -42,9 +42,10 @@ export interface Composition {
   buildRelease(application: string): Promise<Release>
   /** What is wrong with policy files, against the application that the data directory runs; empty when nothing is. */
   policyFaults(files: Readonly<Record<string, string>>, dir: string): Promise<readonly string[]>
-  /** Opens a data directory that nothing else has open, and audits it. */
+  /** Audits a data directory from its files; `keyFile` is the log's public key, kept elsewhere. */
   verifyOffline(
     dir: string,
+    keyFile: string | null,
     onProgress: (done: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<VerifyReport>

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page, Self } from '../../../engine/engine.ts'
 import { problem } from '../../../model/problems.ts'
+import type { Outcome } from '../../../model/operation.ts'
 import type { LogRecord } from '../../../model/record.ts'
 import type { StoredRecord } from '../../../storage/storage.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
@@ -25,12 +26,20 @@ export async function run(call: CommandCall): Promise<ExitCode> {
 }
 
 async function show(connection: Connection, word: string | undefined, terminal: Terminal): Promise<ExitCode> {
-  if (word === undefined || !/^(0|[1-9][0-9]{0,15})$/.test(word))
-    throw problem('usage', 'say a position: `plinth log show 12`', { command: 'log' })
-  const [record] = await recordsFrom(connection, Number(word), 1)
-  if (record === undefined) throw problem('invalid-position', `the log has no record at ${word}`)
+  const position = word?.startsWith('op_') === true ? await positionOf(connection, word) : word
+  if (position === undefined || !/^(0|[1-9][0-9]{0,15})$/.test(position))
+    throw problem('usage', 'say a position or an operation: `plinth log show 12`', { command: 'log' })
+  const [record] = await recordsFrom(connection, Number(position), 1)
+  if (record === undefined) throw problem('invalid-position', `the log has no record at ${position}`)
   terminal.data(terminal.json ? json(record) : pretty(record))
   return EXIT.ok
+}
+
+/** @throws `invalid-position` for an operation whose record is not in the log: refused, denied, or only a read */
+async function positionOf(connection: Connection, operation: string): Promise<string> {
+  const outcome = await request<Outcome>(connection, `/v1/operations/${encodeURIComponent(operation)}`)
+  if (outcome.kind === 'committed') return String(outcome.position)
+  throw problem('invalid-position', `\`${operation}\` is ${outcome.kind}: see \`plinth why ${operation}\``)
 }
 
 async function tail(connection: Connection, { options, terminal }: CommandCall): Promise<ExitCode> {

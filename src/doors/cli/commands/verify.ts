@@ -11,7 +11,7 @@ export async function run({ options, terminal, composition }: CommandCall): Prom
   const progress = (done: number, total: number): void => {
     if (terminal.interactive) process.stderr.write(`\r${done} of ${total} records`)
   }
-  const report = await composition.verifyOffline(dataDirectory(options), progress, stop.signal)
+  const report = await composition.verifyOffline(dataDirectory(options), options.text('key'), progress, stop.signal)
   process.removeListener('SIGINT', interrupt)
   if (terminal.interactive) process.stderr.write('\r\u001b[K')
   if (terminal.json) terminal.data(JSON.stringify({ kind: 'verification', ...report }))
