@@ -186,9 +186,8 @@ export class SqliteReader implements StorageReader, SideReader {
     const run = (): readonly Row[] => this.#database.reading(() => this.#models.find(query, at))
     try {
       return run()
-    } catch (error) {
-      if (!(error instanceof Error && /no such table/.test(error.message))) throw error
-      this.#models.refresh() // another connection has declared the model anew
+    } catch {
+      this.#models.refresh() // another connection may have declared the model anew
       return run()
     }
   }
@@ -220,11 +219,13 @@ export class SqliteReader implements StorageReader, SideReader {
     after: Position,
     limit: number,
   ): readonly { position: Position; ordinal: number; effect: string; payload: JsonText }[] {
-    return this.#database.all(
-      'SELECT position, ordinal, effect, payload FROM effect WHERE position > ? ORDER BY position, ordinal LIMIT ?',
-      after,
-      limit,
-    )
+    return this.#database
+      .all<{ position: Position; ordinal: number; effect: string; payload: JsonText }>(
+        'SELECT position, ordinal, effect, payload FROM effect WHERE position > ? ORDER BY position, ordinal LIMIT ?',
+        after,
+        limit,
+      )
+      .map(({ position, ordinal, effect, payload }) => ({ position, ordinal, effect, payload }))
   }
 
   effectCount(): number {

@@ -3,6 +3,9 @@ export const SCHEMA = `
 -- one row per commit: its leaf hashes, and its lines and payloads end to end; sizes are in UTF-16 units, -1 for no payload
 CREATE TABLE IF NOT EXISTS log(
   first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, leaves BLOB NOT NULL, sizes TEXT NOT NULL, body TEXT NOT NULL);
+-- S3: history is never edited
+CREATE TRIGGER IF NOT EXISTS log_stays BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is never edited'); END;
+CREATE TRIGGER IF NOT EXISTS log_kept BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is never edited'); END;
 CREATE TABLE IF NOT EXISTS stream(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
 -- a run: events version .. version+count-1 of one stream, next to each other in the commit that begins at first
 CREATE TABLE IF NOT EXISTS event(
