@@ -17,6 +17,7 @@ export type {
   Command,
   Effect,
   Entity,
+  EntityId,
   Importer,
   Invariant,
   Query,

@@ -32,8 +32,12 @@ export interface Entity<
   readonly state: State
   readonly events: Events
   /** Schema of this entity's id, for inputs and states: the engine and doors know by it which entity a member names. */
-  id(): z.ZodString
+  id(): EntityId<Name>
 }
+
+declare const names: unique symbol
+/** A string schema that says which entity it names; of its values it says nothing, so that ids stay plain strings. */
+export type EntityId<Name extends string> = z.ZodString & { readonly [names]: Name }
 
 /** Conditional, although it always holds: only so does the compiler know the state while it reads what an `evolve` returns. */
 type Evolve<State extends z.ZodType, Events extends Readonly<Record<string, z.ZodType>>, Opening> = [State] extends [
@@ -79,7 +83,7 @@ export function entity<
     initial: declaration.initial,
     opens: declaration.opens ?? [],
     evolve: declaration.evolve as AnyEntity['evolve'],
-    id: () => z.string().min(1).meta({ 'x-plinth-entity': name }),
+    id: () => z.string().min(1).meta({ 'x-plinth-entity': name }) as EntityId<Name>,
   }
 }
 
@@ -138,10 +142,19 @@ type ResultOf<Output, Returned> = Output extends z.ZodType
   : [Exclude<Returned, Refusal | void>] extends [never]
     ? null
     : Exclude<Returned, Refusal | void>
-type RefusedOf<Returned> = Extract<Returned, Refusal> extends Refusal<infer Code> ? Code : never
+type RefusedOf<Returned> = Returned extends Refusal<infer Code> ? Code : never
 type FactsOf<Facts> = Facts extends z.ZodType ? Given<Facts> : never
 
-type AppendsOf<Appends> = Appends extends readonly AnyEntity[] ? Appends[number] : AnyEntity
+/** Names of the entities that an input's members hold the ids of. */
+type NamedBy<Input> = Input extends { readonly shape: infer Shape } ? NameOf<Shape[keyof Shape]> : string
+type NameOf<Member> = Member extends { readonly [names]: infer Name }
+  ? Name
+  : Member extends z.ZodOptional<infer Inner> | z.ZodNullable<infer Inner>
+    ? NameOf<Inner>
+    : never
+type AppendsOf<Appends, Input> = Appends extends readonly AnyEntity[]
+  ? Appends[number]
+  : AnyEntity & { readonly name: NamedBy<Input> }
 
 interface ActionDeclaration<Input, Output, Facts, Refusals> {
   /** For people and models: what it does, when to use it. */
@@ -173,12 +186,12 @@ export function command<
     /** Effects that it may ask for. Left out: none. */
     readonly effects?: Effects
     decide(
-      tx: Transaction<FactsOf<Facts>, CodeOf<Refusals>, SilentOf<Output>, AppendsOf<Appends>, Effects[number]>,
+      tx: Transaction<FactsOf<Facts>, CodeOf<Refusals>, SilentOf<Output>, AppendsOf<Appends, Input>, Effects[number]>,
       input: Held<Input>,
     ): Returned | Promise<Returned>
     /** Takes back what it did, by new events: never by editing. */
     undo?(
-      tx: Transaction<FactsOf<Facts>, CodeOf<Refusals>, void, AppendsOf<Appends>, Effects[number]>,
+      tx: Transaction<FactsOf<Facts>, CodeOf<Refusals>, void, AppendsOf<Appends, Input>, Effects[number]>,
       done: { readonly input: Held<Input>; readonly result: ResultOf<Output, Awaited<Returned>> },
     ): unknown
   },
