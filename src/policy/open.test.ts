@@ -122,6 +122,13 @@ test('a hold beside a plain forbid is a denial, whoever has approved', (t) => {
   }
 })
 
+test('a forbid without a hold waits for nobody, also where an approval would lift it', (t) => {
+  const policy = withPolicies(t, HOLD.replace('@hold("operator") @hold_for("2h")', ''))
+  const input = { orderId: '#W1', amount: 500, note: 'x' }
+  assert.equal(policy.admit(asking({ input })).kind, 'denied')
+  assert.equal(policy.admit(asking({ input, approvals: [approval('operator')] })).kind, 'held')
+})
+
 test('a hold is a denial where nothing would permit after the approval', (t) => {
   const policy = withPolicies(t, HOLD.slice(PERMIT.length))
   assert.equal(policy.admit(asking({ input: { orderId: '#W1', amount: 500 } })).kind, 'denied')
@@ -178,7 +185,8 @@ test('a new snapshot counts at once, for scope and admission; the one before can
   assert.equal(after.authority.snapshot, 2)
   assert.equal(policy.replay(before.request, before.authority).kind, 'agrees')
   assert.equal(policy.replay(before.request, { ...before.authority, rules: [] }).kind, 'differs')
-  assert.equal(policy.replay({ ...before.request, context: {} }, before.authority).kind, 'differs')
+  const context = { ...before.request.context, attested: { confirmed: true } }
+  assert.equal(policy.replay({ ...before.request, context }, before.authority).kind, 'differs')
   assert.equal(policy.replay(before.request, { ...before.authority, policySet: 'x' as never }).kind, 'unknown')
 })
 

@@ -116,7 +116,7 @@ test('remembered and plain verdicts agree', () => {
         set.release()
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
