@@ -1,0 +1,117 @@
+/**
+ * `npm run tau -- --domain retail|airline`: an agent runs the data set's tasks over MCP, each against a fresh system, while a front door attests
+ * whom it serves. Outcomes, results and the final state must be the expected ones.
+ *
+ *   node tools/tau.ts --domain retail|airline [--data DIR] [--tasks FILE --expected FILE] [--json]
+ *
+ * With `--json` the last line is one object. Exit code 0: all match; 1: some do not; 2: the arguments or files cannot be used.
+ */
+import type { JsonObject } from '../src/model/json.ts'
+import { Agent } from './tau/agent.ts'
+import type { Called } from './tau/agent.ts'
+import { DOMAINS } from './tau/domains.ts'
+import { compare } from './tau/expected.ts'
+import type { Expected } from './tau/expected.ts'
+import { FreshSystems } from './tau/fresh-systems.ts'
+import { attest } from './tau/front-door.ts'
+import { readLines } from './tau/lines.ts'
+import { EXIT_DIFFERENT, EXIT_OK, main, progress, readOptions, UsageError } from './tau/options.ts'
+import type { Options } from './tau/options.ts'
+import { factsAtStart, factsBefore } from './tau/served.ts'
+import type { Records, Task } from './tau/served.ts'
+import { presentState } from './tau/state.ts'
+
+const PROGRESS_EVERY = 25 // tasks
+
+export interface Report {
+  readonly domain: string
+  readonly tasks: number
+  readonly matched: number
+  readonly mismatched: readonly { readonly id: string; readonly difference: string }[]
+  /** Tasks that match only as a correct implementation: `modify_pending_order_items` as it should be. */
+  readonly strict: number
+  readonly calls: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+export async function runTasks(options: Options): Promise<Report> {
+  const domain = DOMAINS[options.domain]
+  const tasks = readLines<Task>(options.file('tasks', 'tasks.jsonl'), ['id', 'instruction', 'actions'])
+  const expected = readLines<Expected>(options.file('expected', 'expected.jsonl'), ['id', 'outcomes', 'state_sha256'])
+  const expectedById = new Map(expected.map((one) => [one.id, one]))
+  const unknown = tasks.find(({ id }) => !expectedById.has(id))
+  if (unknown !== undefined)
+    throw new UsageError(`nothing is expected of task \`${unknown.id}\`: do the files belong together?`)
+  const records = recordsOf(options)
+
+  await using systems = await FreshSystems.open(domain, options.data)
+  const mismatched: { id: string; difference: string }[] = []
+  const elapsedMs: number[] = []
+  let strict = 0
+  for (const [index, task] of tasks.entries()) {
+    await using fresh = await systems.fresh()
+    const calls: Called[] = []
+    {
+      await using agent = await Agent.connect(fresh.mcpUrl, fresh.system.credentials.agent.apiKey, task.id)
+      await attest(fresh, task.id, factsAtStart(options.domain, task, records))
+      for (const [at, action] of task.actions.entries()) {
+        const facts = factsBefore(options.domain, task, at, records)
+        if (facts !== null) await attest(fresh, task.id, facts)
+        calls.push(await agent.call(action.name, action.arguments))
+      }
+    }
+    elapsedMs.push(...calls.map((called) => called.elapsedMs))
+    const present = await presentState(fresh.system, domain, systems.initial)
+    const verdict = compare(task, expectedById.get(task.id) as Expected, { calls, ...present })
+    if (verdict === 'strict') strict++
+    if (typeof verdict === 'object') {
+      mismatched.push({ id: task.id, ...verdict })
+      progress(`${task.id}: ${verdict.difference}`)
+    }
+    if ((index + 1) % PROGRESS_EVERY === 0)
+      progress(`${index + 1} of ${tasks.length} tasks, ${mismatched.length} differ`)
+  }
+  return {
+    domain: options.domain,
+    tasks: tasks.length,
+    matched: tasks.length - mismatched.length,
+    mismatched,
+    strict,
+    calls: elapsedMs.length,
+    p50Ms: percentile(elapsedMs, 0.5),
+    p99Ms: percentile(elapsedMs, 0.99),
+  }
+}
+
+function recordsOf({ domain, file }: Options): Records {
+  return new Map(
+    DOMAINS[domain].collections.map(({ name }) => {
+      const lines = readLines<JsonObject & { id: string; value: JsonObject }>(file(name, `db/${name}.jsonl`), [
+        'id',
+        'value',
+      ])
+      return [name, new Map(lines.map(({ id, value }) => [id, value]))]
+    }),
+  )
+}
+
+/** Nearest rank, to a hundredth of a millisecond; 0 when there is nothing. */
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return Math.round((sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0) * 100) / 100
+}
+
+if (import.meta.main)
+  await main(async (args) => {
+    const options = readOptions(args, ['tasks', 'expected'])
+    const report = await runTasks(options)
+    const { tasks, matched, strict, calls, p50Ms, p99Ms } = report
+    if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
+    else
+      process.stdout.write(
+        `${options.domain}: ${matched} of ${tasks} tasks match (${strict} of them only as a correct implementation); ` +
+          `${calls} calls over MCP, p50 ${p50Ms} ms, p99 ${p99Ms} ms\n`,
+      )
+    return matched === tasks ? EXIT_OK : EXIT_DIFFERENT
+  })
