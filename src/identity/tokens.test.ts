@@ -267,6 +267,16 @@ test('an issuer that does not answer is told apart from a bad token', async (t) 
   }
 })
 
+test('the algorithm is the pinned one, also where the key would serve others', async (t) => {
+  const { source } = await world(t)
+  const { kty, n, e } = await exportJWK(keys.publicKey)
+  const fetch = async () => Response.json({ keys: [{ kty, n, e, kid: 'first' }] })
+  const identity = openIdentity(source, { clock: { nowMs: () => Date.now(), monotonicUs: () => 0 }, fetch })
+  assert.equal((await identity.authenticate(withBearer(await signed({})), NEVER)).id, 'helper')
+  const other = identity.authenticate(withBearer(await signed({}, { alg: 'PS256' })), NEVER)
+  await assert.rejects(other, { code: 'credentials-invalid' })
+})
+
 test('a rotated key is found without a restart', async (t) => {
   const { source } = await world(t)
   const clock: Clock = { nowMs: () => Date.now(), monotonicUs: () => 0 }

@@ -123,10 +123,17 @@ test('a hold beside a plain forbid is a denial, whoever has approved', (t) => {
 })
 
 test('a forbid without a hold waits for nobody, also where an approval would lift it', (t) => {
-  const policy = withPolicies(t, HOLD.replace('@hold("operator") @hold_for("2h")', ''))
+  const lift = 'unless { context.approvals.contains("operator") }'
+  const policy = withPolicies(
+    t,
+    `${PERMIT}
+    @id("noted") @hold("operator") forbid (principal, action == Action::"pay", resource) when { context.input has note } ${lift};
+    @id("plain") forbid (principal, action == Action::"pay", resource) when { context.input.amount > 100 } ${lift};`,
+  )
   const input = { orderId: '#W1', amount: 500, note: 'x' }
   assert.equal(policy.admit(asking({ input })).kind, 'denied')
-  assert.equal(policy.admit(asking({ input, approvals: [approval('operator')] })).kind, 'held')
+  assert.equal(policy.admit(asking({ input, approvals: [approval('operator')] })).kind, 'admitted')
+  assert.equal(policy.admit(asking({ input: { ...input, amount: 1 } })).kind, 'held')
 })
 
 test('a hold is a denial where nothing would permit after the approval', (t) => {

@@ -171,6 +171,15 @@ const BAD_FILES: readonly {
       plant(dir, made, { ...first, number: 2, previous: hash, format: 2 } as unknown as AuthoritySnapshot),
   },
   {
+    what: 'signed, but not in the one canonical form',
+    reason: 'malformed',
+    async put(dir, made, first, hash) {
+      const signer = noteSigner(made.operatorKey.name, createPrivateKey(made.operatorKey.privateKey))
+      const text = `${JSON.stringify({ ...first, number: 2, previous: hash }, null, 1).replaceAll('\n', '')}\n`
+      await writeFile(join(dir, snapshotFile(2)), signNote(text, [signer]))
+    },
+  },
+  {
     what: 'not a note at all',
     reason: 'forged',
     put: (dir) => writeFile(join(dir, snapshotFile(2)), '\u0000{}'),
