@@ -11,7 +11,7 @@ export interface Connection {
 
 /** The data directory that a command is about. */
 export const dataDirectory = (options: ParsedOptions): string =>
-  resolve(options.text('dir') ?? process.env['PLINTH_DIR'] ?? '.plinth')
+  resolve(options.text('dir') ?? environment('PLINTH_DIR') ?? '.plinth')
 
 /**
  * The operator's key of a data directory goes only to the system that runs on it: a `--url` elsewhere needs a `--token` of its own.
@@ -19,10 +19,19 @@ export const dataDirectory = (options: ParsedOptions): string =>
  */
 export async function findConnection(options: ParsedOptions): Promise<Connection> {
   const dir = dataDirectory(options)
-  const named = options.text('url') ?? process.env['PLINTH_URL'] ?? null
-  const token = options.text('token') ?? process.env['PLINTH_TOKEN'] ?? null
-  if (named !== null) return { url: named.replace(/\/+$/, ''), token }
+  const named = options.text('url') ?? environment('PLINTH_URL')
+  const token = options.text('token') ?? environment('PLINTH_TOKEN')
+  if (named !== null) return { url: checkedUrl(named), token }
   return { url: await urlOf(dir), token: token ?? (await operatorKey(dir)) }
+}
+
+/** An empty variable is as good as none. */
+const environment = (name: string): string | null => process.env[name] || null
+
+function checkedUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw problem('usage', `\`${text}\` is not an address like \`http://127.0.0.1:4000\``)
+  return text.replace(/\/+$/, '')
 }
 
 async function urlOf(dir: string): Promise<string> {
