@@ -45,6 +45,8 @@ interface Loaded {
   readonly context: ivm.Context
   readonly script: ivm.Script
   readonly entries: ReadonlyMap<string, ivm.Reference>
+  /** The bundle's function, when it closes over nothing; null: the script is run again for every instance. */
+  make: ivm.Reference | null
   prepared: boolean
 }
 interface Reply {
@@ -72,29 +74,32 @@ function load(release: number, bundle: string): Reply {
     timeout: setup.loadMs,
   }) as unknown as ivm.Reference
   const entries = new Map<string, ivm.Reference>()
-  for (const name of ['prepare', 'start', 'resume', 'collect', 'drop', 'fold', 'map'])
+  for (const name of ['prepare', 'start', 'resume', 'collect', 'drop', 'fold', 'map', 'isSelfContained'])
     entries.set(name, envelope.getSync(name, { reference: true }) as unknown as ivm.Reference)
   const script = isolate.compileScriptSync(bundle, { filename: 'release:bundle' })
-  const loaded: Loaded = { isolate, context, script, entries, prepared: false }
+  const loaded: Loaded = { isolate, context, script, entries, make: null, prepared: false }
   // Twice: what the script declares outside its function would outlive an execution, and fails when declared again.
   for (let time = 1; time <= 2; time++) {
     const failure = prepare(loaded, setup.loadMs)
     if (failure !== '') return { status: FAILED, text: failure.slice(1) }
   }
+  const make = evaluate(loaded, setup.loadMs)
+  if (enter(loaded, 'isSelfContained', [make.derefInto(), bundle], setup.loadMs) === 'yes') loaded.make = make
   releases.set(release, loaded)
   return { status: DONE, text: '' }
 }
 
-/** Evaluates the bundle afresh: whatever an execution did to its instance is gone with it. */
+/** Makes a fresh instance of the application: whatever an execution did to its own is gone with it. */
 function prepare(loaded: Loaded, timeoutMs: number): string {
-  const make = loaded.script.runSync(loaded.context, {
-    reference: true,
-    timeout: timeoutMs,
-  }) as unknown as ivm.Reference
-  const failure = enter(loaded, 'prepare', [make.derefInto({ release: true })], timeoutMs)
+  const make = loaded.make ?? evaluate(loaded, timeoutMs)
+  const failure = enter(loaded, 'prepare', [make.derefInto()], timeoutMs)
+  if (loaded.make === null) make.release()
   loaded.prepared = failure === ''
   return failure
 }
+
+const evaluate = ({ script, context }: Loaded, timeout: number): ivm.Reference =>
+  script.runSync(context, { reference: true, timeout }) as unknown as ivm.Reference
 
 function enter(loaded: Loaded, name: string, values: readonly unknown[], timeoutMs: number): string {
   const entry = loaded.entries.get(name) as ivm.Reference

@@ -14,29 +14,33 @@ export function readJson(text: string, depthMax: number): ReadJson {
     return { ok: false, limit: null, why: 'the answer is not JSON' }
   }
   // UTF-8 cannot carry a lone surrogate, so one can only come from an escape.
-  const escapes = text.includes('\\u')
-  let level: Json[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > depthMax)
-      return { ok: false, limit: 'result_depth', why: `the answer is nested deeper than ${depthMax} levels` }
-    const next: Json[] = []
-    for (const item of level) {
-      if (typeof item === 'string') {
-        if (escapes && !item.isWellFormed()) return { ok: false, limit: null, why: 'the answer holds a lone surrogate' }
-      } else if (Array.isArray(item)) {
-        for (const member of item)
-          if (typeof member === 'string' || typeof member === 'object') next.push(member as Json)
-      } else if (typeof item === 'object' && item !== null) {
-        for (const name of Object.keys(item)) {
-          if (name === '__proto__') return { ok: false, limit: null, why: 'the answer names a member `__proto__`' }
-          if (escapes && !name.isWellFormed())
-            return { ok: false, limit: null, why: 'the answer holds a lone surrogate' }
-          const member = (item as Record<string, Json>)[name]
-          if (typeof member === 'string' || typeof member === 'object') next.push(member)
-        }
-      }
+  const fault = faultIn(value, depthMax, text.includes('\\u'))
+  if (fault === null) return { ok: true, value }
+  const deep = fault === 'depth'
+  const why = deep ? `the answer is nested deeper than ${depthMax} levels` : `the answer holds a ${fault}`
+  return { ok: false, limit: deep ? 'result_depth' : null, why }
+}
+
+type Fault = 'depth' | 'member `__proto__`' | 'lone surrogate' | null
+
+/** Calls itself at most `depth` times deep. */
+function faultIn(value: Json, depth: number, escapes: boolean): Fault {
+  if (typeof value === 'string') return escapes && !value.isWellFormed() ? 'lone surrogate' : null
+  if (typeof value !== 'object' || value === null) return null
+  if (depth === 0) return 'depth'
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) {
+      const fault = faultIn(item, depth - 1, escapes)
+      if (fault !== null) return fault
     }
-    level = next
+    return null
   }
-  return { ok: true, value }
+  const members = value as Readonly<Record<string, Json>>
+  for (const name of Object.keys(members)) {
+    if (name === '__proto__') return 'member `__proto__`'
+    if (escapes && !name.isWellFormed()) return 'lone surrogate'
+    const fault = faultIn(members[name] as Json, depth - 1, escapes)
+    if (fault !== null) return fault
+  }
+  return null
 }

@@ -43,6 +43,16 @@ function prepare(make: () => unknown): string {
   }
 }
 
+/**
+ * Whether calling this function again is as good as evaluating the bundle again: it is an arrow function whose text is the whole
+ * bundle, so it closes over nothing but the frozen global object, and has no members of its own to keep things in.
+ */
+function isSelfContained(make: object, bundle: string): string {
+  const text = bundle.trim().replace(/^\(([^]*)\);?$/, '$1')
+  const whole = typeof make === 'function' && !Object.hasOwn(make, 'prototype')
+  return whole && Function.prototype.toString.call(Object.freeze(make)) === text ? 'yes' : 'no'
+}
+
 /** Each instance serves one execution. */
 function taken(): GuestApplication {
   const application = spare
@@ -131,6 +141,7 @@ harden()
 
 export const envelope = {
   prepare,
+  isSelfContained,
   start,
   resume,
   collect,
