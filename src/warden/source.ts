@@ -160,6 +160,17 @@ function watchFolder(
     adoptedAtMs = options.clock.nowMs()
   }
 
+  async function lookUntilQuiet(): Promise<void> {
+    try {
+      do {
+        lookAgain = false
+        await look()
+      } while (lookAgain && !closed)
+    } finally {
+      looking = null // in the same step as the last test of lookAgain: nobody's wish to look again falls in between
+    }
+  }
+
   // One look at a time; a change during a look is answered by one more.
   function refresh(): Promise<void> {
     if (closed) return Promise.resolve()
@@ -167,14 +178,7 @@ function watchFolder(
       lookAgain = true
       return looking
     }
-    looking = (async () => {
-      do {
-        lookAgain = false
-        await look()
-      } while (lookAgain && !closed)
-    })().finally(() => {
-      looking = null
-    })
+    looking = lookUntilQuiet()
     return looking
   }
 
