@@ -125,7 +125,7 @@ function readReadModel(model: JsonObject, where: string): ReadModelManifest {
       if (!Object.hasOwn(properties, column)) throw invalid(`${what} names column \`${column}\`, which the row has not`)
       if (!required.has(column))
         throw invalid(`${what} names column \`${column}\`, which a row may lack: make it required`)
-      if (!['string', 'integer', 'boolean'].includes(String(properties[column]?.['type']))) {
+      if (!['string', 'integer', 'boolean'].some((type) => type === properties[column]?.['type'])) {
         throw invalid(`${what} names column \`${column}\`, which is not a string, an integer or a boolean`)
       }
     }

@@ -5,6 +5,7 @@
 import type { JsonObject, JsonSchema } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
 import { whyNotLinear } from './pattern.ts'
+import { whyNotCompiled } from './validate.ts'
 
 export const SCHEMA_DEPTH_MAX = 32
 /** Schemas within one schema. */
@@ -60,7 +61,7 @@ export function checkSchema(schema: JsonObject, where: string): JsonSchema {
     switch (keyword) {
       case 'type':
         for (const type of Array.isArray(given) ? (given as unknown[]) : [given]) {
-          if (!TYPES.has(String(type))) throw refuse(`there is no type \`${String(type)}\``)
+          if (typeof type !== 'string' || !TYPES.has(type)) throw refuse(`there is no type \`${shown(type)}\``)
         }
         return
       case 'const':
@@ -73,7 +74,7 @@ export function checkSchema(schema: JsonObject, where: string): JsonSchema {
         return
       case 'pattern': {
         const why = typeof given === 'string' ? whyNotLinear(given) : 'is not a text'
-        if (why !== null) throw refuse(`the pattern \`${String(given).slice(0, 80)}\` ${why}`)
+        if (why !== null) throw refuse(`the pattern \`${shown(given)}\` ${why}`)
         return
       }
       case '$ref':
@@ -81,7 +82,9 @@ export function checkSchema(schema: JsonObject, where: string): JsonSchema {
         return
       case 'properties':
       case '$defs':
-        for (const [name, part] of Object.entries(given as object)) {
+        if (typeof given !== 'object' || given === null || Array.isArray(given))
+          throw refuse(`\`${keyword}\` must name schemas`)
+        for (const [name, part] of Object.entries(given)) {
           if (keyword === '$defs' && !DEFINITION.test(name))
             throw refuse('the id of a schema must be letters, digits, `_` or `-`')
           if (name === '__proto__') throw refuse('no member may be named `__proto__`')
@@ -114,5 +117,11 @@ export function checkSchema(schema: JsonObject, where: string): JsonSchema {
   }
 
   visit(schema, 0)
+  const why = whyNotCompiled(schema)
+  if (why !== null) throw refuse(why)
   return schema
 }
+
+/** Untrusted: even what looks like text may be anything. */
+const shown = (value: unknown): string =>
+  (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, 80)

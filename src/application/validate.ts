@@ -97,6 +97,16 @@ export function createValidators(manifest: Manifest): Validators {
   }
 }
 
+/** Says why a schema cannot become a validator, or null: asked once, when a release is built, so that it never happens later. */
+export function whyNotCompiled(schema: JsonSchema): string | null {
+  try {
+    new Ajv2020({ ...OPTIONS, allErrors: false }).compile(schema)
+    return null
+  } catch (error) {
+    return `is not a usable schema: ${quoted(error instanceof Error ? error.message : 'it does not compile')}`
+  }
+}
+
 /** Names come from outside: only what was declared is found, never what every object has. */
 const member = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined
