@@ -32,15 +32,16 @@ async function source(t: TestContext, { dir, vkey }: { dir: string; vkey: string
   return opened
 }
 /** Signs what the operations would refuse to make. */
-async function plant(
+function signedNote(made: CreatedAuthority, snapshot: AuthoritySnapshot): string {
+  const signer = noteSigner(made.operatorKey.name, createPrivateKey(made.operatorKey.privateKey))
+  return signNote(snapshotText(snapshot), [signer])
+}
+const plant = (
   dir: string,
   made: CreatedAuthority,
   snapshot: AuthoritySnapshot,
   file = snapshotFile(snapshot.number),
-) {
-  const signer = noteSigner(made.operatorKey.name, createPrivateKey(made.operatorKey.privateKey))
-  await writeFile(join(dir, file), signNote(snapshotText(snapshot), [signer]))
-}
+): Promise<void> => writeFile(join(dir, file), signedNote(made, snapshot))
 
 test('the first snapshot names the first principals and holds no secret', async (t) => {
   const made = await authority(t)
@@ -134,9 +135,8 @@ const BAD_FILES: readonly {
     what: 'changed after it was signed',
     reason: 'forged',
     async put(dir, made, first, hash) {
-      await plant(dir, made, { ...first, number: 2, previous: hash } as AuthoritySnapshot)
-      const path = join(dir, snapshotFile(2))
-      await writeFile(path, (await readFile(path, 'utf8')).replace('"revoked":false', '"revoked":true'))
+      const note = signedNote(made, { ...first, number: 2, previous: hash } as AuthoritySnapshot)
+      await writeFile(join(dir, snapshotFile(2)), note.replace('"revoked":false', '"revoked":true'))
     },
   },
   {
