@@ -32,7 +32,10 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   '.json': 'json',
 }
 
-const ownFile = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+/** Modules of this directory are named without extension, so that a bundle is the same from the sources and from the published package. */
+const EXTENSION = extname(import.meta.url)
+const ownFile = (name: string): string => fileURLToPath(new URL(`${name}${EXTENSION}`, import.meta.url))
+const ownName = (path: string): string => basename(path, extname(path))
 const ZOD_ENTRY = fileURLToPath(import.meta.resolve('zod'))
 const ZOD_DIRECTORY = dirname(ZOD_ENTRY)
 
@@ -136,9 +139,9 @@ function onlyOwnFiles(place: Place, kind: 'guest' | 'describing'): Plugin {
 const FOUND = Symbol('found')
 
 function ours({ path, namespace }: OnResolveArgs, kind: 'guest' | 'describing'): OnResolveResult | undefined {
-  if (path === 'plinth') return { path: './declarations.ts', namespace: 'plinth', sideEffects: false }
-  if (path === 'plinth:describe') return { path: './describe.ts', namespace: 'plinth' }
-  if (namespace === 'plinth' && path.startsWith('./')) return { path, namespace: 'plinth' }
+  if (path === 'plinth') return { path: 'declarations', namespace: 'plinth', sideEffects: false }
+  if (path === 'plinth:describe') return { path: 'describe', namespace: 'plinth' }
+  if (namespace === 'plinth' && path.startsWith('./')) return { path: ownName(path), namespace: 'plinth' }
   if (path === 'zod' || path === 'zod/v4') {
     return kind === 'guest'
       ? { path: 'zod', namespace: 'zod', sideEffects: false }
