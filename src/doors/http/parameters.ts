@@ -9,7 +9,7 @@ import { readJson } from './strict-json.ts'
 
 const DIGITS = /^(?:0|[1-9][0-9]{0,15})$/
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)$/
-const KEY = /^[\x20-\x7e]{1,255}$/
+const KEY = /^[\x21-\x7e]{1,255}$/
 const RUN = /^[A-Za-z0-9._:-]{1,128}$/
 const OPERATION = /^op_[a-z2-7]{26}$/
 const APPROVAL = /^apr_[a-z2-7]{26}$/
@@ -63,7 +63,7 @@ export function readIdempotencyKey(request: RouteRequest): string {
 }
 
 export function checkedKey(key: string): string {
-  if (!KEY.test(key)) throw problem('idempotency-key-invalid', 'the key must be 1 to 255 printable ASCII characters')
+  if (!KEY.test(key)) throw problem('idempotency-key-invalid', 'the key must be 1 to 255 printable ASCII characters without spaces')
   return key
 }
 
