@@ -8,14 +8,13 @@ export interface Called {
   readonly result: Json
   /** Of a refusal or fault. */
   readonly code: string | null
-  /** Rules that determined a denial or hold, and the one that a refusal or a schema names. */
+  /** Rules that determined a denial or hold, and the one that a refusal names. */
   readonly rules: readonly string[]
   readonly elapsedMs: number
 }
 
 export class Agent implements AsyncDisposable {
   readonly #client = new Client({ name: 'plinth-tau', version: '1.0.0' })
-  #inputs: ReadonlyMap<string, JsonObject> | null = null
 
   static async connect(mcpUrl: string, apiKey: string, run: string): Promise<Agent> {
     const agent = new Agent()
@@ -31,28 +30,13 @@ export class Agent implements AsyncDisposable {
     }))
     const elapsedMs = performance.now() - startedMs
     const content = (answer.structuredContent ?? {}) as JsonObject
-    const called: Called = {
+    return {
       kind: content['kind'] as Called['kind'],
       result: content['result'] ?? null,
       code: typeof content['code'] === 'string' ? content['code'] : null,
       rules: rulesOf(content),
       elapsedMs,
     }
-    return called.code === 'invalid-input' ? { ...called, rules: await this.#rulesBroken(name, content) } : called
-  }
-
-  /** A schema may carry the rule that it enforces, as `x-plinth-rule`: an input that does not fit has broken that rule. */
-  async #rulesBroken(name: string, content: JsonObject): Promise<readonly string[]> {
-    if (this.#inputs === null) {
-      const { tools } = await this.#client.listTools()
-      this.#inputs = new Map(tools.map((tool) => [tool.name, tool.inputSchema as JsonObject]))
-    }
-    const errors = Array.isArray(content['errors']) ? (content['errors'] as readonly JsonObject[]) : []
-    return errors.flatMap(({ pointer }) => {
-      const schema = typeof pointer === 'string' ? schemaAt(this.#inputs?.get(name), pointer) : undefined
-      const rule = schema?.['x-plinth-rule']
-      return typeof rule === 'string' ? [rule] : []
-    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -64,10 +48,4 @@ function rulesOf(content: JsonObject): readonly string[] {
   if (Array.isArray(content['rules'])) return content['rules'] as readonly string[]
   const rule = (content['detail'] as JsonObject | undefined)?.['rule']
   return typeof rule === 'string' ? [rule] : []
-}
-
-/** The schema of a top-level member. */
-function schemaAt(input: JsonObject | undefined, pointer: string): JsonObject | undefined {
-  const properties = input?.['properties'] as Readonly<Record<string, JsonObject>> | undefined
-  return properties?.[pointer.split('/')[1] ?? '']
 }
