@@ -56,7 +56,7 @@ export async function verifyLog(reader: StorageReader, options: VerifyOptions = 
     options.onProgress?.(from)
     await setImmediate()
   }
-  audit.finish()
+  audit.finish(reader)
   const { frontier } = audit
   if (frontier.size !== head.treeSize)
     audit.find(null, `the head counts ${head.treeSize} records, there are ${frontier.size}`)
@@ -98,8 +98,15 @@ class LogAudit {
     if (record.event !== null) this.#checkStream(position, record.event, leaf)
   }
 
-  finish(): void {
+  /** The index that streams are loaded by must end where the streams end. */
+  finish(reader: StorageReader): void {
     if (this.#transaction !== null) this.find(this.frontier.size - 1, 'the last transaction is incomplete')
+    const last = (this.frontier.size - 1) as Position
+    for (const [stream, { version, leaf }] of this.#streams) {
+      const head = reader.streamHead(stream, last)
+      if (head.version !== version || head.leaf !== leaf)
+        this.find(head.position, `the index of \`${stream}\` does not end at ${version}`)
+    }
   }
 
   #checkPayload(position: Position, record: LineSketch, payload: string | null): void {

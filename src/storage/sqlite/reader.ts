@@ -3,6 +3,7 @@ import type { FindQuery, Row } from '../../model/decision.ts'
 import type { Hash, OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json.ts'
 import { EMPTY_ROOT } from '../../model/merkle.ts'
+import { problem } from '../../model/problems.ts'
 import type {
   LogHead,
   SideReader,
@@ -75,17 +76,13 @@ export class SqliteReader implements StorageReader, SideReader {
       const run = this.#runAt(no, at ?? Number.MAX_SAFE_INTEGER)
       if (run === undefined) return NO_STREAM
       const within = Math.min(run.count, (at ?? Number.MAX_SAFE_INTEGER) - run.first - run.ordinal + 1)
-      const { leaves } = this.#database.one<{ leaves: Uint8Array }>(
-        'SELECT leaves FROM log WHERE first = ?',
-        run.first,
-      ) as {
-        leaves: Uint8Array
-      }
+      const commit = this.#database.one<{ leaves: Uint8Array }>('SELECT leaves FROM log WHERE first = ?', run.first)
+      if (commit === undefined) throw problem('storage-damaged', `the commit at ${run.first} is missing`)
       const place = run.ordinal + within - 1
       return {
         version: run.version + within - 1,
         position: (run.first + place) as Position,
-        leaf: leafAt(leaves, place),
+        leaf: leafAt(commit.leaves, place),
       }
     })
   }
