@@ -214,3 +214,26 @@ test('records of another system come in as opening events, once', async (t) => {
   const state = await bank.engine.state(bank.operator, 'account', 'i449', null, NEVER)
   assert.equal(state.version, 1)
 })
+
+test('why answers what was read, written and why it was allowed, and who has read it since', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a1', owner: 'ann' })
+  const first = committed(await bank.do('deposit', { account: 'a1', amount: 5 }))
+  const second = committed(await bank.do('deposit', { account: 'a1', amount: 6 }))
+  await bank.ask('balance_of', { account: 'a1' })
+  const { lines } = await bank.engine.why(bank.operator, first.operation, NEVER)
+  const value = (label: string) => lines.find((line) => line.label === label)?.value as never
+  assert.deepEqual(value('wrote'), [
+    { stream: 'account/a1', version: 2, type: 'deposited', position: first.position - 1 },
+  ])
+  const { streams } = value('read') as { streams: { stream: string; version: number; hash: string }[] }
+  assert.deepEqual(
+    streams.map(({ stream, version }) => [stream, version]),
+    [['account/a1', 1]],
+  )
+  assert.match(streams[0]?.hash ?? '', /^[0-9a-f]{64}$/)
+  assert.deepEqual((value('why allowed') as { rules: string[] }).rules, ['agents-work'])
+  const since = value('read since by') as { readers: { operation: string; action: string }[] }
+  assert.ok(since.readers.some(({ operation }) => operation === second.operation))
+  assert.ok(lines.every(({ kind }) => kind === 'recorded' || kind === 'derived' || kind === 'unknown'))
+})

@@ -1,6 +1,7 @@
 /** The answer to "why did this happen": DESIGN §1's questions for one operation, each line recorded, derived or unknown. */
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
+import { readersSince } from './readers-since.ts'
 import { readOperation } from './recorded-outcome.ts'
 import { mayRead } from './reading.ts'
 import type { Answer, AnswerLine } from '../model/answer.ts'
@@ -201,13 +202,26 @@ function lines(
               refs: [ref],
             },
     )
-    answer.push({
-      kind: 'unknown',
-      label: 'who has read it since',
-      value: null,
-      settle: `plinth ops --state read lists the reads that are still kept`,
-      refs: [],
-    })
+    const { readers, complete } = readersSince(
+      parts,
+      position,
+      new Map(events.map(({ event }) => [event.stream, event.n])),
+    )
+    answer.push(
+      derived(
+        'read since by',
+        { readers: [...readers] as unknown as Json, complete },
+        ...readers.map(({ operation }) => operation),
+      ),
+    )
+    if (!complete)
+      answer.push({
+        kind: 'unknown',
+        label: 'read since by others',
+        value: null,
+        settle: 'the look back is bounded, and reads are kept for a bounded number only',
+        refs: [],
+      })
   } else {
     answer.push(
       derived(
