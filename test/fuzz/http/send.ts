@@ -11,17 +11,24 @@ export interface RawAnswer {
 const ANSWER_MS = 10_000
 
 /** @throws when the connection ends without an answer, or none comes in time */
-export function send(port: number, bytes: Buffer): Promise<RawAnswer> {
+export async function send(port: number, bytes: Buffer): Promise<RawAnswer> {
+  const answer = await sendAndEnd(port, bytes, false)
+  if (answer === null) throw new Error('the connection ended without an answer')
+  return answer
+}
+
+/** @param end says that no more bytes come. @returns null when the connection ends without an answer @throws when neither comes in time */
+export function sendAndEnd(port: number, bytes: Buffer, end: boolean): Promise<RawAnswer | null> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
+    const socket = connect(port, '127.0.0.1', () => (end ? socket.end(bytes) : socket.write(bytes)))
     const timer = setTimeout(() => finish(new Error('no answer in time')), ANSWER_MS)
     const finish = (error: Error | null): void => {
       clearTimeout(timer)
       socket.destroy()
       const answer = parse(Buffer.concat(chunks))
-      if (answer !== null) resolve(answer)
-      else reject(error ?? new Error('the connection ended without an answer'))
+      if (answer === null && error !== null) reject(error)
+      else resolve(answer)
     }
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk)
