@@ -1,5 +1,5 @@
 /**
- * The two programs that leave this process as text: the cell's and, inside it, the guest envelope. Both are written as modules of this
+ * The programs that leave this process as text: the cell's, the guest envelope inside it, and the probe. They are written as modules of this
  * project, so that they are type checked, and are put together here: types taken away, the envelope's modules joined into one script.
  */
 import { readFileSync } from 'node:fs'
@@ -12,6 +12,8 @@ const GUEST_MODULES = ['harden', 'execution', 'fold', 'transaction', 'conclude',
 export interface CellProgram {
   readonly source: string
   readonly envelope: string
+  /** Tries from inside a jail what a cell must not be able to do. */
+  readonly probe: string
   /** Path of the native isolate engine, bound into the jail. */
   readonly engine: string
 }
@@ -22,6 +24,7 @@ export function cellProgram(): CellProgram {
   program ??= {
     source: withoutTypes('./cell/process.ts'),
     envelope: joined(GUEST_MODULES.map((name) => withoutTypes(`./guest/${name}.ts`))),
+    probe: withoutTypes('./jail/probe-program.ts'),
     engine: enginePath(),
   }
   return program

@@ -10,10 +10,12 @@ import { CallTask } from './call-task.ts'
 import { readJson } from './cell/read-json.ts'
 import { asDecision, asFolded, asMapped, asReading } from './decode.ts'
 import type { Mapped } from './decode.ts'
-import { plainJail } from './jail/plain.ts'
+import { chooseJail } from './jail/choose-jail.ts'
+import type { ChosenJail } from './jail/choose-jail.ts'
+import type { JailKind } from './jail/jail.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { SandboxLimits } from './limits.ts'
-import { Pool } from './cell-pool.ts'
+import { Pool } from './pool.ts'
 import type { Call, CellAnswer, FoldRequest, ReadPort, Sandbox, SandboxStatus } from './sandbox.ts'
 
 export interface SandboxOptions {
@@ -22,14 +24,23 @@ export interface SandboxOptions {
   readonly cells?: number
   /** With V8's compilers: faster for code that computes much, and the larger target. Off unless asked for. */
   readonly jit?: boolean
+  /** Only this jail. Left out: PLINTH_JAIL from the environment, or else the best one that works here. */
+  readonly jail?: JailKind
 }
+
+const JAIL_KINDS: readonly JailKind[] = ['bubblewrap', 'namespaces', 'plain']
 
 /** @throws `sandbox-unavailable` when not even one cell can be started. */
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const program = cellProgram()
+  const wish = options.jail ?? process.env['PLINTH_JAIL']
+  const kinds = JAIL_KINDS.filter((kind) => wish === undefined || wish === kind)
+  const chosen = await chooseJail(program, kinds)
+  if (chosen === null) throw problem('sandbox-unavailable', `no cell can be started in the jail \`${wish ?? 'plain'}\``)
   const pool = new Pool({
-    jail: plainJail(),
-    program: cellProgram(),
+    jail: chosen.jail,
+    program,
     limits,
     cells: options.cells ?? 2,
     jit: options.jit ?? false,
@@ -38,20 +49,23 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
     await pool.open()
   } catch (error) {
     await pool.close()
+    chosen.jail.close()
     throw problem('sandbox-unavailable', error instanceof Error ? error.message : String(error))
   }
-  return new CellSandbox(pool, limits)
+  return new CellSandbox(pool, limits, chosen)
 }
 
 class CellSandbox implements Sandbox {
   readonly #pool: Pool
   readonly #limits: SandboxLimits
+  readonly #chosen: ChosenJail
   readonly #releases = new Map<ReleaseId, number>()
   #lastRelease = 0
 
-  constructor(pool: Pool, limits: SandboxLimits) {
+  constructor(pool: Pool, limits: SandboxLimits, chosen: ChosenJail) {
     this.#pool = pool
     this.#limits = limits
+    this.#chosen = chosen
   }
 
   async load(release: ReleaseId, bundle: string): Promise<void> {
@@ -112,11 +126,12 @@ class CellSandbox implements Sandbox {
   }
 
   status(): SandboxStatus {
+    const { jail, level, probes, howToRaise } = this.#chosen
     return {
-      level: 'L1',
-      jail: 'plain process',
-      probes: {},
-      howToRaise: null,
+      level,
+      jail: jail.name,
+      probes,
+      howToRaise,
       limits: { ...this.#limits },
       cells: this.#pool.cells.map(({ cell, busy }) => ({
         pid: cell.pid,
@@ -127,8 +142,9 @@ class CellSandbox implements Sandbox {
     }
   }
 
-  close(): Promise<void> {
-    return this.#pool.close()
+  async close(): Promise<void> {
+    await this.#pool.close()
+    this.#chosen.jail.close()
   }
 
   #keyOf(release: ReleaseId): number {

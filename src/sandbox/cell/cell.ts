@@ -51,7 +51,8 @@ export class Cell {
     this.#limits = limits
     this.#onEnd = onEnd
     const profile = [`--max-old-space-size=96`, ...(jit ? [] : ['--jitless'])]
-    this.#child = jail.start([...NODE_ARGUMENTS, ...profile, '--input-type=module', '--eval', program.source])
+    const nodeArguments = [...NODE_ARGUMENTS, ...profile, '--input-type=module', '--eval', program.source]
+    this.#child = jail.start(nodeArguments, { dataMb: jit ? null : limits.cellDataMb })
     const reader = new FrameReader(
       Math.max(limits.outputBytes, limits.bulkOutputBytes) + 1_024,
       (frame) => this.#accept(frame),
@@ -74,7 +75,8 @@ export class Cell {
   /** Loads the envelope's settings. Rejects when the process cannot be started. */
   setUp(program: CellProgram): Promise<void> {
     const { isolateMb, entryMs, bulkMs, loadMs, describeMs, bulkOutputBytes } = this.#limits
-    const { engine, envelope } = program
+    const { engine } = this.#jail
+    const { envelope } = program
     const text = JSON.stringify({ engine, envelope, isolateMb, entryMs, bulkMs, loadMs, describeMs, bulkOutputBytes })
     return new Promise((resolve, reject) => {
       this.send('setup', 0, 0, text, START_MS, ({ status, text: answer }) => {

@@ -67,6 +67,7 @@ function begin(text: string): Reply {
 }
 
 function load(release: number, bundle: string): Reply {
+  unload(release)
   const isolate = new engine.Isolate({ memoryLimit: setup.isolateMb })
   const context = isolate.createContextSync()
   const envelope = context.evalSync(setup.envelope, {

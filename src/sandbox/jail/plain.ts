@@ -1,15 +1,29 @@
-/** No jail: a process of its own without environment. What is left to contain the code is the isolate and the kill. */
+/** No jail: a process of its own without environment, with limits where `prlimit` exists. What is left is the isolate and the kill. */
 import { spawn } from 'node:child_process'
+import { CELL_ENVIRONMENT, diesWithEngine, limitArguments } from './jail.ts'
 import type { Jail } from './jail.ts'
-import { CELL_ENVIRONMENT } from './jail.ts'
+import { programPath } from './programs.ts'
 
-export const plainJail = (): Jail => ({
-  name: 'plain process',
-  start: (nodeArguments) =>
-    spawn(process.execPath, [...nodeArguments], {
-      env: { ...CELL_ENVIRONMENT },
-      cwd: '/',
-      stdio: ['pipe', 'pipe', 'pipe'],
-    }),
-  pidOf: (child) => child.pid,
-})
+export function plainJail(engine: string): Jail {
+  const prlimit = programPath('prlimit')
+  return {
+    kind: 'plain',
+    name: prlimit === null ? 'none: a plain process' : 'none: a plain process with resource limits',
+    engine,
+    start(nodeArguments, limits) {
+      const [command, ...rest] = [
+        ...(prlimit === null ? [] : [prlimit, ...limitArguments(limits)]),
+        ...diesWithEngine(),
+        process.execPath,
+        ...nodeArguments,
+      ]
+      return spawn(command as string, rest, {
+        env: { ...CELL_ENVIRONMENT },
+        cwd: '/',
+        stdio: ['pipe', 'pipe', 'pipe'],
+      })
+    },
+    pidOf: (child) => child.pid,
+    close() {},
+  }
+}
