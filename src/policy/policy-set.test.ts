@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { manifest } from './fixture.ts'
+import { manifest } from './testing/fixture.ts'
 import { policyFaults, readPolicyFiles } from './policy-set.ts'
 import { schemaOf } from './schema.ts'
 

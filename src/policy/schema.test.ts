@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Json, JsonSchema } from '../model/json.ts'
 import { evaluate, formatUid, parsePolicySet, parseSchema, parseUid } from './cedar.ts'
 import { cedarTypeOf, contextValue, typeOfSchema } from './context-type.ts'
-import { manifest, object, string } from './fixture.ts'
+import { manifest, object, string } from './testing/fixture.ts'
 import { entityTypesOf, schemaOf } from './schema.ts'
 
 const typed = (schema: JsonSchema) => {

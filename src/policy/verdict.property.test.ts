@@ -2,120 +2,31 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { PrincipalId } from '../model/ids.ts'
 import { parseSchema } from './cedar.ts'
 import { ContextError } from './context-type.ts'
-import { cancelling, asking, manifest, principal } from './fixture.ts'
 import type { AdmitRequest } from './policy.ts'
 import { cedarRequest } from './request.ts'
 import { schemaOf } from './schema.ts'
+import { policyText, request } from './testing/arbitraries.ts'
+import { manifest } from './testing/fixture.ts'
 import { compileSet } from './verdict.ts'
 
 const schema = schemaOf(manifest)
 const parsed = { admission: parseSchema(schema.admission), scope: parseSchema(schema.scope) }
 
-// Conditions that read every kind of input in every way the language has, some of which fail on some requests.
-const CONDITIONS = [
-  'context.input.amount > 1',
-  'context.input has note && context.input.note == "a"',
-  'context.input.note == "a"',
-  'context has facts.total && context.facts.total > 1',
-  'context has facts && context["facts"]["owner"] == context.attested.userId',
-  'context.attested has userId',
-  'context.attested == {userId: "a"}',
-  'context.input == {orderId: "1", amount: 1}',
-  'context.input.amount * 9223372036854775807 > 0',
-  'context.impact.events.contains("e")',
-  'context.impact.effects.containsAny(["x", "y"])',
-  'context.impact.effects.isEmpty()',
-  'context.impact.streams < 2',
-  'context.impact.irreversible',
-  'context.approvals.contains("operator")',
-  '[context.input.orderId, "2"].contains("1")',
-  '{"Var": context.input.orderId}["Var"] == "1"',
-  'if context.attested has confirmed then context.attested.confirmed else context.impact.irreversible',
-  '!(context.attested has confirmed)',
-  '-(context.input.amount) < -1',
-  'context.input.orderId like "1*"',
-  'principal has onBehalfOf && principal.onBehalfOf == "a"',
-  'principal.id == resource.id',
-  'principal in Role::"operator"',
-  'principal is Agent',
-  'resource is Order',
-  'resource == Order::"1"',
-  'resource in Order::"1"',
-  'resource.id == context.input.orderId',
-  'context.impact has events',
-] as const
-const SCOPES = [
-  'principal, action, resource',
-  'principal is Agent in Role::"agent", action, resource',
-  'principal, action == Action::"pay", resource',
-  'principal, action in [Action::"cancel_order", Action::"queries"], resource',
-  'principal, action in Action::"commands", resource is Order',
-  'principal, action, resource == Order::"2"',
-  'principal == Agent::"b", action, resource',
-] as const
-
-const policy = fc.record({
-  effect: fc.constantFrom('permit', 'forbid', 'hold'),
-  scope: fc.constantFrom(...SCOPES),
-  conditions: fc.array(fc.constantFrom(...CONDITIONS), { maxLength: 2 }),
-})
-const small = fc.constantFrom('1', '2', 'a')
-const request: fc.Arbitrary<AdmitRequest> = fc
-  .record({
-    action: fc.constantFrom('pay', 'cancel_order', 'get_order'),
-    id: fc.constantFrom('a', 'b', '1'),
-    roles: fc.subarray(['agent', 'operator']),
-    onBehalfOf: fc.option(fc.constant('a')),
-    resource: fc.option(small.map((id) => ({ entity: 'order', id }))),
-    orderId: small,
-    amount: fc.constantFrom(0, 1, 2),
-    note: fc.option(small),
-    total: fc.constantFrom(1, 2),
-    attested: fc.constantFrom({}, { userId: 'a' }, { confirmed: true }, { userId: '1', confirmed: false }),
-    events: fc.subarray(['e', 'f']),
-    effects: fc.subarray(['x', 'z']),
-    irreversible: fc.boolean(),
-    approvals: fc.subarray(['operator', 'other']),
-  })
-  .map(({ action, id, roles, onBehalfOf, resource, orderId, amount, note, total, attested, approvals, ...impact }) => {
-    const common = {
-      principal: principal({ id: id as PrincipalId, roles, onBehalfOf: onBehalfOf as PrincipalId | null }),
-      resource,
-      attested,
-      approvals: approvals.map((role) => ({ approval: 'x', by: 'y', role })),
-      impact: { ...impact, streams: [] },
-    }
-    if (action === 'cancel_order') return cancelling({ ...common, facts: { total, owner: orderId } })
-    if (action === 'get_order') return asking({ ...common, action, input: { orderId }, impact: null })
-    return asking({ ...common, input: { orderId, amount, ...(note === null ? {} : { note }) } })
-  })
-
 test('remembered and plain verdicts agree', () => {
   fc.assert(
-    fc.property(
-      fc.array(policy, { minLength: 1, maxLength: 5 }),
-      fc.array(request, { minLength: 20, maxLength: 60 }),
-      (policies, requests) => {
-        const text = policies.map(({ effect, scope, conditions }, index) => {
-          const annotations = effect === 'hold' ? `@id("p${index}") @hold("operator")` : `@id("p${index}")`
-          const lift = effect === 'hold' ? ' unless { context.approvals.contains("operator") }' : ''
-          const when = conditions.map((condition) => ` when { ${condition} }`).join('')
-          return `${annotations} ${effect === 'permit' ? 'permit' : 'forbid'} (${scope})${when}${lift};`
-        })
-        const set = compileSet({ 'a.cedar': text.join('\n') }, schema, parsed)
-        assert.deepEqual(set.faults, [])
-        for (const asked of requests) {
-          const full = requestOf(asked)
-          if (full === null) continue
-          const group = schema.actions.get(asked.action)?.group ?? 'engine'
-          assert.deepEqual(set.verdict(full, group), set.plainVerdict(full))
-        }
-        set.release()
-      },
-    ),
+    fc.property(policyText, fc.array(request, { minLength: 20, maxLength: 60 }), (text, requests) => {
+      const set = compileSet({ 'a.cedar': text }, schema, parsed)
+      assert.deepEqual(set.faults, [])
+      for (const asked of requests) {
+        const full = requestOf(asked)
+        if (full === null) continue
+        const group = schema.actions.get(asked.action)?.group ?? 'engine'
+        assert.deepEqual(set.verdict(full, group), set.plainVerdict(full))
+      }
+      set.release()
+    }),
     { numRuns: 60 },
   )
 })

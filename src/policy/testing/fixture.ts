@@ -1,10 +1,10 @@
 /** For the tests of this folder: a small application's manifest, a principal, and an authority source that publishes in memory. */
-import { sha256Hex, streamId, type Hash, type PrincipalId } from '../model/ids.ts'
-import { canonicalJson, type JsonObject, type JsonSchema } from '../model/json.ts'
-import type { ActionManifest, CommandManifest, Manifest } from '../model/manifest.ts'
-import type { Principal } from '../model/principal.ts'
-import type { AuthoritySnapshot, AuthoritySource } from '../warden/authority.ts'
-import type { AdmitRequest } from './policy.ts'
+import { sha256Hex, streamId, type Hash, type PrincipalId } from '../../model/ids.ts'
+import { canonicalJson, type JsonObject, type JsonSchema } from '../../model/json.ts'
+import type { ActionManifest, CommandManifest, Manifest } from '../../model/manifest.ts'
+import type { Principal } from '../../model/principal.ts'
+import type { AuthoritySnapshot, AuthoritySource } from '../../warden/authority.ts'
+import type { AdmitRequest } from '../policy.ts'
 
 export const object = (properties: JsonObject, required: readonly string[] = Object.keys(properties)): JsonSchema => ({
   type: 'object',
