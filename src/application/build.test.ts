@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -259,6 +260,31 @@ test('files outside the application, hidden ones and other kinds are not read', 
   const linked = sources({ 'app.ts': `import secret from './link.json'\nexport default secret` })
   symlinkSync(join(home, 'secret.json'), join(dirname(linked), 'link.json'))
   await assert.rejects(buildRelease(linked, { describe }), /outside the application/)
+})
+
+test('an import with a pattern finds no more than one without', async () => {
+  for (const form of ['import', 'require']) {
+    const detail = await refusal({ 'app.ts': `export default (name: string) => ${form}('../' + name + '.json')` })
+    assert.match(detail, /^`app\.ts` line 1: `\.\.\/.*json` lies outside the application/)
+  }
+})
+
+test('sources that crash the compiler fail their own build only', () => {
+  const deep = sources({ 'app.ts': `export default ${'('.repeat(600_000)}` })
+  const shallow = sources({ 'app.ts': 'export default 1' })
+  // In a process of its own: the compiler prints its whole stack when it crashes.
+  const script = `
+    const { bundleApplication } = await import(${JSON.stringify(import.meta.resolve('./bundle.ts'))})
+    const kinds = await Promise.allSettled([${JSON.stringify(deep)}, ${JSON.stringify(shallow)}].map(bundleApplication))
+    console.log(kinds.map(({ status, reason }) => reason?.message ?? status).join('\\n'))`
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  assert.deepEqual(stdout.trim().split('\n'), [
+    'release-invalid: the compiler gave up on these sources: they are nested too deep',
+    'fulfilled',
+  ])
 })
 
 test('packages that the application has installed are bundled when they are pure', async () => {
