@@ -17,12 +17,10 @@ export const cancelPendingOrder = command('cancel_pending_order', {
   input: z.strictObject({
     order_id: order.id().describe("order id; begins with '#', e.g. '#W0000000'"),
     // Which reasons are accepted is policy (cancel:reason): a denial is on record and names its rule, a schema would only say `invalid`.
-    reason: z
-      .string()
-      .meta({
-        description: "why: 'no longer needed' or 'ordered by mistake'",
-        examples: ['no longer needed', 'ordered by mistake'],
-      }),
+    reason: z.string().meta({
+      description: "why: 'no longer needed' or 'ordered by mistake'",
+      examples: ['no longer needed', 'ordered by mistake'],
+    }),
   }),
   output: orderRecord,
   facts: orderFacts,
