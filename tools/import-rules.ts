@@ -37,13 +37,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Contract files: types that cross a border on purpose. `*` is every folder. */
 const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
   'src/storage/storage.ts': [...PARTS, 'doors'],
-  'src/warden/authority.ts': ['identity', 'policy'],
+  'src/warden/authority.ts': ['identity', 'policy', 'doors'],
   'src/sandbox/sandbox.ts': ['application', 'doors'],
   'src/engine/engine.ts': ['doors'],
 }
 
 /** Only the command line and the composition root may sign authority: no door of the runtime can. */
-export const WARDEN_READING: readonly string[] = ['authority', 'source', 'snapshot', 'verify', 'watch', 'adopt', 'read']
+export const WARDEN_READING: readonly string[] = ['authority', 'source', 'snapshot', 'approval-decision']
 
 /** npm packages a folder may load when it runs. Folders not listed may load any. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
