@@ -92,7 +92,7 @@ export class CommitterCore {
 
   /** Receipt under the latest checkpoint for a record of the log. @throws `invalid-position` */
   receipt(position: Position): Receipt {
-    const record = this.#storage.reader.record(position)
+    const record = position > this.#head.position ? null : this.#storage.reader.record(position)
     if (record === null) throw problem('invalid-position', `the log has no position ${position}`)
     return this.#receiptOf(position, record.line, hashTexts())
   }
@@ -283,7 +283,7 @@ export class CommitterCore {
   }
 
   #receiptOf(index: Position, record: string, text: HashText): Receipt {
-    const hashes = inclusionProof(this.#tree, index, this.#tree.size)
+    const hashes = inclusionProof(this.#tree, index, this.#head.treeSize)
     return { index, record, proof: formatTlogProof({ index, hashes, checkpoint: this.#checkpoint }, text) }
   }
 

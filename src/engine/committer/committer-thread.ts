@@ -9,11 +9,12 @@ import { problem } from '../../model/problems.ts'
 import { formatVerifierKey } from '../../model/signed-note.ts'
 import type { SideRecord, Snapshot, StorageWriter } from '../../storage/storage.ts'
 import { openSqliteWriter } from '../../storage/sqlite/writer.ts'
-import { CommitterCore } from './committer-core.ts'
+import { BATCH_COMMANDS_MAX, CommitterCore } from './committer-core.ts'
 import { openLogKey } from './log-key.ts'
 import { problemMessage, type Call, type Mail, type Reply, type ThreadMessage, type WorkerOptions } from './messages.ts'
 
 const SIDE_FLUSH_MS = 100 // what a crash may lose of refusals, denials and snapshots
+const CHECKPOINT_STORE_MS = 1_000 // how old the stored checkpoint may be under load; it is for those who verify the files alone
 const SIDE_WAITING_MAX = 5_000 // of each; more than that within one flush are dropped, oldest first
 
 assert(parentPort !== null)
@@ -41,39 +42,48 @@ function serve(options: WorkerOptions): void {
     throw error
   }
 
-  const queue: Mail['commits'][number][] = []
+  const commits: Mail['commits'][number][] = []
+  const calls: Mail['calls'][number][] = []
   const side: SideRecord[] = []
   const snapshots: Snapshot[] = []
-  let running = false
-  let flush: NodeJS.Timeout | undefined
-  let batches = Promise.resolve()
+  let working = false
+  let sideTimer: NodeJS.Timeout | undefined
+  let checkpointTimer: NodeJS.Timeout | undefined
+  let flushDue = false
+  let storedCheckpoint = storage.reader.meta('checkpoint')
 
-  async function runBatches(): Promise<void> {
-    running = true
-    while (queue.length > 0) {
-      const answers = await core.commit(queue.slice(0, 256).map(({ request }) => request))
-      const taken = queue.splice(0, answers.length)
-      const replies = answers.map((answer, place): Reply => {
-        const { number } = taken[place] as (typeof taken)[number]
-        return answer.kind === 'failed'
-          ? { number, kind: 'failed', problem: problemMessage(answer.problem) }
-          : { number, kind: 'done', value: answer }
-      })
-      send({ kind: 'replies', replies })
+  /** One thing after the other: a call never sees a batch half done. Closing comes last. */
+  async function work(): Promise<void> {
+    if (working) return
+    working = true
+    while (calls.length + commits.length > 0 || flushDue) {
+      const ready = commits.length === 0 ? calls.splice(0) : takeUnless(calls, ({ call }) => call.kind === 'close')
+      for (const { number, call } of ready) send({ kind: 'replies', replies: [await replyTo(number, call)] })
+      if (flushDue) flushSide()
+      if (commits.length === 0) continue
+      send({ kind: 'replies', replies: await commitBatch() })
+      checkpointTimer ??= setTimeout(flushLater, CHECKPOINT_STORE_MS)
       await new Promise((resolve) => setImmediate(resolve)) // lets the mail in
     }
-    running = false
+    working = false
   }
 
-  function flushSide(): void {
-    if (flush !== undefined) clearTimeout(flush)
-    flush = undefined
-    if (side.length === 0 && snapshots.length === 0) return
+  async function commitBatch(): Promise<Reply[]> {
+    const answers = await core.commit(commits.slice(0, BATCH_COMMANDS_MAX).map(({ request }) => request))
+    const taken = commits.splice(0, answers.length)
+    return answers.map((answer, place): Reply => {
+      const { number } = taken[place] as (typeof taken)[number]
+      return answer.kind === 'failed'
+        ? { number, kind: 'failed', problem: problemMessage(answer.problem) }
+        : { number, kind: 'done', value: answer }
+    })
+  }
+
+  async function replyTo(number: number, call: Call): Promise<Reply> {
     try {
-      storage.writeSide(side.splice(0), snapshots.splice(0))
-      storage.setMeta('checkpoint', core.checkpoint)
+      return { number, kind: 'done', value: await answer(call) }
     } catch (error) {
-      process.emitWarning(`side records were lost: ${String(error)}`, 'PlinthStorage')
+      return { number, kind: 'failed', problem: problemMessage(error) }
     }
   }
 
@@ -88,9 +98,7 @@ function serve(options: WorkerOptions): void {
       case 'checkpoint':
         return core.checkpoint
       case 'close':
-        await batches
         flushSide()
-        storage.setMeta('checkpoint', core.checkpoint)
         storage.close()
         return undefined
       default:
@@ -98,22 +106,44 @@ function serve(options: WorkerOptions): void {
     }
   }
 
+  function flushLater(): void {
+    flushDue = true
+    void work()
+  }
+  /** What is lost here was said to be losable: the checkpoint can be signed again, the rest is bounded records and caches. */
+  function flushSide(): void {
+    clearTimeout(sideTimer)
+    clearTimeout(checkpointTimer)
+    sideTimer = checkpointTimer = undefined
+    flushDue = false
+    try {
+      if (side.length > 0 || snapshots.length > 0) storage.writeSide(side.splice(0), snapshots.splice(0))
+      if (core.checkpoint !== storedCheckpoint) storage.setMeta('checkpoint', core.checkpoint)
+      storedCheckpoint = core.checkpoint
+    } catch (error) {
+      process.emitWarning(`side records were lost: ${String(error)}`, 'PlinthStorage')
+    }
+  }
+
   port.on('message', (mail: Mail) => {
     nowMs = mail.nowMs
-    queue.push(...mail.commits)
-    side.push(...mail.side)
-    snapshots.push(...mail.snapshots)
-    side.splice(0, Math.max(0, side.length - SIDE_WAITING_MAX))
-    snapshots.splice(0, Math.max(0, snapshots.length - SIDE_WAITING_MAX))
-    if ((side.length > 0 || snapshots.length > 0) && flush === undefined) flush = setTimeout(flushSide, SIDE_FLUSH_MS)
-    if (!running) batches = runBatches()
-    for (const { number, call } of mail.calls)
-      answer(call).then(
-        (value) => send({ kind: 'replies', replies: [{ number, kind: 'done', value }] }),
-        (error: unknown) =>
-          send({ kind: 'replies', replies: [{ number, kind: 'failed', problem: problemMessage(error) }] }),
-      )
+    commits.push(...mail.commits)
+    calls.push(...mail.calls)
+    keepLast(side, mail.side)
+    keepLast(snapshots, mail.snapshots)
+    if (side.length > 0 || snapshots.length > 0) sideTimer ??= setTimeout(flushLater, SIDE_FLUSH_MS)
+    void work()
   })
+}
+
+function keepLast<Item>(list: Item[], more: readonly Item[]): void {
+  list.push(...more)
+  list.splice(0, Math.max(0, list.length - SIDE_WAITING_MAX))
+}
+function takeUnless<Item>(list: Item[], stays: (item: Item) => boolean): Item[] {
+  const taken = list.filter((item) => !stays(item))
+  list.splice(0, list.length, ...list.filter(stays))
+  return taken
 }
 
 /** A data directory holds one log, by name, for good. */

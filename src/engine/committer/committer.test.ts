@@ -90,6 +90,16 @@ describe('committer thread', () => {
     await committer.close()
   })
 
+  test('a receipt asked for together with commits verifies', async () => {
+    using dir = dataDirectory()
+    const committer = await start(dir.path)
+    await committer.commit(commitRequest('op_1'))
+    const more = Array.from({ length: 5 }, (_, place) => committer.commit(commitRequest(`more_${place}`)))
+    verifyReceipt(await committer.receipt(0 as Position), parseVerifierKey(committer.vkey))
+    await Promise.all(more)
+    await committer.close()
+  })
+
   test('more than the queue holds is refused at once, and nothing of it is written', async () => {
     using dir = dataDirectory()
     const committer = await start(dir.path)
