@@ -83,7 +83,7 @@ class CellSandbox implements Sandbox {
     return Promise.resolve()
   }
 
-  decide(call: Call, reads: ReadPort, signal: AbortSignal): Promise<CellAnswer<CellDecision>> {
+  async decide(call: Call, reads: ReadPort, signal: AbortSignal): Promise<CellAnswer<CellDecision>> {
     const release = this.#keyOf(call.release)
     return this.#run(
       new CallTask(this.#pool.newId(), release, 'command', call, reads, this.#limits, asDecision),
@@ -91,12 +91,12 @@ class CellSandbox implements Sandbox {
     )
   }
 
-  read(call: Call, reads: ReadPort, signal: AbortSignal): Promise<CellAnswer<CellReading>> {
+  async read(call: Call, reads: ReadPort, signal: AbortSignal): Promise<CellAnswer<CellReading>> {
     const release = this.#keyOf(call.release)
     return this.#run(new CallTask(this.#pool.newId(), release, 'query', call, reads, this.#limits, asReading), signal)
   }
 
-  fold(release: ReleaseId, requests: readonly FoldRequest[], withRows: boolean, signal: AbortSignal) {
+  async fold(release: ReleaseId, requests: readonly FoldRequest[], withRows: boolean, signal: AbortSignal) {
     const text = `{"withRows":${withRows},"items":[${requests.map(foldText).join(',')}]}`
     const check = (value: Json) => {
       const folded = asFolded(value, requests.length, this.#limits.depth)
@@ -105,7 +105,7 @@ class CellSandbox implements Sandbox {
     return this.#run(new BulkTask(this.#pool.newId(), 'fold', this.#keyOf(release), text, this.#limits, check), signal)
   }
 
-  mapRecords(
+  async mapRecords(
     release: ReleaseId,
     importer: string,
     records: readonly Json[],

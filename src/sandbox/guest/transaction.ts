@@ -118,9 +118,22 @@ async function find(execution: Execution, readModel: unknown, query: unknown): P
   if (typeof name !== 'string' || !Object.hasOwn(execution.application.readModels, name))
     throw new TypeError('`find` takes a read model that the application declares')
   const { where = {}, order = [], limit = 50, after = null } = (query ?? {}) as Record<string, unknown>
+  checkFind(where, order, limit, after)
   const text = jsonText({ model: name, where, order, limit, after }, 'query of `find`')
   const ticket = execution.nextTicket++
   want(execution, `{"ticket":${ticket},"find":${text}}`)
   const rows = await new Promise<string>((resolve) => execution.tickets.set(ticket, { stream: null, found: resolve }))
   return JSON.parse(rows) as unknown
+}
+
+const FIND_LIMIT_MAX = 1_000
+
+function checkFind(where: unknown, order: unknown, limit: unknown, after: unknown): void {
+  if (typeof where !== 'object' || where === null || Array.isArray(where)) throw new TypeError('`where` names columns')
+  if (!Array.isArray(order) || order.some((column) => typeof column !== 'string'))
+    throw new TypeError('`order` lists columns')
+  if (!Number.isInteger(limit) || Number(limit) < 1 || Number(limit) > FIND_LIMIT_MAX)
+    throw new TypeError(`\`limit\` is a whole number from 1 to ${FIND_LIMIT_MAX}`)
+  const { id, key } = (after ?? { id: '', key: '' }) as { id?: unknown; key?: unknown }
+  if (typeof id !== 'string' || typeof key !== 'string') throw new TypeError('`after` is the id and key of a row')
 }

@@ -19,10 +19,11 @@ export function programPath(name: string): string | null {
 
 /** Libraries as the loader names them, each with the file behind the name. Known from this process, which runs the same binary. */
 export function libraries(): readonly { readonly name: string; readonly file: string }[] {
-  const excludesNetwork = process.report.excludeNetwork
-  process.report.excludeNetwork = true
-  const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: readonly string[] }
-  process.report.excludeNetwork = excludesNetwork
+  const report = process.report as typeof process.report & { excludeNetwork: boolean }
+  const before = report.excludeNetwork
+  report.excludeNetwork = true // looking up interfaces and names takes long, and is not asked for
+  const { sharedObjects } = report.getReport() as unknown as { sharedObjects: readonly string[] }
+  report.excludeNetwork = before
   return sharedObjects
     .filter((name) => name.startsWith('/') && /\.so(\.|$)/.test(name))
     .map((name) => ({ name, file: realpathSync(name) }))
