@@ -63,7 +63,8 @@ export function readIdempotencyKey(request: RouteRequest): string {
 }
 
 export function checkedKey(key: string): string {
-  if (!KEY.test(key)) throw problem('idempotency-key-invalid', 'the key must be 1 to 255 printable ASCII characters without spaces')
+  if (!KEY.test(key))
+    throw problem('idempotency-key-invalid', 'the key must be 1 to 255 printable ASCII characters without spaces')
   return key
 }
 

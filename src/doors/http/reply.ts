@@ -75,6 +75,10 @@ export function queryReply(outcome: QueryOutcome, timings: Timings): Reply {
 export const asProblem = (error: unknown): Problem =>
   error instanceof Problem ? error : problem('bug', 'the request met a fault in the program', {}, error)
 
+/** An engine that was told to stop says `cancelled`; the caller is told why it was stopped. */
+export const stoppedFor = (fault: Problem, signal: AbortSignal): Problem =>
+  fault.code === 'cancelled' && signal.reason instanceof Problem ? signal.reason : fault
+
 /** Faults whose text is for the author or the operator, who find it on record under the operation. The caller may be neither. */
 const ON_RECORD: ReadonlySet<ProblemCode> = new Set(['application-failed', 'admission-failed', 'bug'])
 export const shownDetail = (fault: Problem): string =>

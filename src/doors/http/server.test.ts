@@ -211,11 +211,11 @@ describe('connections', () => {
     assert.equal(cross.body['code'], 'host-refused')
   })
 
-  test('a caller that hangs up while it waits is let go of', async () => {
+  test('a caller that hangs up while it waits is let go of', { timeout: 15_000 }, async () => {
     await open('w1')
     const { body } = await command('close_account', { accountId: 'w1' })
     const caller = new AbortController()
-    const path = `${ledger.url}/v1/operations/${String(body['operation'])}/outcome?waitMs=20000`
+    const path = `${ledger.url}/v1/operations/${String(body['operation'])}/outcome?waitMs=30000`
     const waiting = fetch(path, { headers: { authorization: `Bearer ${ledger.agent}` }, signal: caller.signal })
     while (ledger.door.running === 0) await new Promise((resolve) => setImmediate(resolve))
     caller.abort()
@@ -249,6 +249,33 @@ describe('bounds', () => {
     } finally {
       await small.close()
     }
+  })
+
+  test('a request that takes too long is stopped, and told how to find out what came of it', async () => {
+    let aheadUs = 0
+    const clock = { nowMs: () => Date.now(), monotonicUs: () => performance.now() * 1_000 + aheadUs }
+    const slow = await openLedger({ clock })
+    try {
+      const send = (name: string, body: unknown, key: string) =>
+        ask(`${slow.url}/v1/commands/${name}`, slow.agent, { body, headers: { 'idempotency-key': key } })
+      await send('open_account', { accountId: 'a', owner: 'ada' }, 'k1')
+      const { body } = await send('close_account', { accountId: 'a' }, 'k2')
+      const waiting = ask(`${slow.url}/v1/operations/${String(body['operation'])}/outcome?waitMs=30000`, slow.agent)
+      while (slow.door.running === 0) await new Promise((resolve) => setImmediate(resolve))
+      aheadUs = 61_000_000
+      const late = await waiting
+      assert.deepEqual([late.status, late.body['code'], late.body['retry']], [504, 'deadline-exceeded', 'same-key'])
+    } finally {
+      await slow.close()
+    }
+  })
+
+  test('noise behind a request in work ends the connection: it is never answered in that request’s place', async () => {
+    await open('n1')
+    const { body } = await command('close_account', { accountId: 'n1' })
+    const path = `/v1/operations/${String(body['operation'])}/outcome?waitMs=30000`
+    const wait = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${ledger.agent}\r\n\r\n`
+    assert.equal(await raw(`${wait}noise\r\n\r\n`), '')
   })
 
   test('closing lets what runs finish, and takes nothing new', async () => {

@@ -12,12 +12,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import type { Engine } from '../../engine/engine.ts'
 import { type Clock, systemClock } from '../../host/clock.ts'
-import { problem, type Problem } from '../../model/problems.ts'
+import { problem } from '../../model/problems.ts'
 import { expectJson, readBody } from './body.ts'
 import { announcesBody, credentialsOf, readHeaders, type RequestHeaders } from './headers.ts'
 import { HTTP_LIMITS, WAIT_MS_MAX, type HttpLimits } from './limits.ts'
 import { allowedNames, checkOrigin, type AllowedNames } from './origin.ts'
-import { asProblem, problemReply, timingHeader, type Reply } from './reply.ts'
+import { asProblem, problemReply, stoppedFor, timingHeader, type Reply } from './reply.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { allRoutes } from './routes.ts'
@@ -196,12 +196,9 @@ class Door implements HttpDoor {
   }
 
   #fail(work: Work, request: IncomingMessage, error: unknown): void {
-    const late = work.signal.reason as Problem | undefined
-    const fault = asProblem(error)
+    const fault = stoppedFor(asProblem(error), work.signal)
     if (fault.code === 'bug') this.#onBug(error, work.id)
-    // An engine that was told to stop says `cancelled`; the caller is told why it was stopped.
-    const shown = fault.code === 'cancelled' && late !== undefined ? late : fault
-    this.#write(work, request, problemReply(shown, `urn:plinth:request:${work.id}`))
+    this.#write(work, request, problemReply(fault, `urn:plinth:request:${work.id}`))
   }
 
   #write(work: Work, request: IncomingMessage, reply: Reply): void {
@@ -239,6 +236,8 @@ class Door implements HttpDoor {
   /** Bytes that are no HTTP request, or do not arrive in time. Nothing of them has reached `#serve`. */
   #refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
     if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+    // Behind a request that is still in work, an answer to noise would be read as the answer to that request.
+    for (const { response } of this.#work) if (response.socket === socket) return void socket.destroy()
     const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
     const large = error.code === 'HPE_HEADER_OVERFLOW'
     const detail = slow

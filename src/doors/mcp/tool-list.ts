@@ -70,7 +70,7 @@ function outcomeSchema(output: JsonSchema | null): JsonSchema | null {
       approval: { type: 'string' },
       rules: { type: 'array', items: { type: 'string' } },
       requires: { type: 'array', items: { type: 'string' }, description: 'Roles of whom one must approve.' },
-      expiresAt: { type: 'string', format: 'date-time' },
+      expiresAt: { type: 'string', description: 'RFC 3339 time after which nobody can approve it any more.' },
       next: { type: 'string' },
     },
     required: ['kind', 'operation'],

@@ -9,7 +9,7 @@ import type { Timings } from '../../model/operation.ts'
 import type { Credentials } from '../../model/principal.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import { checkedKey, checkedName, checkedRun } from '../http/parameters.ts'
-import { asProblem, problemObject, timingHeader } from '../http/reply.ts'
+import { asProblem, problemObject, stoppedFor, timingHeader } from '../http/reply.ts'
 import type { Exchange } from '../http/server.ts'
 import { engineTools } from './engine-tools.ts'
 import { answerResult, outcomeResult, problemResult } from './results.ts'
@@ -104,7 +104,7 @@ export function openTools(
       } catch (error) {
         if (error instanceof Problem && GONE.has(error.code))
           throw new ProtocolError(ProtocolErrorCode.InvalidParams, `there is no tool \`${name}\` for this principal`)
-        const fault = asProblem(error)
+        const fault = stoppedFor(asProblem(error), caller.exchange.signal)
         if (fault.code === 'bug') onBug(error, caller.exchange.id)
         return problemResult(fault, `urn:plinth:request:${caller.exchange.id}`)
       }

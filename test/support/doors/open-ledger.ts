@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 import type { HttpLimits } from '../../../src/doors/http/limits.ts'
 import { openHttpDoor, type HttpDoor } from '../../../src/doors/http/server.ts'
 import { openMcpDoor } from '../../../src/doors/mcp/door.ts'
+import type { Clock } from '../../../src/host/clock.ts'
 import type { McpSurface } from '../../../src/doors/mcp/surface.ts'
+import type { Release } from '../../../src/model/manifest.ts'
 import { openSystem, type System } from '../../../src/main/open-system.ts'
 
 export interface Ledger {
@@ -24,18 +26,25 @@ export interface Ledger {
   close(): Promise<void>
 }
 
+/** Built once for a test file. */
+let release: Release | undefined
+
+/** @param options `clock` is the door's: what the engine does takes its own time */
 export async function openLedger(
-  options: { surface?: McpSurface; limits?: Partial<HttpLimits> } = {},
+  options: { surface?: McpSurface; limits?: Partial<HttpLimits>; clock?: Clock } = {},
 ): Promise<Ledger> {
   const dir = await mkdtemp(join(tmpdir(), 'plinth-doors-'))
-  const system = await openSystem({ dir, application: fileURLToPath(new URL('ledger', import.meta.url)) })
+  const application = fileURLToPath(new URL('ledger', import.meta.url))
+  const system = await openSystem({ dir, application, ...(release === undefined ? {} : { release }) })
+  release = system.release
   const bugs: unknown[] = []
   const onBug = (error: unknown): void => void bugs.push(error)
   const { engine, credentials } = system
   const surface = options.surface === undefined ? {} : { surface: options.surface }
   const mounts = [openMcpDoor({ engine, onBug, ...surface })]
   const limits = options.limits === undefined ? {} : { limits: options.limits }
-  const door = await openHttpDoor({ engine, port: 0, mounts, onBug, ...limits })
+  const clock = options.clock === undefined ? {} : { clock: options.clock }
+  const door = await openHttpDoor({ engine, port: 0, mounts, onBug, ...limits, ...clock })
   const operator = credentials.operator.apiKey
   return {
     system,
