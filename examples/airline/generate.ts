@@ -85,7 +85,7 @@ function flightOf(faker: Faker, index: number): FlightRecord {
 function dayOf(faker: Faker, day: number, departure: number, arrival: number): FlightRecord['dates'][string] {
   const at = (minutes: number) => `${dateOf(day + (minutes >= 24 * 60 ? 1 : 0))}T${clockOf(minutes).slice(0, 8)}`
   const late = faker.number.int({ min: 0, max: 50 })
-  if (faker.datatype.boolean(0.08) && day <= TODAY) return { status: 'cancelled' }
+  if (day <= TODAY && faker.datatype.boolean(0.08)) return { status: 'cancelled' }
   if (day < TODAY)
     return {
       status: 'landed',

@@ -1,7 +1,7 @@
 /** The shop's rules, one by one: what its commands refuse, and what its policies deny or hold. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import type { JsonObject } from '../../src/model/json.ts'
 import { Desk } from '../support/desk.ts'
 import retail from './index.ts'
@@ -51,11 +51,14 @@ const order = (order_id: string, status: OrderRecord['status']): OrderRecord => 
   payment_history: [{ transaction_type: 'payment', amount: 220.2, payment_method_id: 'card' }],
 })
 
+const opened = new Desk(retail, join(import.meta.dirname, 'policies'))
+after(() => opened[Symbol.dispose]())
+
 function shop(): Desk {
-  const opened = new Desk(retail, join(import.meta.dirname, 'policies'))
   const lines = <T>(id: (value: T) => string, values: readonly T[]) => values.map((value) => ({ id: id(value), value }))
   const other = { ...mia, user_id: 'noa', email: 'noa@example.org', orders: [] }
-  opened.world
+  opened
+    .reset()
     .import(
       'users',
       lines((user) => user.user_id, [mia, other]),
@@ -174,20 +177,20 @@ const CASES: readonly Case[] = [
 ]
 
 test('the policies fit the application', () => {
-  using opened = shop()
+  const opened = shop()
   assert.deepEqual(opened.faults(), [])
 })
 
 for (const [tool, input, attested, verdict, rule] of CASES)
   test(`${tool} ${JSON.stringify(input)} for ${JSON.stringify(attested)}: ${verdict} by ${rule}`, async () => {
-    using opened = shop()
+    const opened = shop()
     const { kind, rules, errors } = await opened.ask(tool, input, { attested })
     assert.deepEqual([kind, errors], [verdict, []])
     assert.ok(rules.includes(rule), rules.join(' '))
   })
 
 test('a supervisor may say yes in the customer’s place, but not for somebody else’s order', async () => {
-  using opened = shop()
+  const opened = shop()
   const approvals = ['supervisor']
   assert.equal((await opened.ask('cancel_pending_order', cancel, { attested: {}, approvals })).kind, 'denied')
   const attested = { user_id: 'mia' }
@@ -195,7 +198,7 @@ test('a supervisor may say yes in the customer’s place, but not for somebody e
 })
 
 test('changing several items: each line takes the price and options of its own new variant', async () => {
-  using opened = shop()
+  const opened = shop()
   const input = { ...change, item_ids: ['red', 'red'], new_item_ids: ['blue', 'gold'], payment_method_id: 'paypal' }
   const { decided } = await opened.ask('modify_pending_order_items', input, { attested: SERVED })
   const { items, payment_history, status } = decided.result as OrderRecord
@@ -215,7 +218,7 @@ test('changing several items: each line takes the price and options of its own n
 })
 
 test('items are changed once: after that nothing of the order can be', async () => {
-  using opened = shop()
+  const opened = shop()
   await opened.ask('modify_pending_order_items', change, { attested: SERVED })
   const cancelled = await opened.ask('cancel_pending_order', cancel, { attested: SERVED })
   const changed = await opened.ask('modify_pending_order_items', change, { attested: SERVED })
@@ -231,7 +234,7 @@ test('items are changed once: after that nothing of the order can be', async () 
 })
 
 test('moving a payment to and from a gift card moves its balance by the exact amount', async () => {
-  using opened = shop()
+  const opened = shop()
   const small = {
     ...order('#G', 'pending'),
     payment_history: [{ transaction_type: 'payment' as const, amount: 20.45, payment_method_id: 'card' }],
@@ -258,7 +261,7 @@ for (const [tool, input] of [
   ['exchange_delivered_order_items', exchange],
 ] as const)
   test(`${tool}: its undo leads back to the state before`, async () => {
-    using opened = shop()
+    const opened = shop()
     const before = [opened.world.state('order', input.order_id), opened.world.state('user', 'mia')]
     const { decided } = await opened.ask(tool, input, { attested: SERVED })
     assert.notDeepEqual(opened.world.state('order', input.order_id), before[0])

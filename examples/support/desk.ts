@@ -29,7 +29,7 @@ export interface Verdict {
 }
 
 export class Desk implements Disposable {
-  readonly world: World
+  world: World
   readonly #application: AnyApplication
   readonly #manifest
   readonly #policy
@@ -40,6 +40,12 @@ export class Desk implements Disposable {
     this.world = new World(application)
     this.#manifest = checkManifest(JSON.parse(describeApplication(application)))
     this.#policy = openPolicy({ source: unsignedSource(readPolicies(policies)), manifest: this.#manifest })
+  }
+
+  /** Empties the world; the policies stay as they are. */
+  reset(): World {
+    this.world = new World(this.#application)
+    return this.world
   }
 
   /** What is wrong with the policies, in words. */
