@@ -7,6 +7,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   start: async (options) => (await import('./main/start.ts')).start(options),
   buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
+  workshop: async () => (await import('./main/workshop.ts')).openWorkshop(),
   policyFaults: async (files, dir) => (await import('./main/policy-check.ts')).policyFaults(files, dir),
   verifyOffline: async (dir, keyFile, onProgress, signal) =>
     (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal),

@@ -3,8 +3,10 @@ import { openHttpDoor } from '../doors/http/server.ts'
 import { openMcpDoor } from '../doors/mcp/door.ts'
 import type { RunningSystem, StartOptions } from '../doors/cli/composition.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { Release } from '../model/manifest.ts'
 import { problem } from '../model/problems.ts'
 import type { Credentials } from '../model/principal.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
 import { applicationFolder, type ApplicationFolder } from './application-folder.ts'
 import { removeRuntime, writeInstallation, writeRuntime } from './data-directory.ts'
 import { fromFolder, generated, importAll } from './first-data.ts'
@@ -14,13 +16,17 @@ import { tryNext } from './try-next.ts'
 const STOP_WITHIN_MS = 10_000 // for requests that run when a stop is asked for
 
 /** @throws as `openSystem`; `usage` when the port is taken or `data` cannot be used */
-export async function start(options: StartOptions): Promise<RunningSystem> {
+export async function start(
+  options: StartOptions,
+  ready: { readonly release?: Release; readonly sandbox?: Sandbox } = {},
+): Promise<RunningSystem> {
   const { dir, talk } = options
   const folder = applicationFolder(options.application)
   await using opened = new AsyncDisposableStack()
   const system = await openSystem({
     dir,
     application: options.application,
+    ...ready,
     onProblem: (what, error) => talk(`${what}: ${error instanceof Error ? error.message : String(error)}`),
   })
   opened.defer(() => system.close())

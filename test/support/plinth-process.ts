@@ -60,8 +60,7 @@ export async function startPlinth(
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const closed = once(child, 'close') as Promise<[number | null]>
-  if (child.stdout === null) throw new Error('stdout is not a pipe')
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const lines = linesOf(child)
   const timer = setTimeout(() => child.kill('SIGKILL'), READY_WITHIN_MS)
   const first = await lines.next()
   clearTimeout(timer)
@@ -89,12 +88,18 @@ export async function startPlinth(
   }
 }
 
-function spawnPlinth(args: readonly string[], { cwd, env }: Where): ChildProcess {
+export function spawnPlinth(args: readonly string[], { cwd, env }: Where): ChildProcess {
   return spawn(process.execPath, [PLINTH, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, PLINTH_DIR: '', PLINTH_URL: '', PLINTH_TOKEN: '', ...env },
   })
+}
+
+/** Lines of stdout, as they come. */
+export function linesOf(child: ChildProcess): AsyncIterator<string> {
+  if (child.stdout === null) throw new Error('stdout is not a pipe')
+  return createInterface({ input: child.stdout })[Symbol.asyncIterator]()
 }
 
 export interface Folder extends AsyncDisposable {

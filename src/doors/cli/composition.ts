@@ -35,11 +35,21 @@ export interface RunningSystem {
   close(): Promise<void>
 }
 
+export interface Workshop {
+  /** @throws `release-invalid` */
+  build(application: string): Promise<Release>
+  /** Starts the application as this release of it. @throws as `Composition.start` */
+  start(options: StartOptions, release: Release): Promise<RunningSystem>
+  close(): Promise<void>
+}
+
 export interface Composition {
   /** @throws `release-invalid`, `data-directory-locked`, `usage` */
   start(options: StartOptions): Promise<RunningSystem>
   /** @throws `release-invalid` */
   buildRelease(application: string): Promise<Release>
+  /** One sandbox for building and running again and again. */
+  workshop(): Promise<Workshop>
   /** What is wrong with policy files, against the application that the data directory runs; empty when nothing is. */
   policyFaults(files: Readonly<Record<string, string>>, dir: string): Promise<readonly string[]>
   /** Audits a data directory from its files; `keyFile` is the log's public key, kept elsewhere. */

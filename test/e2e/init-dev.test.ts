@@ -1,0 +1,85 @@
+/** From nothing to an application of one's own: `init`, edit a file, `dev` reloads it; and its own test runs. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
+import { linesOf, plinth, send, spawnPlinth, startPlinth, temporaryFolder } from '../support/plinth-process.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What `npm install` would put there, without a registry. */
+async function installed(folder: string): Promise<void> {
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(ROOT, join(folder, 'node_modules', 'plinth'))
+  await symlink(join(ROOT, 'node_modules', 'zod'), join(folder, 'node_modules', 'zod'))
+}
+
+test('init writes an application that dev runs, and reloads as it is edited, with its data', async () => {
+  await using outside = await temporaryFolder()
+  const made = await plinth(['init', 'stand'], { cwd: outside.path })
+  assert.equal(made.code, 0, made.stderr)
+  const folder = join(outside.path, 'stand')
+  await installed(folder)
+  await using stand = await startPlinth('dev', [], { cwd: folder })
+  assert.equal(stand.document['application'], 'stand')
+  await send(stand, 'add_product', 'add', { productId: 'tea', name: 'Tea', price: 450, stock: 3 })
+
+  const index = join(folder, 'index.ts')
+  const source = await readFile(index, 'utf8')
+  const lines = stand.lines()
+  const nextLine = async () => JSON.parse((await lines.next()).value as string) as Record<string, unknown>
+
+  await writeFile(index, source.replace('const { stock }', 'const { stock ]'))
+  const broken = await nextLine()
+  assert.deepEqual([broken['code'], broken['stillRuns']], ['release-invalid', true])
+  assert.match(String(broken['detail']), /index\.ts` line \d+/)
+  assert.equal((await send(stand, 'sell', 'one', { productId: 'tea', count: 1 })).body['kind'], 'committed')
+
+  await writeFile(
+    index,
+    source.replace('return { left: stock - count }', 'return { left: stock - count, thanks: true }'),
+  )
+  assert.equal((await nextLine())['kind'], 'reloaded')
+  const sold = await send(stand, 'sell', 'another', { productId: 'tea', count: 1 })
+  assert.deepEqual(sold.body['result'], { left: 1, thanks: true })
+  assert.equal(await stand.stop('SIGINT'), 0)
+})
+
+test('the test that init writes passes', async () => {
+  await using outside = await temporaryFolder()
+  await plinth(['init', 'shop'], { cwd: outside.path })
+  const folder = join(outside.path, 'shop')
+  await installed(folder)
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--test'], { cwd: folder, encoding: 'utf8', env })
+  assert.equal(status, 0, stdout + stderr)
+  assert.match(stdout, /pass 3/)
+})
+
+test('init does not write over what is there, nor where a name cannot be used', async () => {
+  await using outside = await temporaryFolder()
+  await mkdir(join(outside.path, 'there'))
+  for (const name of ['there', 'Shop', '../x y', ''])
+    assert.equal((await plinth(['init', name], { cwd: outside.path })).code, 2, name)
+})
+
+test('dev starts on a broken application, and runs it once it is repaired', async () => {
+  await using outside = await temporaryFolder()
+  await plinth(['init', 'shop'], { cwd: outside.path })
+  const folder = join(outside.path, 'shop')
+  await installed(folder)
+  const index = join(folder, 'index.ts')
+  const source = await readFile(index, 'utf8')
+  await writeFile(index, source.replaceAll("opens: ['added']", "opens: ['missing']"))
+  const child = spawnPlinth(['dev', '--json', '--port', '0'], { cwd: folder })
+  try {
+    const lines = linesOf(child)
+    assert.equal((JSON.parse((await lines.next()).value as string) as { code: string }).code, 'release-invalid')
+    await writeFile(index, source)
+    assert.equal((JSON.parse((await lines.next()).value as string) as { kind: string }).kind, 'reloaded')
+  } finally {
+    child.kill('SIGKILL')
+  }
+})
