@@ -233,7 +233,7 @@ test('imports of what the sandbox has not are refused, naming file and import', 
       'inner.ts': `import * as it from '${name}'\nexport default it`,
     })
     assert.match(detail, /^`inner\.ts` line 1: /)
-    assert.ok(detail.includes(`imports \`${name}\``), detail)
+    assert.ok(detail.includes(`imports \`${name}\`: application code has no files, network or processes`), detail)
   }
   assert.match(await refusal({ 'app.ts': `import 'left-pad'` }), /imports `left-pad`, which is not there/)
   assert.match(await refusal({ 'app.ts': `import 'zod/mini'` }), /import `zod` itself/)
@@ -267,6 +267,13 @@ test('an import with a pattern finds no more than one without', async () => {
     const detail = await refusal({ 'app.ts': `export default (name: string) => ${form}('../' + name + '.json')` })
     assert.match(detail, /^`app\.ts` line 1: `\.\.\/.*json` lies outside the application/)
   }
+})
+
+test('a pattern does not follow links out either', async () => {
+  const app = sources({ 'app.ts': `export default (name: string) => import('./' + name + '.json')` })
+  writeFileSync(join(home, 'secret.json'), '{"key":"hunter2"}')
+  symlinkSync(join(home, 'secret.json'), join(dirname(app), 'link.json'))
+  await assert.rejects(buildRelease(app, { describe }), /lies outside the application/)
 })
 
 test('sources that crash the compiler fail their own build only', () => {
@@ -353,6 +360,7 @@ test('inside the guest a schema declares, and nothing else', async () => {
     await run(`(z.object({ ...z.object({ a: z.int() }).shape, b: z.iso.date().optional() }).extend({}), 'fine')`),
     'fine',
   )
+  assert.equal(await run(`(function () { return this === undefined })()`), true, 'strict')
   const namespaced = await build({
     'app.ts': `import * as z from 'zod'; import zed from 'zod'; import { application, query } from 'plinth'
       export default application('app', { describe: 'A test.', entities: [], commands: [],

@@ -30,6 +30,9 @@ const asks = (x: unknown) => ({
 })
 const refuses = (more: () => More, message: RegExp) => assert.throws(() => checked(more()), message)
 
+const many = Array.from({ length: 3_000 }, (_, index) => `m${index}`)
+const nested = (depth: number): z.ZodType => (depth === 0 ? z.string() : z.array(nested(depth - 1)))
+
 test('schemas that JSON Schema cannot state in full are refused, naming the declaration and the way out', () => {
   for (const [schema, message] of [
     [z.string().refine((x) => x > 'a'), /a refinement has no JSON Schema/],
@@ -50,6 +53,9 @@ test('schemas that JSON Schema cannot state in full are refused, naming the decl
     [z.string().meta({ minLength: 'a' }), /`minLength` must be a number/],
     [z.object({}).meta({ id: 'a/b' }), /must stay inside its schema/],
     [z.lazy(() => z.date()), /JSON has no dates/],
+    [nested(40), /is nested more than 32 deep/],
+    [z.object(Object.fromEntries(many.map((name) => [name, z.object({ a: z.int() })]))), /has more than 5000 parts/],
+    [z.string().meta({ enum: [] }), /is not a usable schema/],
   ] as const) {
     refuses(() => asks(schema), message)
     refuses(() => asks(schema), /input of (query )?`ask`/)
@@ -149,12 +155,24 @@ test('declarations that types cannot hold to their promise are refused', () => {
   ] as const) {
     refuses(() => more, message)
   }
+  const refusals = Object.fromEntries(many.map((name) => [name, 'no']))
+  refuses(() => ({ commands: [{ ...nothing, refusals }] }), /more than 1000 of refusal/)
+  const effects = many.map((name) => effect(name, { describe: 'Mail.', payload: z.object({}), risk: 'reversible' }))
+  refuses(() => ({ effects }), /more than 1000 declarations of kind effect/)
   assert.throws(() => app({ commands: [nothing, nothing] }), /command `nothing` is declared twice/)
 })
 
 test('a manifest is input: whatever it is, it is read or refused with `release-invalid`', () => {
   const good = JSON.parse(describeApplication(app(model([['a', 'e']])))) as Record<string, unknown>
   assert.deepEqual(checkManifest({ ...good, extra: 1 }), good)
+  const ask = JSON.parse(describeApplication(app(asks(z.string())))) as { queries: { ask: Record<string, unknown> } }
+  const asked = (changes: object) => ({ ...ask, queries: { ask: { ...ask.queries.ask, ...changes } } })
+  assert.throws(
+    () => checkManifest(asked({ targets: [{ entity: 'thing', member: 'y' }] })),
+    /a target that its input has not/,
+  )
+  const proto = JSON.parse('{"type":"object","properties":{"__proto__":{"type":"string"}}}') as unknown
+  assert.throws(() => checkManifest(asked({ input: proto })), /no member may be named `__proto__`/)
   const wrong: unknown[] = [null, 1, 'x', [], {}, { ...good, format: 2 }, { ...good, name: '../x' }]
   for (const member of Object.keys(good).filter((name) => name !== 'format'))
     for (const value of [null, 1, [], { a: null }, { __proto__: 1, a: 1 }]) wrong.push({ ...good, [member]: value })

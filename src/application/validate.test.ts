@@ -153,6 +153,8 @@ test('a flood of errors, a huge string and a deep value get one bounded problem'
   assert.equal((flood.members['errors'] as unknown[]).length, VALIDATION_ERRORS_MAX)
   const huge = problemOf(() => validators.commandInput('buy', { ['x'.repeat(1_000_000)]: 'y'.repeat(1_000_000) }))
   assert.ok(JSON.stringify([huge.detail, huge.members]).length < 2_000)
+  const long = problemOf(() => validators.commandInput('buy', { ...many, item: 'y'.repeat(100_000) }))
+  assert.equal((long.members['errors'] as unknown[]).length, 1, 'all errors are looked for in small values only')
   let deep: unknown = {}
   for (let level = 0; level < 1_000_000; level++) deep = { inside: deep }
   refuses('invalid-input', () => validators.commandInput('nest', deep))

@@ -221,16 +221,17 @@ test('bodies that no server of ours sends are `unexpected-answer`', async () => 
     json(200, []),
     json(418, { code: 1 }, 'application/problem+json'),
     (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
-    (response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+    (response) => response.writeHead(307, { location: '/elsewhere' }).end(),
   ]
   for (const answer of odd.slice(0, 5)) {
     await served([answer], async (shop) => {
       assert.equal((await problemOf(shop.queries.total({ id: '1' }))).code, 'unexpected-answer')
     })
   }
-  await served([odd[5] as Answer], async (shop) => {
+  await served([odd[5] as Answer], async (shop, seen) => {
     // A redirect is never followed: it would carry the token elsewhere.
     assert.equal((await problemOf(shop.queries.total({ id: '1' }))).code, 'unreachable')
+    assert.ok(seen.every(({ url }) => url === '/v1/queries/total'))
   })
 })
 

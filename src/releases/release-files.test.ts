@@ -66,7 +66,10 @@ test('an id is only ever an id, never a path', async () => {
     `${release.id}/../x`,
     'rel_aaaaaaaaaaaaaaaaaaaaaaaaaa',
   ]) {
-    await assert.rejects(readRelease(directory, id as ReleaseId), invalid)
+    await assert.rejects(
+      readRelease(directory, id as ReleaseId),
+      id.startsWith('rel_a') ? invalid : /is not the id of a release/,
+    )
     await assert.rejects(writeRelease(directory, { ...release, id: id as ReleaseId }), invalid)
   }
 })
