@@ -319,7 +319,7 @@ export class Pool {
     const held = tasks.filter(({ id }) => unanswered.includes(id))
     for (const task of tasks) {
       const suspected = cause !== 'closed' && held.includes(task)
-      if (suspected && held.length === 1) task.failed(blame(cause, detail))
+      if (suspected && held.length === 1 && isProof(cause, detail, task)) task.failed(blame(cause, detail))
       else if (task.tries >= this.#options.limits.tries)
         task.failed(
           failedBecause('sandbox-unavailable', `its cell ended ${task.tries} times through the fault of others`),
@@ -389,6 +389,12 @@ function failureIn(text: string): CellFailure {
   }
 }
 
+/** A process may be ended from outside: only when it happens again with the same task is that the task's doing. */
+const isProof = (cause: CellEnd['cause'], detail: string, { tries }: Task): boolean =>
+  cause !== 'exited' || tries > 1 || OUT_OF_MEMORY.test(detail)
+
+const OUT_OF_MEMORY = /out of memory|allocation failed|bad_alloc/i
+
 /** What the end of a cell says about the only task in it. */
 function blame(cause: CellEnd['cause'], detail: string): CellFailure {
   if (cause === 'overdue')
@@ -396,8 +402,7 @@ function blame(cause: CellEnd['cause'], detail: string): CellFailure {
       limit: 'cpu_time',
       observed: detail,
     })
-  const outOfMemory = /out of memory|allocation failed|bad_alloc|SIGABRT|SIGTRAP|memory/i.test(detail)
-  if (cause === 'memory' || (cause === 'exited' && outOfMemory))
+  if (cause === 'memory' || (cause === 'exited' && OUT_OF_MEMORY.test(detail)))
     return failedBecause('limit-exceeded', 'the code used more memory than its cell may have', {
       limit: 'memory',
       observed: detail.slice(0, 100),

@@ -33,6 +33,8 @@ export class Refusal {
     Object.freeze(this)
   }
 }
+Object.freeze(Refusal)
+Object.freeze(Refusal.prototype)
 
 export interface Execution extends Ambient {
   readonly id: number

@@ -125,7 +125,10 @@ function hiddenIntrinsics(functions: readonly object[]): readonly unknown[] {
     (globalThis as unknown as { Iterator: IteratorHelpers }).Iterator.from({ next: () => ({ done: true, value: 0 }) }),
     ([].values() as unknown as { map(each: () => number): object }).map(() => 0),
   ]
-  return [...functions, ...iterators].map((example) => Object.getPrototypeOf(example) as unknown)
+  // Every error carries the same two functions, as getter and setter of its stack.
+  const errors: object[] = [new Error('example'), {}]
+  Error.captureStackTrace(errors[1] as object)
+  return [...errors, ...[...functions, ...iterators].map((example) => Object.getPrototypeOf(example) as unknown)]
 }
 
 function freezeAll(roots: readonly unknown[]): void {
