@@ -18,9 +18,9 @@ const open = async (accountId: string): Promise<Answer> => command('open_account
 const read = (path: string): Promise<Answer> => ask(ledger.url + path, ledger.operator)
 
 /** Sends bytes as they are, and returns what comes back until the door closes the connection or has answered. */
-function raw(bytes: string | Buffer, until = /\r\n\r\n/): Promise<string> {
+function raw(bytes: string | Buffer, until = /\r\n\r\n/, port = ledger.door.port): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(ledger.door.port, '127.0.0.1', () => void socket.write(bytes))
+    const socket = connect(port, '127.0.0.1', () => void socket.write(bytes))
     let text = ''
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk
@@ -267,6 +267,20 @@ describe('bounds', () => {
       assert.deepEqual([late.status, late.body['code'], late.body['retry']], [504, 'deadline-exceeded', 'same-key'])
     } finally {
       await slow.close()
+    }
+  })
+
+  test('a caller that sends slowly loses its connection', { timeout: 15_000 }, async () => {
+    const hasty = await openLedger({ limits: { headersMs: 100, arrivalMs: 100 } })
+    try {
+      const start = 'POST /v1/commands/deposit HTTP/1.1\r\nHost: localhost\r\n'
+      const noHeaders = await raw(start, /\}$/, hasty.door.port)
+      assert.match(noHeaders, /^HTTP\/1\.1 400 .*did not arrive in time/s)
+      const more = `Authorization: Bearer ${hasty.agent}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`
+      assert.equal(await raw(start + more, /\}$/, hasty.door.port), '')
+      while (hasty.door.running > 0) await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      await hasty.close()
     }
   })
 
