@@ -138,11 +138,8 @@ class McpDoor implements Mount {
     const server = this.#server('legacy')
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
     await server.connect(transport)
-    try {
-      return await transport.handleRequest(request, options)
-    } finally {
-      await server.close()
-    }
+    // Not closed afterwards: it holds nothing that outlives the answer, and closing makes an error with a stack for each request.
+    return transport.handleRequest(request, options)
   }
 
   #server(era: 'legacy' | 'modern'): Server {
