@@ -95,7 +95,12 @@ export async function runProbes(options: Options): Promise<Report> {
 
 /** Each probe is a run of its own: nothing attested for one is known to another. */
 async function ask(fresh: FreshSystem, { id, tool, args, context }: Probe): Promise<Called> {
-  await attest(fresh, id, context)
+  try {
+    await attest(fresh, id, context)
+  } catch (error) {
+    const code = error instanceof Error ? error.message : String(error)
+    return { kind: 'failed', result: null, position: null, code, rules: [], elapsedMs: 0 }
+  }
   await using agent = await Agent.connect(fresh.mcpUrl, fresh.system.credentials.agent.apiKey, id)
   return await agent.call(tool, args)
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run tau -- --domain retail|airline`: an agent runs the data set's tasks over MCP, each against a fresh system, while a front door attests
- * whom it serves. Outcomes, results and the final state must be the expected ones.
+ * whom it serves. Outcomes, results and the final state must be the expected ones, and the state as of each change must stay readable.
  *
  *   node tools/tau.ts --domain retail|airline [--data DIR] [--tasks FILE --expected FILE] [--json]
  *
@@ -9,7 +9,9 @@
 import type { JsonObject } from '../src/model/json.ts'
 import { Agent } from './tau/agent.ts'
 import type { Called } from './tau/agent.ts'
+import { stateDigest } from './tau/digest.ts'
 import { DOMAINS } from './tau/domains.ts'
+import type { DomainName } from './tau/domains.ts'
 import { compare } from './tau/expected.ts'
 import type { Expected } from './tau/expected.ts'
 import { FreshSystems } from './tau/fresh-systems.ts'
@@ -19,7 +21,7 @@ import { EXIT_DIFFERENT, EXIT_OK, main, progress, readOptions, UsageError } from
 import type { Options } from './tau/options.ts'
 import { factsAtStart, factsBefore } from './tau/served.ts'
 import type { Records, Task } from './tau/served.ts'
-import { presentState } from './tau/state.ts'
+import { stateAsOf } from './tau/state.ts'
 
 const PROGRESS_EVERY = 25 // tasks
 
@@ -50,20 +52,9 @@ export async function runTasks(options: Options): Promise<Report> {
   const elapsedMs: number[] = []
   let strict = 0
   for (const [index, task] of tasks.entries()) {
-    await using fresh = await systems.fresh()
-    const calls: Called[] = []
-    {
-      await using agent = await Agent.connect(fresh.mcpUrl, fresh.system.credentials.agent.apiKey, task.id)
-      await attest(fresh, task.id, factsAtStart(options.domain, task, records))
-      for (const [at, action] of task.actions.entries()) {
-        const facts = factsBefore(options.domain, task, at, records)
-        if (facts !== null) await attest(fresh, task.id, facts)
-        calls.push(await agent.call(action.name, action.arguments))
-      }
-    }
-    elapsedMs.push(...calls.map((called) => called.elapsedMs))
-    const present = await presentState(fresh.system, domain, systems.initial)
-    const verdict = compare(task, expectedById.get(task.id) as Expected, { calls, ...present })
+    const happened = await perform(systems, options.domain, task, records)
+    elapsedMs.push(...happened.calls.map((called) => called.elapsedMs))
+    const verdict = happened.pastDiffers ?? compare(task, expectedById.get(task.id) as Expected, happened)
     if (verdict === 'strict') strict++
     if (typeof verdict === 'object') {
       mismatched.push({ id: task.id, ...verdict })
@@ -82,6 +73,34 @@ export async function runTasks(options: Options): Promise<Report> {
     p50Ms: percentile(elapsedMs, 0.5),
     p99Ms: percentile(elapsedMs, 0.99),
   }
+}
+
+/** One task against a fresh system: its calls, the state after them, and whether the past can still be read as it was when it was the present. */
+async function perform(systems: FreshSystems, domain: DomainName, task: Task, records: Records) {
+  await using fresh = await systems.fresh()
+  const { system } = fresh
+  const calls: Called[] = []
+  const then: { readonly index: number; readonly position: number; readonly digest: string }[] = []
+  {
+    await using agent = await Agent.connect(fresh.mcpUrl, system.credentials.agent.apiKey, task.id)
+    await attest(fresh, task.id, factsAtStart(domain, task, records))
+    for (const [index, action] of task.actions.entries()) {
+      const facts = factsBefore(domain, task, action, records)
+      if (facts !== null) await attest(fresh, task.id, facts)
+      const called = await agent.call(action.name, action.arguments)
+      calls.push(called)
+      if (called.position === null) continue
+      const { digests } = await stateAsOf(system, DOMAINS[domain], systems.initial)
+      then.push({ index, position: called.position, digest: stateDigest(digests) })
+    }
+  }
+  let pastDiffers: { readonly difference: string } | null = null
+  for (const { index, position, digest } of then) {
+    const { digests } = await stateAsOf(system, DOMAINS[domain], systems.initial, position)
+    if (stateDigest(digests) !== digest)
+      pastDiffers ??= { difference: `the state as of call ${index} is not what it was after that call` }
+  }
+  return { calls, pastDiffers, ...(await stateAsOf(system, DOMAINS[domain], systems.initial)) }
 }
 
 function recordsOf({ domain, file }: Options): Records {

@@ -55,9 +55,11 @@ export const certificateFacts = ownerFacts.extend({
 export const attested = z.object({
   user_id: z.string().optional(),
   confirmed: z.boolean().optional(),
-  reason: z.enum(['change of plan', 'airline cancelled flight', 'health', 'weather', 'other']).optional(),
+  /** `health` and `weather` are what insurance covers. */
+  reason: z.string().optional(),
   reservation_id: z.string().optional(),
-  complaint: z.enum(['cancelled', 'delayed', 'other']).optional(),
+  /** `cancelled` and `delayed` flights are what certificates are given for. */
+  complaint: z.string().optional(),
   fact_confirmed: z.boolean().optional(),
   asked_by_user: z.boolean().optional(),
   changed_or_cancelled: z.boolean().optional(),

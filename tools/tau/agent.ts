@@ -6,6 +6,8 @@ import type { Json, JsonObject } from '../../src/model/json.ts'
 export interface Called {
   readonly kind: 'committed' | 'answered' | 'held' | 'denied' | 'refused' | 'failed'
   readonly result: Json
+  /** Log position of what was committed. */
+  readonly position: number | null
   /** Of a refusal or fault. */
   readonly code: string | null
   /** Rules that determined a denial or hold, and the one that a refusal names. */
@@ -33,6 +35,7 @@ export class Agent implements AsyncDisposable {
     return {
       kind: content['kind'] as Called['kind'],
       result: content['result'] ?? null,
+      position: typeof content['position'] === 'number' ? content['position'] : null,
       code: typeof content['code'] === 'string' ? content['code'] : null,
       rules: rulesOf(content),
       elapsedMs,

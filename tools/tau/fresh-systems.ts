@@ -13,6 +13,7 @@ import { fromFolder, importAll } from '../../src/main/first-data.ts'
 import { openSystem } from '../../src/main/open-system.ts'
 import type { System } from '../../src/main/open-system.ts'
 import type { Release } from '../../src/model/manifest.ts'
+import { Problem } from '../../src/model/problems.ts'
 import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import type { Domain } from './domains.ts'
@@ -104,14 +105,21 @@ export class FreshSystems implements AsyncDisposable {
 async function makeTemplate(domain: Domain, data: string, dir: string, clock: Clock, sandbox: Sandbox) {
   const system = await openSystem({ dir, application: domain.application, sandbox, clock })
   try {
-    const importers = domain.collections.map(({ name }) => name)
-    const signal = new AbortController().signal
-    await importAll(system.engine, operatorOf(system), fromFolder(data, importers), progress, signal).catch((cause) => {
-      throw new UsageError(`\`${data}\` could not be imported: ${cause instanceof Error ? cause.message : cause}`)
-    })
+    await importRecords(system, domain, data)
     return { release: system.release, initial: await initialState(system, domain) }
   } finally {
     await system.close()
+  }
+}
+
+async function importRecords(system: System, { collections }: Domain, data: string): Promise<void> {
+  const importers = collections.map(({ name }) => name)
+  try {
+    const records = fromFolder(data, importers)
+    await importAll(system.engine, operatorOf(system), records, progress, new AbortController().signal)
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    throw new UsageError(`the records in \`${data}\` could not be imported: ${error.detail}`)
   }
 }
 

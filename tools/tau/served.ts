@@ -6,8 +6,8 @@
  * is taken to have said what makes the judged call right, and no more:
  * - the reason for cancelling is `weather` where the text speaks of weather, otherwise `health` (the other reason that insurance covers);
  *   for trips that may be cancelled on other grounds it changes nothing;
- * - a certificate is for the complaint, and one of the customer's reservations, that its amount fits; delays count only when the task
- *   has changed or cancelled that reservation before.
+ * - a certificate is for the complaint that its amount fits, about one of the customer's own reservations: one that may be compensated for and
+ *   that the task changes or reads, before others. A customer who complains about a delay has changed or cancelled the trip.
  */
 import type { JsonObject } from '../../src/model/json.ts'
 import type { DomainName } from './domains.ts'
@@ -36,36 +36,44 @@ export function factsAtStart(domain: DomainName, task: Task, records: Records): 
   }
 }
 
-/** Facts to attest before the call at `index`, beside those from before; null when there is nothing to add. */
-export function factsBefore(domain: DomainName, task: Task, index: number, records: Records): JsonObject | null {
-  const action = task.actions[index]
-  if (domain !== 'airline' || action?.name !== 'send_certificate') return null
-  const earlier = task.actions.slice(0, index)
-  const touched = earlier.map((one) => one.arguments['reservation_id']).filter((id) => typeof id === 'string')
-  const changed = earlier
-    .filter(({ name }) => name.startsWith('update_') || name.startsWith('cancel_'))
-    .map((one) => one.arguments['reservation_id'])
-  const owned = records.get('users')?.get(String(action.arguments['user_id']))?.['reservations']
-  const candidates = [...new Set([...changed, ...touched, ...(Array.isArray(owned) ? owned : [])])].map(String)
-  const amount = Number(action.arguments['amount'])
-  const saysDelayed = /delay/i.test(task.instruction)
-  const complaints = saysDelayed ? (['delayed', 'cancelled'] as const) : (['cancelled', 'delayed'] as const)
-  for (const complaint of complaints)
-    for (const id of candidates) {
-      const passengers = records.get('reservations')?.get(id)?.['passengers']
-      const count = Array.isArray(passengers) ? passengers.length : 0
-      if (amount !== (complaint === 'cancelled' ? 100 : 50) * count) continue
-      const changedOrCancelled = changed.includes(id)
-      if (complaint === 'delayed' && !changedOrCancelled) continue
-      return {
-        reservation_id: id,
-        complaint,
-        fact_confirmed: true,
-        asked_by_user: true,
-        changed_or_cancelled: changedOrCancelled,
-      }
-    }
-  return { complaint: 'other', fact_confirmed: false, asked_by_user: true }
+/** Facts to attest before this call of the task, beside those from before; null when there is nothing to add. */
+export function factsBefore(domain: DomainName, task: Task, action: Action, records: Records): JsonObject | null {
+  if (domain !== 'airline' || action.name !== 'send_certificate') return null
+  const facts = { fact_confirmed: true, asked_by_user: true }
+  const changes = task.actions.filter(({ name }) => name.startsWith('update_') || name.startsWith('cancel_'))
+  const changed = changes.map(({ arguments: input }) => input['reservation_id'])
+  const complaints = ['cancelled', 'delayed'] as const
+  const inTextOrder = /delay/i.test(task.instruction) ? complaints.toReversed() : complaints
+  for (const complaint of inTextOrder)
+    for (const { id, passengers } of reservationsMeant(task, action, changed, records))
+      if (action.arguments['amount'] === (complaint === 'cancelled' ? 100 : 50) * passengers)
+        return {
+          ...facts,
+          reservation_id: id,
+          complaint,
+          changed_or_cancelled: complaint === 'delayed' || changed.includes(id),
+        }
+  return { ...facts, complaint: 'other' }
+}
+
+/** The customer's reservations: those that a certificate can be for first, and among them those that the task changes or reads. */
+function reservationsMeant(
+  task: Task,
+  { arguments: { user_id: userId } }: Action,
+  changed: readonly unknown[],
+  records: Records,
+): readonly { readonly id: string; readonly passengers: number }[] {
+  const user = records.get('users')?.get(String(userId))
+  const read = task.actions.map(({ arguments: input }) => input['reservation_id'])
+  const owned = Array.isArray(user?.['reservations']) ? (user['reservations'] as readonly string[]) : []
+  return [...new Set([...changed, ...read, ...owned].map(String))]
+    .flatMap((id) => {
+      const trip = records.get('reservations')?.get(id)
+      if (trip === undefined || trip['user_id'] !== userId) return []
+      const eligible = user?.['membership'] !== 'regular' || trip['insurance'] === 'yes' || trip['cabin'] === 'business'
+      return [{ id, eligible, passengers: Array.isArray(trip['passengers']) ? trip['passengers'].length : 0 }]
+    })
+    .sort((a, b) => Number(b.eligible) - Number(a.eligible))
 }
 
 /** The customer whose records the calls are about; else whom the look-ups find; else whom the text names by id. */

@@ -46,13 +46,14 @@ export async function initialState(system: System, { collections }: Domain): Pro
   return { digests, position }
 }
 
-/** Domain events recorded behind a position, as stream names, each once. */
-export async function streamsWritten(system: System, behind: number): Promise<readonly string[]> {
+/** Domain events recorded behind a position, up to another or to the end: stream names, each once. */
+export async function streamsWritten(system: System, behind: number, upTo?: number): Promise<readonly string[]> {
   const streams = new Set<string>()
-  const { position } = await system.engine.self(operatorOf(system), never())
-  for (let from = behind + 1; from <= position; from += PAGE_LIMIT_MAX) {
+  const end = upTo ?? (await system.engine.self(operatorOf(system), never())).position
+  for (let from = behind + 1; from <= end; from += PAGE_LIMIT_MAX) {
     const { items } = await system.engine.records(operatorOf(system), from, PAGE_LIMIT_MAX, never())
-    for (const { line } of items) {
+    for (const { position, line } of items) {
+      if (position > end) break
       const record = JSON.parse(line) as LogRecord
       if (record.kind === 'event' && !record.stream.startsWith(ENGINE_PREFIX)) streams.add(record.stream)
     }
@@ -60,19 +61,21 @@ export async function streamsWritten(system: System, behind: number): Promise<re
   return [...streams]
 }
 
-/** The state now, and which of its records were written since. */
-export async function presentState(
+/** The state as of a position, by default now, and which of its records differ from the initial ones. */
+export async function stateAsOf(
   system: System,
   { collections }: Domain,
   initial: InitialState,
+  position?: number,
 ): Promise<{ readonly digests: Digests; readonly changed: readonly ChangedRecord[] }> {
   const digests = new Map([...initial.digests].map(([name, byId]) => [name, new Map(byId)]))
   const changed: ChangedRecord[] = []
-  for (const stream of await streamsWritten(system, initial.position)) {
+  const at = position === undefined ? null : { position }
+  for (const stream of await streamsWritten(system, initial.position, position)) {
     const { entity, id } = streamParts(stream as Parameters<typeof streamParts>[0])
     const collection = collections.find((one) => one.entity === entity)
     if (collection === undefined) throw new Error(`stream \`${stream}\` belongs to no collection`)
-    const { state } = await system.engine.state(operatorOf(system), entity, id, null, never())
+    const { state } = await system.engine.state(operatorOf(system), entity, id, at, never())
     const digest = digestOf(collection.recordOf(id, state))
     if (initial.digests.get(collection.name)?.get(id) === digest) continue
     digests.get(collection.name)?.set(id, digest)
