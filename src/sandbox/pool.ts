@@ -389,9 +389,9 @@ function failureIn(text: string): CellFailure {
   }
 }
 
-/** A process may be ended from outside: only when it happens again with the same task is that the task's doing. */
+/** A process may be ended from outside, and its spare with it: only when it happens a third time is that the task's doing. */
 const isProof = (cause: CellEnd['cause'], detail: string, { tries }: Task): boolean =>
-  cause !== 'exited' || tries > 1 || OUT_OF_MEMORY.test(detail)
+  cause !== 'exited' || tries > 2 || OUT_OF_MEMORY.test(detail)
 
 const OUT_OF_MEMORY = /out of memory|allocation failed|bad_alloc/i
 
