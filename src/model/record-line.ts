@@ -63,6 +63,15 @@ export function lineComposer(common: CommonFields): {
   }
 }
 
+/** What every line of one commit has in common, around its place in the transaction. Null for text that is not a line. */
+export function sharedParts(line: string): { readonly head: string; readonly middle: string } | null {
+  const headEnd = line.indexOf('"tx":{"i":') + 10
+  const middleStart = line.indexOf(',', headEnd)
+  const middleEnd = line.indexOf('"payload":{"hash":"', middleStart) + 19
+  if (headEnd < 10 || middleStart < 0 || middleEnd < 19) return null
+  return { head: line.slice(0, headEnd), middle: line.slice(middleStart, middleEnd) }
+}
+
 // One regular expression for the whole line: it accepts exactly what the composer writes, and is several times faster than JSON.parse
 // followed by a comparison. STRING takes only the escapes that JSON.stringify makes.
 const STRING = String.raw`"(?:[^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00[01][0-9a-f]|\\ud[89a-f][0-9a-f]{2})*"`

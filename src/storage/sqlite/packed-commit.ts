@@ -1,12 +1,17 @@
-/** One commit as one row: lines and payloads end to end, cut apart again by their sizes. */
+/**
+ * One commit as one row: lines and payloads end to end, cut apart again by their sizes. The lines of a commit share most of their bytes, so
+ * only the first is stored whole; of the others, what follows the shared part. They come back byte for byte, or they are stored whole.
+ */
 import type { Hash, Position } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json.ts'
+import { sharedParts } from '../../model/record-line.ts'
 import type { PreparedCommit, StoredRecord } from '../storage.ts'
 
 export interface CommitRow {
   readonly first: number
   readonly count: number
   readonly leaves: Uint8Array
+  /** Two numbers a record, in UTF-16 units: of the line, below zero (-1 - size) where only its rest is stored; of the payload, -1 for none. */
   readonly sizes: string
   readonly body: string
 }
@@ -14,14 +19,16 @@ export interface UnpackedRecord extends StoredRecord {
   readonly leaf: Hash
 }
 
-export function packCommit(commit: PreparedCommit): { leaves: Uint8Array; sizes: string; body: string } {
+export function packCommit(records: PreparedCommit['records']): Pick<CommitRow, 'leaves' | 'sizes' | 'body'> {
   let leaves = ''
   let sizes = ''
   let body = ''
-  for (const { line, payload, leaf } of commit.records) {
+  const whole = (records[0] as (typeof records)[number]).line
+  for (const [place, { line, payload, leaf }] of records.entries()) {
+    const rest = place === 0 ? null : restOf(line, whole, place)
     leaves += leaf
-    sizes += `${sizes === '' ? '' : ','}${line.length},${payload === null ? -1 : payload.length}`
-    body += line
+    sizes += `${place === 0 ? '' : ','}${rest === null ? line.length : -1 - rest.length},${payload === null ? -1 : payload.length}`
+    body += rest ?? line
     if (payload !== null) body += payload
   }
   return { leaves: Buffer.from(leaves, 'hex'), sizes, body }
@@ -31,18 +38,23 @@ export function packCommit(commit: PreparedCommit): { leaves: Uint8Array; sizes:
 export function unpackCommit(row: CommitRow, from = 0, to = row.count): UnpackedRecord[] {
   const sizes = row.sizes.split(',')
   const records: UnpackedRecord[] = []
+  let whole = ''
   let start = 0
   for (let place = 0; place < to; place++) {
-    const lineEnd = start + Number(sizes[2 * place])
+    const lineSize = Number(sizes[2 * place])
     const payloadSize = Number(sizes[2 * place + 1])
+    const lineEnd = start + (lineSize < 0 ? -1 - lineSize : lineSize)
     const end = lineEnd + Math.max(payloadSize, 0)
-    if (place >= from)
+    if (place === 0) whole = row.body.slice(start, lineEnd)
+    if (place >= from) {
+      const stored = row.body.slice(start, lineEnd)
       records.push({
         position: (row.first + place) as Position,
-        line: row.body.slice(start, lineEnd),
+        line: lineSize < 0 ? lineBefore(whole, place) + stored : stored,
         payload: payloadSize < 0 ? null : (row.body.slice(lineEnd, end) as JsonText),
         leaf: leafAt(row.leaves, place),
       })
+    }
     start = end
   }
   return records
@@ -50,3 +62,13 @@ export function unpackCommit(row: CommitRow, from = 0, to = row.count): Unpacked
 
 export const leafAt = (leaves: Uint8Array, place: number): Hash =>
   Buffer.from(leaves.buffer, leaves.byteOffset + 32 * place, 32).toString('hex') as Hash
+
+/** What precedes the rest of a commit's line number `place`; '' when the first line has no shared part. */
+function lineBefore(whole: string, place: number): string {
+  const shared = sharedParts(whole)
+  return shared === null ? '' : `${shared.head}${place}${shared.middle}`
+}
+function restOf(line: string, whole: string, place: number): string | null {
+  const before = lineBefore(whole, place)
+  return before !== '' && line.startsWith(before) ? line.slice(before.length) : null
+}

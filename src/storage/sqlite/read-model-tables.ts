@@ -78,8 +78,10 @@ export class ReadModelTables {
     const row = change.row === null ? null : canonicalJson(change.row)
     if (row === (old?.row ?? null)) return
     if (old !== undefined && old.since < position) this.#bury(table, change, old, position)
-    if (row === null) this.#database.run(`DELETE FROM rows_${no} WHERE id = ? AND key = ?`, change.id, change.key)
-    else this.#put(table, change, position, row, change.row as JsonObject)
+    if (change.row === null || row === null)
+      this.#database.run(`DELETE FROM rows_${no} WHERE id = ? AND key = ?`, change.id, change.key)
+    else if (old === undefined) this.#put(table, change, position, row, change.row)
+    else this.#replace(table, change, position, row, change.row, JSON.parse(old.row) as JsonObject)
   }
 
   find(query: FindQuery, at: number | undefined): Row[] {
@@ -87,7 +89,7 @@ export class ReadModelTables {
     const plan = planFind(table, query)
     if (plan === null) throw problem('invalid-input', `no index of \`${query.model}\` answers this find`)
     const values = plan.equal.map((column) => sqlValue(query.where[column]))
-    const after = query.after === null ? null : this.#behind(table, plan, query.after, at)
+    const after = query.after === null ? null : this.#behind(table, plan, values, query.after, at)
     const rows =
       at === undefined
         ? this.#present(table, plan, values, after, query.limit)
@@ -150,7 +152,7 @@ export class ReadModelTables {
   }
 
   /** Where the page begins: the sort key of the last row of the page before. */
-  #behind(table: ModelTable, plan: FindPlan, after: RowKey, at: number | undefined): Value[] {
+  #behind(table: ModelTable, plan: FindPlan, values: Value[], after: RowKey, at: number | undefined): Value[] {
     if (plan.order.length === 0) return [after.id, after.key]
     const present = this.#database.one<StoredRow & { since: number }>(
       `SELECT id, key, row, since FROM rows_${table.no} WHERE id = ? AND key = ?`,
@@ -161,9 +163,11 @@ export class ReadModelTables {
       present !== undefined && (at === undefined || present.since <= at)
         ? present
         : this.#database.one<StoredRow>(
-            `SELECT id, key, row FROM past_${table.no} WHERE id = ?1 AND key = ?2 AND since <= ?3 AND until > ?3`,
+            `SELECT id, key, row FROM past_${table.no} ${conditions(table, plan, null, 'id = ? AND key = ? AND since <= ? AND until > ?')}`,
+            ...values,
             after.id,
             after.key,
+            at ?? -1,
             at ?? -1,
           )
     if (row === undefined) throw problem('invalid-cursor', 'the row that the page would begin behind is not there')
@@ -184,15 +188,34 @@ export class ReadModelTables {
   }
 
   #put(table: ModelTable, { id, key }: RowKey, since: number, text: string, row: JsonObject): void {
-    const columns = table.columns.map((_, place) => `, c${place} = excluded.c${place}`).join('')
     this.#database.run(
-      `INSERT INTO rows_${table.no} VALUES (?,?,?,?${',?'.repeat(table.columns.length)})` +
-        ` ON CONFLICT(id, key) DO UPDATE SET since = excluded.since, row = excluded.row${columns}`,
+      `INSERT INTO rows_${table.no} VALUES (?,?,?,?${',?'.repeat(table.columns.length)})`,
       id,
       key,
       since,
       text,
       ...table.columns.map((column) => sqlValue(row[column])),
+    )
+  }
+
+  /** Names the changed columns alone: an index over others is not touched. */
+  #replace(
+    table: ModelTable,
+    { id, key }: RowKey,
+    since: number,
+    text: string,
+    row: JsonObject,
+    old: JsonObject,
+  ): void {
+    const changed = table.columns.filter((column) => row[column] !== old[column])
+    const columns = changed.map((column) => `, c${table.columns.indexOf(column)} = ?`).join('')
+    this.#database.run(
+      `UPDATE rows_${table.no} SET since = ?, row = ?${columns} WHERE id = ? AND key = ?`,
+      since,
+      text,
+      ...changed.map((column) => sqlValue(row[column])),
+      id,
+      key,
     )
   }
 
@@ -231,7 +254,7 @@ function tablesSql({ no, indexes, columns }: ModelTable): string {
   const indexed = indexes.map((list) => list.map((column) => `c${columns.indexOf(column)}, `).join(''))
   return [
     `CREATE TABLE rows_${no}(id TEXT, key TEXT, since INTEGER, row TEXT${own}, PRIMARY KEY(id, key)) WITHOUT ROWID`,
-    `CREATE TABLE past_${no}(id TEXT, key TEXT, since INTEGER, until INTEGER, row TEXT${own}, PRIMARY KEY(id, key, since)) WITHOUT ROWID`,
+    `CREATE TABLE past_${no}(id TEXT, key TEXT, since INTEGER, until INTEGER, row TEXT${own})`,
     `CREATE INDEX past_${no}_until ON past_${no}(until)`,
     ...indexed.map((list, place) => `CREATE INDEX rows_${no}_${place} ON rows_${no}(${list}id, key)`),
     ...indexed.map((list, place) => `CREATE INDEX past_${no}_${place} ON past_${no}(${list}id, key, since, until)`),

@@ -16,6 +16,7 @@ import type {
   StreamHead,
 } from '../storage.ts'
 import { openReader, type Database } from './database.ts'
+import { findOperation } from './operation-index.ts'
 import { leafAt, unpackCommit, type CommitRow } from './packed-commit.ts'
 import { ReadModelTables } from './read-model-tables.ts'
 
@@ -141,16 +142,7 @@ export class SqliteReader implements StorageReader, SideReader {
   }
 
   operation(operation: OperationId): StoredOperation | null {
-    const row = this.#database.one<{ position: number; intent: Uint8Array }>(
-      'SELECT position, intent FROM operation WHERE id = ?',
-      operation,
-    )
-    if (row === undefined) return null
-    return {
-      operation,
-      position: row.position as Position,
-      intentHash: Buffer.from(row.intent).toString('hex') as Hash,
-    }
+    return this.#database.reading(() => findOperation(this.#database, operation))
   }
 
   record(position: Position): StoredRecord | null {

@@ -1,8 +1,9 @@
 /** The tables. Few and lean: what a commit costs is the pages it dirties and the statements it runs. */
 export const SCHEMA = `
--- one row per commit: its leaf hashes, and its lines and payloads end to end; sizes are in UTF-16 units, -1 for no payload
+-- one row per commit: its leaf hashes, and its lines and payloads packed (packed-commit.ts)
 CREATE TABLE IF NOT EXISTS log(
-  first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, leaves BLOB NOT NULL, sizes TEXT NOT NULL, body TEXT NOT NULL);
+  first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, operation TEXT NOT NULL, intent BLOB NOT NULL,
+  leaves BLOB NOT NULL, sizes TEXT NOT NULL, body TEXT NOT NULL);
 -- S3: history is never edited
 CREATE TRIGGER IF NOT EXISTS log_stays BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is never edited'); END;
 CREATE TRIGGER IF NOT EXISTS log_kept BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is never edited'); END;
@@ -11,7 +12,8 @@ CREATE TABLE IF NOT EXISTS stream(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQU
 CREATE TABLE IF NOT EXISTS event(
   stream INTEGER NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL, ordinal INTEGER NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY(stream, version)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS operation(id TEXT PRIMARY KEY, position INTEGER NOT NULL, intent BLOB NOT NULL) WITHOUT ROWID;
+-- latest record of an operation, by 52 bits of a hash of its id (operation-index.ts): small, because its pages are written at random
+CREATE TABLE IF NOT EXISTS operation(key INTEGER PRIMARY KEY, position INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS effect(
   position INTEGER NOT NULL, ordinal INTEGER NOT NULL, effect TEXT NOT NULL, payload TEXT NOT NULL,
   PRIMARY KEY(position, ordinal)) WITHOUT ROWID;

@@ -13,6 +13,7 @@ import {
   type StorageWriter,
 } from '../storage.ts'
 import { openWriter, type Database, type Synchronous } from './database.ts'
+import { indexOperation } from './operation-index.ts'
 import { packCommit } from './packed-commit.ts'
 import { ReadModelTables } from './read-model-tables.ts'
 import { SqliteReader } from './reader.ts'
@@ -108,12 +109,14 @@ export class SqliteWriter implements StorageWriter {
 
   #insert(commit: PreparedCommit): void {
     const database = this.#database
-    const { leaves, sizes, body } = packCommit(commit)
+    const { leaves, sizes, body } = packCommit(commit.records)
     database.run(
-      'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       commit.first,
       commit.records.length,
       commit.recordedAtMs,
+      commit.operation,
+      Buffer.from(commit.intentHash, 'hex'),
       leaves,
       sizes,
       body,
@@ -127,13 +130,7 @@ export class SqliteWriter implements StorageWriter {
         run.ordinal,
         run.count,
       )
-    const last = commit.first + commit.records.length - 1
-    database.run(
-      'INSERT INTO operation VALUES (?, ?, ?) ON CONFLICT(id) DO UPDATE SET position = excluded.position, intent = excluded.intent',
-      commit.operation,
-      last,
-      Buffer.from(commit.intentHash, 'hex'),
-    )
+    indexOperation(database, commit.operation, commit.first + commit.records.length - 1)
     for (const row of commit.rows) this.#models.change(row satisfies RowChange, row.position)
     for (const { position, ordinal, effect, payload } of commit.effects)
       database.run('INSERT INTO effect VALUES (?, ?, ?, ?)', position, ordinal, effect, payload)
