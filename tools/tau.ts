@@ -52,9 +52,14 @@ export async function runTasks(options: Options): Promise<Report> {
   const elapsedMs: number[] = []
   let strict = 0
   for (const [index, task] of tasks.entries()) {
-    const happened = await perform(systems, options.domain, task, records)
-    elapsedMs.push(...happened.calls.map((called) => called.elapsedMs))
-    const verdict = happened.pastDiffers ?? compare(task, expectedById.get(task.id) as Expected, happened)
+    const verdict = await perform(systems, options.domain, task, records).then(
+      (happened) => {
+        elapsedMs.push(...happened.calls.map((called) => called.elapsedMs))
+        return happened.pastDiffers ?? compare(task, expectedById.get(task.id) as Expected, happened)
+      },
+      // One task that cannot be run to its end says nothing about the others.
+      (error: unknown) => ({ difference: `it broke off: ${error instanceof Error ? error.message : String(error)}` }),
+    )
     if (verdict === 'strict') strict++
     if (typeof verdict === 'object') {
       mismatched.push({ id: task.id, ...verdict })

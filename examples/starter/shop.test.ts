@@ -1,45 +1,40 @@
 /** The shop, through its front door: a real system on a data directory that is thrown away. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { client, type Client } from 'plinth/client'
 import { startForTest, type TestSystem } from 'plinth/testing'
+import type shop from './index.ts'
 
 let system: TestSystem
+let agent: Client<typeof shop>['commands']
 before(async () => {
   system = await startForTest(import.meta.dirname)
+  agent = client<typeof shop>(system.url, { token: system.agentKey }).commands
 })
 after(() => system.close())
 
-/** Sends a command as the agent. */
-async function send(command: string, key: string, input: unknown) {
-  const response = await fetch(`${system.url}/v1/commands/${command}`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${system.agentKey}`,
-      'content-type': 'application/json',
-      'idempotency-key': key,
-    },
-    body: JSON.stringify(input),
-  })
-  return (await response.json()) as { kind: string; code?: string; result?: unknown; rules?: string[] }
-}
-
 test('what is on the shelf can be sold until it is gone', async () => {
-  await send('add_product', 'add', { productId: 'tea', name: 'Tea', price: 450, stock: 3 })
-  const sold = await send('sell', 'sell-2', { productId: 'tea', count: 2 })
-  assert.deepEqual([sold.kind, sold.result], ['committed', { left: 1 }])
-  const more = await send('sell', 'sell-2-more', { productId: 'tea', count: 2 })
-  assert.deepEqual([more.kind, more.code], ['refused', 'out-of-stock'])
+  await agent.add_product({ productId: 'tea', name: 'Tea', price: 450, stock: 3 })
+  const sold = await agent.sell({ productId: 'tea', count: 2 })
+  assert.ok(sold.kind === 'committed')
+  assert.equal(sold.result.left, 1)
+  const more = await agent.sell({ productId: 'tea', count: 2 })
+  assert.ok(more.kind === 'refused')
+  assert.equal(more.code, 'out-of-stock')
 })
 
 test('the same key is the same sale', async () => {
-  await send('add_product', 'add-mugs', { productId: 'mug', name: 'Mug', price: 900, stock: 5 })
-  await send('sell', 'sell-a-mug', { productId: 'mug', count: 1 })
-  const again = await send('sell', 'sell-a-mug', { productId: 'mug', count: 1 })
-  assert.deepEqual(again.result, { left: 4 })
+  await agent.add_product({ productId: 'mug', name: 'Mug', price: 900, stock: 5 })
+  const sale = { productId: 'mug', count: 1 }
+  await agent.sell(sale, { key: 'order-17' })
+  const again = await agent.sell(sale, { key: 'order-17' })
+  assert.ok(again.kind === 'committed')
+  assert.deepEqual([again.replayed, again.result.left], [true, 4])
 })
 
 test('a large sale waits for a person', async () => {
-  await send('add_product', 'add-pens', { productId: 'pen', name: 'Pen', price: 120, stock: 500 })
-  const asked = await send('sell', 'sell-many', { productId: 'pen', count: 100 })
-  assert.deepEqual([asked.kind, asked.rules], ['held', ['large-sales-need-a-person']])
+  await agent.add_product({ productId: 'pen', name: 'Pen', price: 120, stock: 500 })
+  const asked = await agent.sell({ productId: 'pen', count: 100 })
+  assert.ok(asked.kind === 'held')
+  assert.deepEqual(asked.rules, ['large-sales-need-a-person'])
 })

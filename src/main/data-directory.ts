@@ -14,19 +14,22 @@ import {
   type Credential,
 } from '../doors/cli/credential.ts'
 import { readPolicyFolder } from '../doors/cli/policy-folder.ts'
-import { base32 } from '../model/ids.ts'
-import type { Manifest } from '../model/manifest.ts'
+import { base32, type ReleaseId } from '../model/ids.ts'
+import type { Manifest, Release } from '../model/manifest.ts'
 import { problem } from '../model/problems.ts'
 import type { Random } from '../host/random.ts'
 import { defaultPolicies } from '../policy/default-policies.ts'
 import { policyFaults } from '../policy/policy-set.ts'
 import { schemaOf } from '../policy/schema.ts'
+import { readRelease } from '../releases/release-files.ts'
 import { createAuthority, FIRST_PRINCIPALS, ROOT_KEY_FILE } from '../warden/publish.ts'
 
 export interface Installation {
   /** Origin of the log. */
   readonly origin: string
   readonly createdAtMs: number
+  /** The release that ran last; null before the first. */
+  readonly release: ReleaseId | null
   /** Where the first data came from, once all of it is in; null before. */
   readonly data: { readonly source: string; readonly counts: Readonly<Record<string, number>> } | null
 }
@@ -43,6 +46,13 @@ export const isDataDirectory = (dir: string): boolean => existsSync(join(dir, IN
 
 export async function readInstallation(dir: string): Promise<Installation> {
   return JSON.parse(await readFile(join(dir, INSTALLATION_FILE), 'utf8')) as Installation
+}
+
+/** The release that this directory ran last. @throws `release-invalid` when there is none, or its file is not what it was */
+export async function lastRelease(dir: string): Promise<Release> {
+  const { release } = await readInstallation(dir)
+  if (release === null) throw problem('release-invalid', `\`${dir}\` has run no release yet`)
+  return await readRelease(dir, release)
 }
 
 export async function writeInstallation(dir: string, installation: Installation): Promise<void> {
@@ -78,7 +88,7 @@ export async function createDataDirectory(
   await writeSecret(join(dir, AGENT_FILE), agent)
   await writeSecret(join(dir, FRONT_DOOR_FILE), created.secrets['front-door'])
   const origin = options.origin ?? `plinth.local/${manifest.name}-${base32(options.random.bytes(5))}`
-  const installation: Installation = { origin, createdAtMs: options.nowMs, data: null }
+  const installation: Installation = { origin, createdAtMs: options.nowMs, release: null, data: null }
   await writeInstallation(dir, installation)
   return installation
 }

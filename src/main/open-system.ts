@@ -9,16 +9,17 @@ import {
   pinnedKey,
   readCredentials,
   readInstallation,
+  writeInstallation,
   type Credentials,
   type Installation,
 } from './data-directory.ts'
-import { keepRelease } from './release-files.ts'
 import { buildRelease } from '../application/build.ts'
 import type { Engine } from '../engine/engine.ts'
 import { openEngine } from '../engine/open.ts'
 import { systemClock, type Clock } from '../host/clock.ts'
 import { systemRandom, type Random } from '../host/random.ts'
 import type { Release } from '../model/manifest.ts'
+import { writeRelease } from '../releases/release-files.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { openAuthoritySource } from '../warden/source.ts'
@@ -69,13 +70,15 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       const policies = options.policies ?? (existsSync(beside) ? beside : null)
       await createDataDirectory(dir, release.manifest, policies, { nowMs: clock.nowMs(), random })
     }
-    await keepRelease(dir, release)
-    const installation = await readInstallation(dir)
     const credentials = await readCredentials(dir)
     const authority = await openAuthoritySource(authorityFolder(dir), await pinnedKey(dir), { clock })
     try {
-      const { origin } = installation
+      const { origin } = await readInstallation(dir)
       const engine = await openEngine({ dir, origin, release, sandbox, authority, clock, random, onProblem })
+      // After the engine holds the directory's lock: another process that is turned away must not have changed it.
+      await writeRelease(dir, release)
+      const installation = { ...(await readInstallation(dir)), release: release.id }
+      await writeInstallation(dir, installation)
       const close = async (): Promise<void> => {
         await engine.close()
         authority.close()

@@ -4,7 +4,7 @@ import { openMcpDoor } from '../doors/mcp/door.ts'
 import type { RunningSystem, StartOptions } from '../doors/cli/composition.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Release } from '../model/manifest.ts'
-import { problem } from '../model/problems.ts'
+import { Problem, problem } from '../model/problems.ts'
 import type { Credentials } from '../model/principal.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { applicationFolder, type ApplicationFolder } from './application-folder.ts'
@@ -13,6 +13,7 @@ import { fromFolder, generated, importAll } from './first-data.ts'
 import { openSystem, type System } from './open-system.ts'
 import { tryNext } from './try-next.ts'
 
+const PORT_DEFAULT = 4000
 const STOP_WITHIN_MS = 10_000 // for requests that run when a stop is asked for
 
 /** @throws as `openSystem`; `usage` when the port is taken or `data` cannot be used */
@@ -32,7 +33,7 @@ export async function start(
   opened.defer(() => system.close())
   const { engine, credentials, release } = system
   const operator: Credentials = { bearer: credentials.operator.apiKey, onBehalfOf: null }
-  await ensureFirstData(system, folder, operator, options)
+  const counts = await ensureFirstData(system, folder, operator, options)
   const onBug = (error: unknown, requestId: string): void =>
     talk(`bug in request ${requestId}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   const door = await listen(engine, options, onBug)
@@ -41,6 +42,7 @@ export async function start(
   await writeRuntime(dir, { http: door.url, mcp: mcpUrl })
   opened.defer(() => removeRuntime(dir))
   const self = await engine.self(operator, AbortSignal.timeout(STOP_WITHIN_MS))
+  const agent: Credentials = { bearer: credentials.agent.apiKey, onBehalfOf: null }
   const running: Omit<RunningSystem, 'close'> = {
     application: release.manifest.name,
     release: release.id,
@@ -50,43 +52,63 @@ export async function start(
     firstStart: system.firstStart,
     position: self.position,
     sandbox: { level: self.sandbox.level, jail: self.sandbox.jail, howToRaise: self.sandbox.howToRaise },
-    counts: {},
+    counts,
     agent: { principal: credentials.agent.principal, key: credentials.agent.apiKey },
     operator: { principal: credentials.operator.principal, key: credentials.operator.apiKey },
-    tryNext: [],
+    tryNext: await tryNext(engine, operator, agent, dir),
   }
-  const suggestions = await tryNext(engine, operator, running)
   const stack = opened.move()
-  return { ...running, ...suggestions, close: () => stack.disposeAsync() }
+  return { ...running, close: () => stack.disposeAsync() }
 }
 
-async function listen(engine: Engine, options: StartOptions, onBug: (error: unknown, requestId: string) => void) {
+/** Null tries the usual port first: a second application on the same machine just gets another. */
+async function listen(
+  engine: Engine,
+  { host, port, talk }: StartOptions,
+  onBug: (error: unknown, requestId: string) => void,
+) {
+  if (port !== null) return await listenOn(engine, host, port, onBug)
+  try {
+    return await listenOn(engine, host, PORT_DEFAULT, onBug)
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'usage') throw error
+    talk(`port ${PORT_DEFAULT} is taken; using a free one`)
+    return await listenOn(engine, host, 0, onBug)
+  }
+}
+
+async function listenOn(
+  engine: Engine,
+  host: string,
+  port: number,
+  onBug: (error: unknown, requestId: string) => void,
+) {
   const mounts = [openMcpDoor({ engine, onBug })]
   try {
-    return await openHttpDoor({ engine, host: options.host, port: options.port, mounts, onBug })
+    return await openHttpDoor({ engine, host, port, mounts, onBug })
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
     if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause
     throw problem(
       'usage',
-      `port ${options.port} on ${options.host} cannot be used (${code}); choose another with \`--port\``,
+      `port ${port} on ${host} cannot be used (${code}); choose another with \`--port\``,
       {},
       cause,
     )
   }
 }
 
-/** Imports what a new installation begins with. A crash in between is finished by the next start: the import does nothing twice. */
+/** Imports what a new installation begins with; says how much that was. A crash in between is finished by the next start: the import does nothing twice. */
 async function ensureFirstData(
   system: System,
   folder: ApplicationFolder,
   operator: Credentials,
   { dir, data, talk }: StartOptions,
-): Promise<void> {
+): Promise<Readonly<Record<string, number>>> {
   const { installation, engine } = system
   if (installation.data !== null) {
     if (data !== null) talk(`the data directory holds ${installation.data.source} already; \`--data\` is for a new one`)
-    return
+    return installation.data.counts
   }
   const importers = Object.keys(engine.manifest.importers)
   const source = data ?? (folder.generator === null ? 'nothing' : 'generated records')
@@ -95,4 +117,5 @@ async function ensureFirstData(
   if (records.length > 0) talk(`first start: importing ${source}`)
   const counts = await importAll(engine, operator, records, talk, new AbortController().signal)
   await writeInstallation(dir, { ...installation, data: { source, counts } })
+  return counts
 }

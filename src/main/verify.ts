@@ -11,8 +11,7 @@ import { problem } from '../model/problems.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
 import { openSqliteReader } from '../storage/sqlite/reader.ts'
-import { isDataDirectory } from './data-directory.ts'
-import { newestRelease } from './release-files.ts'
+import { isDataDirectory, lastRelease } from './data-directory.ts'
 
 /**
  * @param keyFile public key of the log, kept elsewhere; null takes the one in the directory, which proves less
@@ -26,7 +25,7 @@ export async function verifyOffline(
 ): Promise<VerifyReport> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
   const log = await logKey(keyFile ?? join(dir, 'log.vkey'))
-  const release = await newestRelease(dir)
+  const release = await lastRelease(dir)
   await using opened = new AsyncDisposableStack()
   const reader = openSqliteReader(dir)
   opened.defer(() => reader.close())

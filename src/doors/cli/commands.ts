@@ -5,7 +5,11 @@ const START_OPTIONS: Options = {
   app: { type: 'string', value: 'PATH', describe: 'the application’s module or folder' },
   dir: SYSTEM_OPTIONS['dir']!,
   host: { type: 'string', value: 'HOST', describe: 'address to listen on (default 127.0.0.1)' },
-  port: { type: 'string', value: 'PORT', describe: 'port to listen on (default 4000; 0 picks a free one)' },
+  port: {
+    type: 'string',
+    value: 'PORT',
+    describe: 'port to listen on (default 4000, or a free one when that is taken; 0 picks a free one)',
+  },
   data: { type: 'string', value: 'DIR', describe: 'at first start, import `DIR/db/*.jsonl`' },
 }
 const AT: Options = {
@@ -53,6 +57,32 @@ export const COMMANDS: readonly Command[] = [
     options: { ...SYSTEM_OPTIONS, out: { type: 'string', value: 'FILE', describe: 'write the release to this file' } },
     words: [1, 2],
     load: () => import('./commands/release.ts'),
+  },
+  {
+    name: 'call',
+    summary: 'ask for a command or a query, as the agent',
+    usage: ["call NAME ['JSON'] [--run RUN] [--key KEY]"],
+    options: {
+      ...SYSTEM_OPTIONS,
+      as: { type: 'string', value: 'FILE', describe: 'the caller’s credential file (default: the agent’s)' },
+      for: { type: 'string', value: 'ID', describe: 'principal to act for' },
+      run: { type: 'string', value: 'RUN', describe: 'the run that it belongs to' },
+      key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
+    },
+    words: [1, 2],
+    load: () => import('./commands/call.ts'),
+  },
+  {
+    name: 'attest',
+    summary: 'state facts about a run, as the application’s front door',
+    usage: ["attest RUN 'JSON'"],
+    options: {
+      ...SYSTEM_OPTIONS,
+      as: { type: 'string', value: 'FILE', describe: 'the caller’s credential file (default: the front door’s)' },
+      key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
+    },
+    words: [2, 2],
+    load: () => import('./commands/attest.ts'),
   },
   {
     name: 'ops',

@@ -8,8 +8,8 @@ export interface StartOptions {
   /** The application's module: a file, or a folder with an `index.ts`. */
   readonly application: string
   readonly host: string
-  /** 0 lets the system choose. */
-  readonly port: number
+  /** 0 lets the system choose; null takes the usual one, or any when that is taken. */
+  readonly port: number | null
   /** Folder whose `db/*.jsonl` is imported at first start, instead of what the application's own `generate.ts` makes. */
   readonly data: string | null
   readonly talk: (line: string) => void
@@ -26,6 +26,7 @@ export interface RunningSystem {
   /** Log position, -1 when empty. */
   readonly position: number
   readonly sandbox: { readonly level: string; readonly jail: string; readonly howToRaise: string | null }
+  /** What the first data held, by importer. */
   readonly counts: Readonly<Record<string, number>>
   readonly agent: { readonly principal: string; readonly key: string }
   readonly operator: { readonly principal: string; readonly key: string }

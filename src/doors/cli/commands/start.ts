@@ -7,7 +7,6 @@ import { stopSignal } from '../stop-signal.ts'
 import type { Terminal } from '../terminal.ts'
 import { applicationPath } from '../application-path.ts'
 
-export const PORT_DEFAULT = 4000
 const PORT_MAX = 65_535
 
 export async function run({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
@@ -26,7 +25,7 @@ export function startOptions(options: ParsedOptions, terminal: Terminal): StartO
     dir: dataDirectory(options),
     application: applicationPath(options.text('app')),
     host: options.text('host') ?? '127.0.0.1',
-    port: options.number('port', PORT_MAX) ?? PORT_DEFAULT,
+    port: options.number('port', PORT_MAX),
     data: options.text('data'),
     talk: terminal.talk,
   }
@@ -55,7 +54,7 @@ export function welcome(system: RunningSystem, terminal: Terminal): string {
   const bold = (text: string): string => terminal.style('bold', text)
   return [
     `${bold(system.application)} runs: ${system.release}, log position ${system.position}${system.firstStart ? ' (new data directory)' : ''}`,
-    ...(holds.length === 0 ? [] : [`  holds      ${holds.join(', ')}`]),
+    ...(holds.length === 0 ? [] : [`  began with ${holds.join(', ')}`]),
     `  HTTP       ${system.url}   described at ${system.url}/openapi.json`,
     `  MCP        ${system.mcpUrl}`,
     `  data       ${system.dir}`,
