@@ -63,8 +63,13 @@ export function lineComposer(common: CommonFields): {
   }
 }
 
-/** What every line of one commit has in common, around its place in the transaction. Null for text that is not a line. */
-export function sharedParts(line: string): { readonly head: string; readonly middle: string } | null {
+/** What every line of one commit has in common, before and behind its place in the transaction. */
+export interface SharedParts {
+  readonly head: string
+  readonly middle: string
+}
+/** Null for text that is not a line. */
+export function sharedParts(line: string): SharedParts | null {
   const headEnd = line.indexOf('"tx":{"i":') + 10
   const middleStart = line.indexOf(',', headEnd)
   const middleEnd = line.indexOf('"payload":{"hash":"', middleStart) + 19

@@ -4,7 +4,7 @@
  */
 import type { Hash, Position } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json.ts'
-import { sharedParts } from '../../model/record-line.ts'
+import { sharedParts, type SharedParts } from '../../model/record-line.ts'
 import type { PreparedCommit, StoredRecord } from '../storage.ts'
 
 export interface CommitRow {
@@ -23,9 +23,9 @@ export function packCommit(records: PreparedCommit['records']): Pick<CommitRow, 
   let leaves = ''
   let sizes = ''
   let body = ''
-  const whole = (records[0] as (typeof records)[number]).line
+  const shared = sharedParts((records[0] as (typeof records)[number]).line)
   for (const [place, { line, payload, leaf }] of records.entries()) {
-    const rest = place === 0 ? null : restOf(line, whole, place)
+    const rest = place === 0 ? null : restOf(line, shared, place)
     leaves += leaf
     sizes += `${place === 0 ? '' : ','}${rest === null ? line.length : -1 - rest.length},${payload === null ? -1 : payload.length}`
     body += rest ?? line
@@ -38,19 +38,19 @@ export function packCommit(records: PreparedCommit['records']): Pick<CommitRow, 
 export function unpackCommit(row: CommitRow, from = 0, to = row.count): UnpackedRecord[] {
   const sizes = row.sizes.split(',')
   const records: UnpackedRecord[] = []
-  let whole = ''
+  let shared: SharedParts | null = null
   let start = 0
   for (let place = 0; place < to; place++) {
     const lineSize = Number(sizes[2 * place])
     const payloadSize = Number(sizes[2 * place + 1])
     const lineEnd = start + (lineSize < 0 ? -1 - lineSize : lineSize)
     const end = lineEnd + Math.max(payloadSize, 0)
-    if (place === 0) whole = row.body.slice(start, lineEnd)
+    if (place === 0 && to > 1) shared = sharedParts(row.body.slice(start, lineEnd))
     if (place >= from) {
       const stored = row.body.slice(start, lineEnd)
       records.push({
         position: (row.first + place) as Position,
-        line: lineSize < 0 ? lineBefore(whole, place) + stored : stored,
+        line: lineSize < 0 ? lineBefore(shared, place) + stored : stored,
         payload: payloadSize < 0 ? null : (row.body.slice(lineEnd, end) as JsonText),
         leaf: leafAt(row.leaves, place),
       })
@@ -64,11 +64,10 @@ export const leafAt = (leaves: Uint8Array, place: number): Hash =>
   Buffer.from(leaves.buffer, leaves.byteOffset + 32 * place, 32).toString('hex') as Hash
 
 /** What precedes the rest of a commit's line number `place`; '' when the first line has no shared part. */
-function lineBefore(whole: string, place: number): string {
-  const shared = sharedParts(whole)
-  return shared === null ? '' : `${shared.head}${place}${shared.middle}`
-}
-function restOf(line: string, whole: string, place: number): string | null {
-  const before = lineBefore(whole, place)
+const lineBefore = (shared: SharedParts | null, place: number): string =>
+  shared === null ? '' : `${shared.head}${place}${shared.middle}`
+
+function restOf(line: string, shared: SharedParts | null, place: number): string | null {
+  const before = lineBefore(shared, place)
   return before !== '' && line.startsWith(before) ? line.slice(before.length) : null
 }
