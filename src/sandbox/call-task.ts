@@ -57,10 +57,9 @@ export class CallTask<Answer> implements Task {
 
   text(): string {
     const { name, nowMs, seed, principal, attested, input } = this.#call
-    const { reads: maxReads, outputBytes: maxOutput } = this.#limits
     const states = this.#states.map(([entity, id, state]) => [entity, id, state === null ? -1 : state.length])
     const kind = this.#kind
-    const head = { kind, name, nowMs, seed, principal, attested, maxReads, maxOutput, input: input.length, states }
+    const head = { kind, name, nowMs, seed, principal, attested, input: input.length, states }
     let text = `${JSON.stringify(head)}\n${input}`
     for (const [, , state] of this.#states) if (state !== null) text += state
     return text

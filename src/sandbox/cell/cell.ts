@@ -74,10 +74,7 @@ export class Cell {
 
   /** Loads the envelope's settings. Rejects when the process cannot be started. */
   setUp(program: CellProgram): Promise<void> {
-    const { isolateMb, entryMs, bulkMs, loadMs, describeMs, bulkOutputBytes } = this.#limits
-    const { engine } = this.#jail
-    const { envelope } = program
-    const text = JSON.stringify({ engine, envelope, isolateMb, entryMs, bulkMs, loadMs, describeMs, bulkOutputBytes })
+    const text = JSON.stringify({ ...this.#limits, engine: this.#jail.engine, envelope: program.envelope })
     return new Promise((resolve, reject) => {
       this.send('setup', 0, 0, text, START_MS, ({ status, text: answer }) => {
         if (status !== 'done') reject(new Error(answer))

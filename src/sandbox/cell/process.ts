@@ -39,6 +39,8 @@ interface Setup {
   readonly loadMs: number
   readonly describeMs: number
   readonly bulkOutputBytes: number
+  readonly reads: number
+  readonly outputBytes: number
 }
 interface Loaded {
   readonly isolate: ivm.Isolate
@@ -75,10 +77,11 @@ function load(release: number, bundle: string): Reply {
     timeout: setup.loadMs,
   }) as unknown as ivm.Reference
   const entries = new Map<string, ivm.Reference>()
-  for (const name of ['prepare', 'start', 'resume', 'collect', 'drop', 'fold', 'map', 'isSelfContained'])
+  for (const name of ['configure', 'prepare', 'start', 'resume', 'collect', 'drop', 'fold', 'map', 'isSelfContained'])
     entries.set(name, envelope.getSync(name, { reference: true }) as unknown as ivm.Reference)
   const script = isolate.compileScriptSync(bundle, { filename: 'release:bundle' })
   const loaded: Loaded = { isolate, context, script, entries, make: null, prepared: false }
+  enter(loaded, 'configure', [setup.reads, setup.outputBytes], setup.loadMs)
   // Twice: what the script declares outside its function would outlive an execution, and fails when declared again.
   for (let time = 1; time <= 2; time++) {
     const failure = prepare(loaded, setup.loadMs)

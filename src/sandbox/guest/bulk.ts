@@ -49,7 +49,7 @@ export function mapAll(application: GuestApplication, text: string, maxOutput: n
       const { id, data } = importer.map(record, first + index)
       if (typeof id !== 'string' || id === '')
         throw new TypeError(`importer \`${name}\` gave record ${first + index} no id`)
-      const dataText = jsonText(data ?? null, `data of record ${first + index}`)
+      const dataText = jsonText(data ?? null, 'data of record', String(first + index))
       const state = evolved(entity, beginning(entity), importer.event, JSON.parse(dataText), id)
       const rows = allRows(application, entity, id, state)
       return `{"id":${JSON.stringify(id)},"data":${dataText},"state":${state},"rows":[${rows}]}`

@@ -77,12 +77,7 @@ function eventText(stream: Stream, index: number): string {
 const head = ({ entity, id }: Stream): string => `{"entity":${JSON.stringify(entity.name)},"id":${JSON.stringify(id)}`
 
 function done(execution: Execution, text: string): void {
-  if (text.length <= execution.maxOutput) execution.outcome ??= `d${text}`
-  else
-    overLimit(
-      execution,
-      'output_size',
-      `${text.length} characters`,
-      `an answer of more than ${execution.maxOutput} bytes`,
-    )
+  const { maxOutput } = execution.limits
+  if (text.length <= maxOutput) execution.outcome ??= `d${text}`
+  else overLimit(execution, 'output_size', `${text.length} characters`, `an answer of more than ${maxOutput} bytes`)
 }

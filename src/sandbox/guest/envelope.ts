@@ -6,7 +6,7 @@ import type { GuestApplication, GuestCommand, GuestQuery } from '../../applicati
 import { foldAll, mapAll } from './bulk.ts'
 import { conclude } from './conclude.ts'
 import { fail, failure, learn, newExecution, Refusal, streamOf, textOf } from './execution.ts'
-import type { Execution } from './execution.ts'
+import type { Execution, ExecutionLimits } from './execution.ts'
 import { entityNamed } from './fold.ts'
 import { enter, harden } from './harden.ts'
 import { readTransaction, transaction } from './transaction.ts'
@@ -18,8 +18,6 @@ interface Start {
   readonly seed: string
   readonly principal: unknown
   readonly attested: unknown
-  readonly maxReads: number
-  readonly maxOutput: number
   /** Characters of the input, which comes first in the body. */
   readonly input: number
   /** Entity, id, characters of the state in the body; -1 for a stream that is not there. */
@@ -30,6 +28,11 @@ type Answers = readonly (readonly [number, number])[]
 
 const executions = new Map<number, Execution>()
 let spare: GuestApplication | null = null
+let limits: ExecutionLimits = { maxReads: 0, maxOutput: 0 }
+
+function configure(maxReads: number, maxOutput: number): void {
+  limits = { maxReads, maxOutput }
+}
 
 /** Takes a fresh instance of the application: the next execution starts from it. Returns a failure, or ''. */
 function prepare(make: () => unknown): string {
@@ -64,7 +67,7 @@ function taken(): GuestApplication {
 function start(id: number, text: string): void {
   const end = text.indexOf('\n')
   const head = JSON.parse(text.slice(0, end)) as Start
-  const execution = newExecution(id, taken(), head)
+  const execution = newExecution(id, taken(), head.nowMs, head.seed, limits)
   executions.set(id, execution)
   enter(execution)
   let at = end + 1
@@ -111,8 +114,7 @@ function resume(id: number, text: string): void {
   let at = end + 1
   for (const [ticket, length] of JSON.parse(text.slice(0, end)) as Answers) {
     const answer = length < 0 ? null : text.slice(at, (at += length))
-    const waiting = execution.tickets.get(ticket)
-    execution.tickets.delete(ticket)
+    const waiting = execution.tickets[ticket]
     if (waiting === undefined) continue
     if (waiting.stream !== null) learn(waiting.stream, answer)
     else waiting.found?.(answer ?? '[]')
@@ -140,6 +142,7 @@ function drop(id: number): void {
 harden()
 
 export const envelope = {
+  configure,
   prepare,
   isSelfContained,
   start,

@@ -40,8 +40,7 @@ export interface Execution extends Ambient {
   readonly id: number
   readonly application: GuestApplication
   readonly seed: string
-  readonly maxReads: number
-  readonly maxOutput: number
+  readonly limits: ExecutionLimits
   readonly streams: Map<string, Stream>
   readonly written: Stream[]
   /** In the order of `append`: index into the stream's own list. */
@@ -52,24 +51,34 @@ export interface Execution extends Ambient {
   ids: number
   /** The code has returned: its transaction takes nothing more. */
   closed: boolean
-  /** Reads asked for and not yet sent out, as JSON texts; the answer names them by ticket. */
+  /** Reads asked for and not yet sent out, as JSON texts; the answer names them by ticket, an index into `tickets`. */
   wanted: string[]
-  readonly tickets: Map<number, { readonly stream: Stream | null; readonly found: ((rows: string) => void) | null }>
-  nextTicket: number
+  readonly tickets: { readonly stream: Stream | null; readonly found: ((rows: string) => void) | null }[]
   /** First character `d`, `f`: done or failed; the rest is JSON. */
   outcome: string | null
+}
+
+/** Bounds of one execution, the same for every one in this cell. */
+export interface ExecutionLimits {
+  readonly maxReads: number
+  readonly maxOutput: number
 }
 
 export function newExecution(
   id: number,
   application: GuestApplication,
-  start: { readonly nowMs: number; readonly seed: string; readonly maxReads: number; readonly maxOutput: number },
+  nowMs: number,
+  seed: string,
+  limits: ExecutionLimits,
 ): Execution {
+  let random: (() => number) | null = null
   return {
     id,
     application,
-    ...start,
-    random: randomFrom(start.seed),
+    nowMs,
+    seed,
+    limits,
+    random: () => (random ??= randomFrom(seed))(),
     streams: new Map(),
     written: [],
     appended: [],
@@ -79,8 +88,7 @@ export function newExecution(
     ids: 0,
     closed: false,
     wanted: [],
-    tickets: new Map(),
-    nextTicket: 1,
+    tickets: [],
     outcome: null,
   }
 }
@@ -108,8 +116,7 @@ export function known(execution: Execution, stream: Stream): Promise<void> | und
   if (stream.known) return undefined
   if (!stream.asked) {
     stream.asked = true
-    const ticket = execution.nextTicket++
-    execution.tickets.set(ticket, { stream, found: null })
+    const ticket = execution.tickets.push({ stream, found: null }) - 1
     want(
       execution,
       `{"ticket":${ticket},"entity":${JSON.stringify(stream.entity.name)},"id":${JSON.stringify(stream.id)}}`,
@@ -119,14 +126,10 @@ export function known(execution: Execution, stream: Stream): Promise<void> | und
 }
 
 export function want(execution: Execution, read: string): void {
+  const { maxReads } = execution.limits
   execution.reads += 1
-  if (execution.reads > execution.maxReads) {
-    overLimit(
-      execution,
-      'read_count',
-      String(execution.reads),
-      `more than ${execution.maxReads} reads in one execution`,
-    )
+  if (execution.reads > maxReads) {
+    overLimit(execution, 'read_count', `${execution.reads} reads`, `more than ${maxReads} reads in one execution`)
     throw new Error('too many reads')
   }
   execution.wanted.push(read)
@@ -165,9 +168,8 @@ export function textOf(thrown: unknown): string {
 
 /** A fast generator with 128 bits of state, seeded by every character of the seed. Not for secrets. */
 function randomFrom(seed: string): () => number {
-  let state: Int32Array | null = null
+  const state = seedState(seed)
   return () => {
-    state ??= seedState(seed)
     let [a = 0, b = 0, c = 0, d = 0] = state
     const sum = (a + b + d) | 0
     d = (d + 1) | 0

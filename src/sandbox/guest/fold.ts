@@ -20,21 +20,20 @@ export function entityNamed(application: GuestApplication, name: string): GuestE
 
 /** The state before a stream's first event, as `evolve` sees it. */
 export function beginning(entity: GuestEntity): unknown {
-  return entity.initial === undefined
-    ? undefined
-    : JSON.parse(jsonText(entity.initial, `initial state of \`${entity.name}\``))
+  return entity.initial === undefined ? undefined : JSON.parse(jsonText(entity.initial, 'initial state', entity.name))
 }
 
 /** The state after one event, as text. */
 export function evolved(entity: GuestEntity, state: unknown, type: string, data: unknown, id: string): string {
   const evolve = Object.hasOwn(entity.evolve, type) ? entity.evolve[type] : undefined
   if (evolve === undefined) throw new TypeError(`\`${entity.name}\` declares no event \`${type}\``)
-  return jsonText(evolve(state, data, id), `state that \`${entity.name}.${type}\` evolves to`)
+  return jsonText(evolve(state, data, id), 'state after an event', entity.name, type)
 }
 
-export function jsonText(value: unknown, what: string): string {
+/** @param what and the names say where it comes from, for the error alone: they are put together only then */
+export function jsonText(value: unknown, what: string, ...names: readonly string[]): string {
   const text = JSON.stringify(value) as string | undefined
-  if (text === undefined) throw new TypeError(`the ${what} is not JSON`)
+  if (text === undefined) throw new TypeError(`the ${what} \`${names.join('.')}\` is not JSON`)
   return text
 }
 
@@ -48,7 +47,7 @@ export function rowTexts(model: GuestReadModel, state: unknown, id: string): Map
   for (const { key, row } of model.rows(state, id)) {
     if (typeof key !== 'string') throw new TypeError(`read model \`${model.name}\` gave a row whose key is no text`)
     if (texts.has(key)) throw new TypeError(`read model \`${model.name}\` gave two rows with key \`${key}\``)
-    texts.set(key, jsonText(row, `row of \`${model.name}\``))
+    texts.set(key, jsonText(row, 'row', model.name))
   }
   return texts
 }

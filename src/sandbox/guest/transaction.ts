@@ -33,11 +33,11 @@ export function readTransaction(execution: Execution, { nowMs, principal, attest
     find: (readModel: unknown, query: unknown) => find(execution, readModel, query),
     refuse: (code: unknown, detail: unknown) => {
       if (typeof code !== 'string') throw new TypeError('`refuse` takes a code')
-      return new Refusal(code, jsonText(detail ?? {}, 'detail of a refusal'))
+      return new Refusal(code, jsonText(detail ?? {}, 'detail of refusal', code))
     },
     facts: (facts: unknown) => {
       open(execution)
-      execution.facts = jsonText(facts, 'facts')
+      execution.facts = jsonText(facts, 'argument of', 'facts')
     },
   }
 }
@@ -51,7 +51,7 @@ export function transaction(execution: Execution, asked: Asked): object {
         throw new TypeError(`\`${stream.entity.name}\` declares no event \`${String(type)}\``)
       if (stream.events.length === 0) execution.written.push(stream)
       execution.appended.push({ stream, index: stream.events.length })
-      stream.events.push({ type, data: jsonText(data ?? null, `data of \`${stream.entity.name}.${type}\``) })
+      stream.events.push({ type, data: jsonText(data ?? null, 'data of', stream.entity.name, type) })
     },
     effect: (effect: unknown, payload: unknown, options: unknown) => {
       open(execution)
@@ -59,8 +59,10 @@ export function transaction(execution: Execution, asked: Asked): object {
       if (typeof name !== 'string' || !Object.hasOwn(execution.application.effects, name))
         throw new TypeError('`effect` takes an effect that the application declares')
       const pins = (options as { pins?: unknown } | undefined)?.pins ?? []
-      const text = jsonText(payload ?? null, `payload of \`${name}\``)
-      execution.effects.push(`{"effect":${JSON.stringify(name)},"payload":${text},"pins":${jsonText(pins, 'pins')}}`)
+      const text = jsonText(payload ?? null, 'payload of', name)
+      execution.effects.push(
+        `{"effect":${JSON.stringify(name)},"payload":${text},"pins":${jsonText(pins, 'pins of', name)}}`,
+      )
     },
     newId: (prefix: unknown) => {
       open(execution)
@@ -119,10 +121,9 @@ async function find(execution: Execution, readModel: unknown, query: unknown): P
     throw new TypeError('`find` takes a read model that the application declares')
   const { where = {}, order = [], limit = 50, after = null } = (query ?? {}) as Record<string, unknown>
   checkFind(where, order, limit, after)
-  const text = jsonText({ model: name, where, order, limit, after }, 'query of `find`')
-  const ticket = execution.nextTicket++
-  want(execution, `{"ticket":${ticket},"find":${text}}`)
-  const rows = await new Promise<string>((resolve) => execution.tickets.set(ticket, { stream: null, found: resolve }))
+  const text = jsonText({ model: name, where, order, limit, after }, 'query of', name)
+  want(execution, `{"ticket":${execution.tickets.length},"find":${text}}`)
+  const rows = await new Promise<string>((resolve) => execution.tickets.push({ stream: null, found: resolve }))
   return JSON.parse(rows) as unknown
 }
 
