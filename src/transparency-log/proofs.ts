@@ -8,22 +8,31 @@ export interface NodeSource {
 }
 
 /** Hashes from leaf `index` up to the root of the first `size` leaves. */
-export function inclusionProof(nodes: NodeSource, index: number, size: number): Hash[] {
-  if (!(Number.isSafeInteger(index) && index >= 0 && index < size))
-    throw new RangeError(`no leaf ${index} in a tree of ${size}`)
-  const subtrees = perfectSubtrees(size)
-  const mine = subtrees.findIndex((subtree) => Math.floor(index / 2 ** subtree.height) === subtree.index)
-  const proof: Hash[] = []
-  for (let height = 0, place = index; height < (subtrees[mine]?.height ?? 0); height++, place = Math.floor(place / 2))
-    proof.push(nodes.node(height, place % 2 === 0 ? place + 1 : place - 1))
-  const roots = subtrees.map(
-    ({ height, index: at }) =>
-      () =>
-        nodes.node(height, at),
-  )
-  if (mine < subtrees.length - 1) proof.push(foldRoots(roots.slice(mine + 1).map((root) => root())))
-  for (let left = mine - 1; left >= 0; left--) proof.push((roots[left] as () => Hash)())
-  return proof
+export const inclusionProof = (nodes: NodeSource, index: number, size: number): Hash[] =>
+  inclusionProver(nodes, size)(index)
+
+/** Proofs for many leaves under one root: what they share is looked up once. */
+export function inclusionProver(nodes: NodeSource, size: number): (index: number) => Hash[] {
+  const subtrees = perfectSubtrees(size).map(({ height, index }) => ({
+    height,
+    end: (index + 1) * 2 ** height,
+    root: nodes.node(height, index),
+    others: [] as readonly Hash[],
+  }))
+  // Beyond its own perfect subtree, a leaf's path is all that is right of it in one hash, and then each subtree left of it.
+  const roots = subtrees.map(({ root }) => root)
+  for (const [place, subtree] of subtrees.entries()) {
+    const right = place < roots.length - 1 ? [foldRoots(roots.slice(place + 1))] : []
+    subtree.others = [...right, ...roots.slice(0, place).reverse()]
+  }
+  return (index) => {
+    const own = index >= 0 && Number.isSafeInteger(index) ? subtrees.find(({ end }) => index < end) : undefined
+    if (own === undefined) throw new RangeError(`no leaf ${index} in a tree of ${size}`)
+    const proof: Hash[] = []
+    for (let height = 0, place = index; height < own.height; height++, place = Math.floor(place / 2))
+      proof.push(nodes.node(height, place % 2 === 0 ? place + 1 : place - 1))
+    return [...proof, ...own.others]
+  }
 }
 
 /** Proof that the tree of the first `oldSize` leaves is a prefix of that of the first `size`. Empty for equal sizes and for an empty tree. */

@@ -114,7 +114,8 @@ describe('Tree', () => {
   test('asking for a leaf or a tree that is not there is a bug of the caller', () => {
     const tree = Tree.restore(0, () => assert.fail(), [])
     assert.throws(() => inclusionProof(tree, 0, 0), RangeError)
-    assert.throws(() => inclusionProof(tree, -1, 5), RangeError)
+    for (const leaf of leavesOf(5)) tree.append(leaf)
+    for (const index of [-1, 5, 0.5, Number.NaN]) assert.throws(() => inclusionProof(tree, index, 5), RangeError)
     assert.throws(() => consistencyProof(tree, 2, 1), RangeError)
   })
 

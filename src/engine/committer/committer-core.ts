@@ -10,7 +10,7 @@
  */
 import type { Clock } from '../../host/clock.ts'
 import { findDigest } from '../../model/find-digest.ts'
-import type { OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
+import type { Hash, OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { mayBecome, type OperationState } from '../../model/operation.ts'
 import { Problem, problem } from '../../model/problems.ts'
@@ -19,8 +19,8 @@ import type { Receipt } from '../../model/receipt.ts'
 import type { NoteSigner } from '../../model/signed-note.ts'
 import type { LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
 import { signCheckpoint } from '../../transparency-log/checkpoint.ts'
-import { inclusionProof } from '../../transparency-log/proofs.ts'
-import { formatTlogProof, hashTexts, type HashText } from '../../transparency-log/tlog-proof.ts'
+import { inclusionProver } from '../../transparency-log/proofs.ts'
+import { formatTlogProof, hashTexts } from '../../transparency-log/tlog-proof.ts'
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
 import { prepareCommit, type PreparedWithHeads } from './prepare-commit.ts'
@@ -94,7 +94,7 @@ export class CommitterCore {
   receipt(position: Position): Receipt {
     const record = position > this.#head.position ? null : this.#storage.reader.record(position)
     if (record === null) throw problem('invalid-position', `the log has no position ${position}`)
-    return this.#receiptOf(position, record.line, hashTexts())
+    return this.#receipts()(position, record.line)
   }
 
   /**
@@ -144,8 +144,8 @@ export class CommitterCore {
       for (const { place } of accepted) answers[place] = { kind: 'failed', problem: failure }
       return answers
     }
-    const text = hashTexts()
-    for (const { place, prepared } of accepted) answers[place] = this.#committed(prepared, text)
+    const receiptOf = this.#receipts()
+    for (const { place, prepared } of accepted) answers[place] = committed(prepared, receiptOf)
     return answers
   }
 
@@ -269,22 +269,16 @@ export class CommitterCore {
     }
   }
 
-  #committed({ commit, heads }: PreparedWithHeads, text: HashText): CommitResult {
-    const position = (commit.first + commit.records.length - 1) as Position
-    const { line } = commit.records.at(-1) as { line: string }
-    return {
-      kind: 'committed',
-      position,
-      eventPositions: commit.events.map((event) => event.position),
-      recordedAtMs: commit.recordedAtMs,
-      receipt: this.#receiptOf(position, line, text),
-      heads: [...heads].map(([stream, { version, leaf }]) => ({ stream, version, leaf: leaf as CommittedLeaf })),
-    }
-  }
-
-  #receiptOf(index: Position, record: string, text: HashText): Receipt {
-    const hashes = inclusionProof(this.#tree, index, this.#head.treeSize)
-    return { index, record, proof: formatTlogProof({ index, hashes, checkpoint: this.#checkpoint }, text) }
+  /** Receipts under the present checkpoint. */
+  #receipts(): ReceiptOf {
+    const prove = inclusionProver(this.#tree, this.#head.treeSize)
+    const text = hashTexts()
+    const checkpoint = this.#checkpoint
+    return (index, record) => ({
+      index,
+      record,
+      proof: formatTlogProof({ index, hashes: prove(index), checkpoint }, text),
+    })
   }
 
   #sign(): string {
@@ -293,7 +287,20 @@ export class CommitterCore {
   }
 }
 
-type CommittedLeaf = Extract<CommitResult, { kind: 'committed' }>['heads'][number]['leaf']
+type ReceiptOf = (index: Position, record: string) => Receipt
+
+function committed({ commit, heads }: PreparedWithHeads, receiptOf: ReceiptOf): CommitResult {
+  const position = (commit.first + commit.records.length - 1) as Position
+  const { line } = commit.records.at(-1) as { line: string }
+  return {
+    kind: 'committed',
+    position,
+    eventPositions: commit.events.map((event) => event.position),
+    recordedAtMs: commit.recordedAtMs,
+    receipt: receiptOf(position, line),
+    heads: [...heads].map(([stream, { version, leaf }]) => ({ stream, version, leaf: leaf as Hash })),
+  }
+}
 
 interface Recorded {
   readonly position: Position

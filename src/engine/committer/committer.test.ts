@@ -144,6 +144,16 @@ describe('committer thread', () => {
     await assert.rejects(openCommitter({ dir: dir.path, origin: 'log.example/else' }), { code: 'usage' })
   })
 
+  test('a request that is not plain data fails alone', async () => {
+    using dir = dataDirectory()
+    const committer = await start(dir.path)
+    const bad = commitRequest('op_bad', { payload: (() => '{}') as never })
+    const [good, refused] = await Promise.allSettled([committer.commit(commitRequest('op_1')), committer.commit(bad)])
+    assert(good.status === 'fulfilled' && good.value.kind === 'committed')
+    assert(refused.status === 'rejected' && refused.reason.code === 'bug')
+    await committer.close()
+  })
+
   test('the client stamps the time', async () => {
     using dir = dataDirectory()
     const clock = { nowMs: () => 42_000, monotonicUs: () => 0 }

@@ -143,8 +143,26 @@ class CommitterClient implements OpenCommitter {
       this.#scheduled = false
       const mail = this.#outgoing
       this.#outgoing = noMail()
-      this.#worker.postMessage({ ...mail, nowMs: this.#clock.nowMs() } satisfies Mail)
+      try {
+        this.#post(mail)
+      } catch {
+        this.#post({ ...mail, commits: mail.commits.filter((entry) => this.#isPlain(entry)) })
+      }
     })
+  }
+  #post(mail: Outgoing): void {
+    this.#worker.postMessage({ ...mail, nowMs: this.#clock.nowMs() } satisfies Mail)
+  }
+  /** A request that cannot cross to the thread fails alone. */
+  #isPlain({ number, request }: Mail['commits'][number]): boolean {
+    try {
+      structuredClone(request)
+      return true
+    } catch (error) {
+      this.#waiting.get(number)?.reject(problem('bug', 'the request is not plain data', {}, error))
+      this.#waiting.delete(number)
+      return false
+    }
   }
   #receive(message: ThreadMessage): void {
     if (message.kind !== 'replies') return

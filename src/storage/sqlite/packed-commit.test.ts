@@ -7,7 +7,7 @@ import { packCommit, unpackCommit } from './packed-commit.ts'
 
 const packed = (lines: readonly (readonly [line: string, payload: string | null])[]) => {
   const records = lines.map(([line, payload]) => ({ line, payload, leaf: leafHash(line) }))
-  const row = { first: 40, count: records.length, ...packCommit(records) }
+  const row = { first: 40, count: records.length, ...packCommit({ records }) }
   return { row, records: records.map((record, place) => ({ ...record, position: 40 + place })) }
 }
 
@@ -31,7 +31,7 @@ describe('packed commit', () => {
     const events = Array.from({ length: 12 }, (_, place) => ({ stream: `order/${place}`, data: `{"place":${place}}` }))
     const [commit] = new BatchMaker().batch([{ events }]).commits
     assert(commit !== undefined)
-    const row = { first: 0, count: 13, ...packCommit(commit.records) }
+    const row = { first: 0, count: 13, ...packCommit(commit) }
     assert.deepEqual(
       unpackCommit(row).map(({ line }) => line),
       commit.records.map(({ line }) => line),

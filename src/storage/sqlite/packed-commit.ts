@@ -19,7 +19,7 @@ export interface UnpackedRecord extends StoredRecord {
   readonly leaf: Hash
 }
 
-export function packCommit(records: PreparedCommit['records']): Pick<CommitRow, 'leaves' | 'sizes' | 'body'> {
+export function packCommit({ records }: Pick<PreparedCommit, 'records'>): Pick<CommitRow, 'leaves' | 'sizes' | 'body'> {
   let leaves = ''
   let sizes = ''
   let body = ''

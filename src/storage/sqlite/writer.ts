@@ -109,7 +109,7 @@ export class SqliteWriter implements StorageWriter {
 
   #insert(commit: PreparedCommit): void {
     const database = this.#database
-    const { leaves, sizes, body } = packCommit(commit.records)
+    const { leaves, sizes, body } = packCommit(commit)
     database.run(
       'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       commit.first,
