@@ -94,7 +94,7 @@ function oneAtATime<Value>(work: () => Promise<Value>): Promise<Value> {
 function compileProblem(error: unknown, place: Place): Problem {
   const failures = (error as Partial<BuildFailure>).errors
   if (failures === undefined) {
-    if (error instanceof Error && /^The service /.test(error.message)) {
+    if (error instanceof Error && error.message.startsWith('The service ')) {
       return problem('release-invalid', 'the compiler gave up on these sources: they are nested too deep', {}, error)
     }
     throw error

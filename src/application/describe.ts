@@ -100,7 +100,7 @@ function jsonSchema(schema: z.ZodType, where: string): JsonSchema {
     })
     return JSON.parse(JSON.stringify(stated)) as JsonSchema
   } catch (error) {
-    throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }
 

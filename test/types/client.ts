@@ -34,7 +34,7 @@ export async function use(url: string): Promise<void> {
   // @ts-expect-error: the input has no `force`
   await shop.commands.touch({ id: '1', force: true })
   // @ts-expect-error: the result is there only when it is committed
-  cancelled.result
+  void cancelled.result
   // @ts-expect-error: no such code can come back
   if (counted.kind === 'refused' && counted.code === 'too-few') return
   // @ts-expect-error: a query is never held

@@ -40,7 +40,10 @@ export const orderRecords = importer('orders', {
   of: order,
   event: 'placed',
   record: z.object({ id: z.string(), user: z.string(), total: z.number() }),
-  map: ({ id, user, total }, ordinal) => ({ id, data: { userId: user, total: Math.round(total * 100) + 0 * ordinal } }),
+  map: ({ id, user, total }, ordinal) => ({
+    id: `${ordinal}-${id}`,
+    data: { userId: user, total: Math.round(total * 100) },
+  }),
 })
 
 /** Codes declared, output and facts declared. */

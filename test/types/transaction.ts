@@ -20,11 +20,11 @@ command('reads', {
     const found = await tx.find(lines, { where: { status: 'pending' } })
     same<typeof found, readonly FoundRow<{ status: string }>[]>()
     // @ts-expect-error: an order has no `price`
-    got.price
+    void got.price
     // @ts-expect-error: it may be missing
-    looked.count
+    void looked.count
     // @ts-expect-error: reads are promises: this one was not awaited
-    tx.get(order, orderId).total
+    void tx.get(order, orderId).total
     // @ts-expect-error: the input has no `order`
     await tx.get(order, (await tx.get(order, orderId)).order)
     // @ts-expect-error: an id is a string
