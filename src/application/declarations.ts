@@ -455,7 +455,9 @@ export function application<
 function byName<Item extends { readonly name: string }>(what: string, items: readonly Item[]): Record<string, Item> {
   const named = Object.create(null) as Record<string, Item>
   for (const item of items) {
-    if (named[item.name] !== undefined) throw new Error(`${what} \`${item.name}\` is declared twice`)
+    if (named[item.name] !== undefined) {
+      throw new Error(`${what} \`${item.name}\` is declared twice`)
+    }
     named[item.name] = item
   }
   return named
