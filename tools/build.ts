@@ -4,15 +4,20 @@
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { posix } from 'node:path'
 
 rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist', { recursive: true })
 const compiled = spawnSync('tsc', ['-p', 'tools/tsconfig.build.json'], { stdio: 'inherit', shell: false })
 if (compiled.status !== 0) process.exit(1)
 
+// Programs that are sent into cells are put together from their sources when they start: they stay sources.
+const CELL_PROGRAMS = 'dist/src/sandbox/assemble.js'
+for (const file of globSync(['src/sandbox/cell/*.ts', 'src/sandbox/guest/*.ts', 'src/sandbox/jail/probe-program.ts']))
+  cpSync(file, `dist/${file}`)
+
 // Imports are rewritten by the compiler; files named in strings (threads, child processes) are not.
 for (const file of globSync('dist/src/**/*.js')) {
+  if (file === CELL_PROGRAMS) continue
   const text = readFileSync(file, 'utf8')
   const rewritten = text.replace(/(['"`])(\.{1,2}\/[^'"`\n]+)\.ts\1/g, '$1$2.js$1')
   if (rewritten !== text) writeFileSync(file, rewritten)
@@ -43,11 +48,7 @@ writeFileSync(
 )
 for (const file of ['bin', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
   cpSync(file, `dist/${file}`, { recursive: true })
-// Applications are bundled for the sandbox, never run by Node, so they stay as their authors wrote them. Tests stay out, but for the starter's.
-for (const file of globSync('examples/**/*')) {
-  if (/\.(ts|cedar|json|md)$/.test(file) && (!file.endsWith('.test.ts') || file.startsWith('examples/starter/'))) {
-    mkdirSync(posix.join('dist', posix.dirname(file)), { recursive: true })
-    cpSync(file, `dist/${file}`)
-  }
-}
+// Applications are bundled for the sandbox, never run by Node, so the starter stays as it was written. The others need a generator that is not
+// part of the package.
+cpSync('examples/starter', 'dist/examples/starter', { recursive: true })
 console.log(`built dist/: ${globSync('dist/src/**/*.js').length} modules; \`npm pack ./dist\` packs it`)
