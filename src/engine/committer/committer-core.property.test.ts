@@ -136,7 +136,7 @@ test('answers and log are those of one request at a time, whatever the batches',
           const expected = model.judge(request)
           // A find of a model that this batch has changed may be turned down although it still holds.
           const cautious = answer.kind === 'moved' && answer.what === 'colors' && model.position > begin
-          if (!(cautious && expected === 'committed')) assert.equal(answer.kind, expected)
+          if (!(cautious && (expected === 'committed' || expected === 'failed'))) assert.equal(answer.kind, expected)
           if (answer.kind !== 'committed') continue
           model.apply(request)
           assert.equal(answer.position, model.position)

@@ -1,6 +1,10 @@
 /**
- * Where an operation's latest record is. The index holds numbers alone: part of a hash of the id, and the position. Ids whose numbers collide take the
- * next free one; the log says which of them is meant.
+ * Where an operation's records are, by its id. Ids are hashes, so they arrive in no order, and one table of them would dirty a page per
+ * operation. Here they gather in a small table, are moved together, in order, to a larger one, and from there, a range of keys at a time, to
+ * the one that holds them all: a page is written for many entries at once, and no move takes long.
+ *
+ * An entry is part of a hash of the id, and a position. Nothing is ever replaced: a lookup takes the latest position whose commit is
+ * really of that operation.
  */
 import { hash } from 'node:crypto'
 import type { Hash, OperationId, Position } from '../../model/ids.ts'
@@ -8,39 +12,72 @@ import type { StoredOperation } from '../storage.ts'
 import type { Database } from './database.ts'
 
 const KEY_DIGITS = 13 // of hex: 52 bits, which a number holds exactly
+const KEYS = 2 ** 52
+const GATHERED_MAX = 2_048 // entries of the small table: about ten pages, and a move of about two milliseconds
+const RANGES = 32 // of keys; each time the small table moves on, one range of the middle one does
 
-export function indexOperation(database: Database, operation: OperationId, position: number): void {
-  for (let key = keyOf(operation); ; key++) {
-    const { changes } = database.sql('INSERT OR IGNORE INTO operation VALUES (?, ?)').run(key, position)
-    if (changes === 1) return
-    if (entryAt(database, key)?.operation !== operation) continue
-    database.run('UPDATE operation SET position = ? WHERE key = ?', position, key)
-    return
-  }
-}
+export const OPERATION_INDEX_SCHEMA = ['operation_new', 'operation_middle', 'operation_old']
+  .map(
+    (table) =>
+      `CREATE TABLE IF NOT EXISTS ${table}(key INTEGER, position INTEGER, PRIMARY KEY(key, position)) WITHOUT ROWID;`,
+  )
+  .join('\n')
+
+const FIND = ['operation_new', 'operation_middle', 'operation_old']
+  .map((table) => `SELECT position FROM ${table} WHERE key = ?1`)
+  .join(' UNION ALL ')
 
 export function findOperation(database: Database, operation: OperationId): StoredOperation | null {
-  for (let key = keyOf(operation); ; key++) {
-    const entry = entryAt(database, key)
-    if (entry === undefined) return null
-    if (entry.operation !== operation) continue
-    const intentHash = Buffer.from(entry.intent).toString('hex') as Hash
-    return { operation, intentHash, position: entry.position as Position }
+  const entries = database.all<{ position: number }>(FIND, keyOf(operation))
+  if (entries.length > 1) entries.sort((left, right) => right.position - left.position)
+  for (const { position } of entries) {
+    const commit = database.one<{ operation: string; intent: Uint8Array }>(
+      'SELECT operation, intent FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1',
+      position,
+    )
+    if (commit?.operation === operation)
+      return {
+        operation,
+        intentHash: Buffer.from(commit.intent).toString('hex') as Hash,
+        position: position as Position,
+      }
+  }
+  return null
+}
+
+/** The writing side. `add` within the batch's transaction; `forget` when that has failed. */
+export class OperationIndex {
+  readonly #database: Database
+  #gathered: number
+  #range = 0
+  constructor(database: Database) {
+    this.#database = database
+    this.#gathered = this.#count()
+  }
+  add(operation: OperationId, position: number): void {
+    this.#database.run('INSERT INTO operation_new VALUES (?, ?)', keyOf(operation), position)
+    if (++this.#gathered >= GATHERED_MAX) this.#moveOn()
+  }
+  forget(): void {
+    this.#gathered = this.#count()
+  }
+  #moveOn(): void {
+    const [from, to] = [this.#range, this.#range + 1].map((range) => (range * KEYS) / RANGES) as [number, number]
+    this.#database.run('INSERT INTO operation_middle SELECT key, position FROM operation_new ORDER BY key')
+    this.#database.run('DELETE FROM operation_new')
+    this.#database.run(
+      'INSERT INTO operation_old SELECT key, position FROM operation_middle WHERE key >= ? AND key < ? ORDER BY key',
+      from,
+      to,
+    )
+    this.#database.run('DELETE FROM operation_middle WHERE key >= ? AND key < ?', from, to)
+    this.#range = (this.#range + 1) % RANGES
+    this.#gathered = 0
+  }
+  #count(): number {
+    return this.#database.one<{ count: number }>('SELECT count(*) AS count FROM operation_new')?.count ?? 0
   }
 }
 
 const keyOf = (operation: OperationId): number =>
   Number.parseInt(hash('sha256', operation, 'hex').slice(0, KEY_DIGITS), 16)
-
-function entryAt(
-  database: Database,
-  key: number,
-): { position: number; operation: string; intent: Uint8Array } | undefined {
-  const position = database.one<{ position: number }>('SELECT position FROM operation WHERE key = ?', key)?.position
-  if (position === undefined) return undefined
-  const commit = database.one<{ operation: string; intent: Uint8Array }>(
-    'SELECT operation, intent FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1',
-    position,
-  )
-  return commit === undefined ? undefined : { position, operation: commit.operation, intent: commit.intent }
-}

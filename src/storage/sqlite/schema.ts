@@ -1,4 +1,6 @@
 /** The tables. Few and lean: what a commit costs is the pages it dirties and the statements it runs. */
+import { OPERATION_INDEX_SCHEMA } from './operation-index.ts'
+
 export const SCHEMA = `
 -- one row per commit: its leaf hashes, and its lines and payloads packed (packed-commit.ts)
 CREATE TABLE IF NOT EXISTS log(
@@ -12,8 +14,7 @@ CREATE TABLE IF NOT EXISTS stream(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQU
 CREATE TABLE IF NOT EXISTS event(
   stream INTEGER NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL, ordinal INTEGER NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY(stream, version)) WITHOUT ROWID;
--- latest record of an operation, by 52 bits of a hash of its id (operation-index.ts): small, because its pages are written at random
-CREATE TABLE IF NOT EXISTS operation(key INTEGER PRIMARY KEY, position INTEGER NOT NULL);
+${OPERATION_INDEX_SCHEMA}
 CREATE TABLE IF NOT EXISTS effect(
   position INTEGER NOT NULL, ordinal INTEGER NOT NULL, effect TEXT NOT NULL, payload TEXT NOT NULL,
   PRIMARY KEY(position, ordinal)) WITHOUT ROWID;

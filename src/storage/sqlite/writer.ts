@@ -13,7 +13,7 @@ import {
   type StorageWriter,
 } from '../storage.ts'
 import { openWriter, type Database, type Synchronous } from './database.ts'
-import { indexOperation } from './operation-index.ts'
+import { OperationIndex } from './operation-index.ts'
 import { packCommit } from './packed-commit.ts'
 import { ReadModelTables } from './read-model-tables.ts'
 import { SqliteReader } from './reader.ts'
@@ -37,6 +37,7 @@ export class SqliteWriter implements StorageWriter {
   readonly #database: Database
   readonly #unlock: () => void
   readonly #models: ReadModelTables
+  readonly #operations: OperationIndex
   readonly #streamNumbers = new Map<StreamId, number>()
   #lastStreamNumber: number
   #lastSideId: number
@@ -47,6 +48,7 @@ export class SqliteWriter implements StorageWriter {
     this.#unlock = unlock
     this.reader = new SqliteReader(database)
     this.#models = new ReadModelTables(database)
+    this.#operations = new OperationIndex(database)
     this.#lastStreamNumber = database.one<{ no: number | null }>('SELECT max(no) AS no FROM stream')?.no ?? 0
     this.#lastSideId = database.one<{ id: number | null }>('SELECT max(id) AS id FROM side')?.id ?? 0
   }
@@ -130,7 +132,7 @@ export class SqliteWriter implements StorageWriter {
         run.ordinal,
         run.count,
       )
-    indexOperation(database, commit.operation, commit.first + commit.records.length - 1)
+    this.#operations.add(commit.operation, commit.first + commit.records.length - 1)
     for (const row of commit.rows) this.#models.change(row satisfies RowChange, row.position)
     for (const { position, ordinal, effect, payload } of commit.effects)
       database.run('INSERT INTO effect VALUES (?, ?, ?, ?)', position, ordinal, effect, payload)
@@ -176,6 +178,7 @@ export class SqliteWriter implements StorageWriter {
   /** A failed transaction took new streams with it. */
   #forget(): void {
     this.#streamNumbers.clear()
+    this.#operations.forget()
     this.#lastStreamNumber = this.#database.one<{ no: number | null }>('SELECT max(no) AS no FROM stream')?.no ?? 0
   }
 }
