@@ -1,0 +1,130 @@
+/** A whole governed call: identified, scoped, decided in the sandbox, admitted, committed with its evidence, answered with its receipt. */
+import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import {
+  atLeast,
+  atMost,
+  type Bench,
+  type Figures,
+  type OpenSuite,
+  type RowSpec,
+  type Suite,
+} from '../measure/suite.ts'
+import { syncRate } from '../probes/fdatasync.ts'
+import { accountId, APPLICATION } from '../support/application.ts'
+import { putLoad } from '../support/load.ts'
+import type { LoadResult } from '../support/load-client.ts'
+import { httpRequest, MCP_REVISION, mcpRequest } from '../support/requests.ts'
+import { startSystem } from '../support/system.ts'
+
+const ACCOUNTS = 2_000
+const SMOKE_ACCOUNTS = 20
+const INPUT = { account: '%T%', amount: 1, note: 'Paid at the counter; the receipt was sent to the address on file.' }
+const PHASES = ['authenticate', 'begin', 'decide', 'admit', 'commit', 'door'] as const
+
+const rowsOfDoor = (door: string, title: string): RowSpec[] => [
+  {
+    id: `${door}-1-p50`,
+    what: `governed call over ${title}, 1 client, p50 beside the fsync`,
+    unit: 'ms',
+    figure: `${door}1p50Beside`,
+    target: atMost(1.5),
+  },
+  {
+    id: `${door}-1-p99`,
+    what: `governed call over ${title}, 1 client, p99 beside the fsync`,
+    unit: 'ms',
+    figure: `${door}1p99Beside`,
+    target: atMost(5),
+  },
+  { id: `${door}-1-whole-p50`, what: `the same, whole, p50`, unit: 'ms', figure: `${door}1p50` },
+  { id: `${door}-1-whole-p99`, what: `the same, whole, p99`, unit: 'ms', figure: `${door}1p99` },
+  {
+    id: `${door}-1-rate`,
+    what: `governed changes over ${title}, 1 client`,
+    unit: 'calls/s',
+    figure: `${door}1rate`,
+    against: [{ what: 'fdatasync of 4 KiB, file growing', figure: 'syncGrowing' }],
+  },
+  {
+    id: `${door}-64-rate`,
+    what: `governed changes over ${title}, 64 clients`,
+    unit: 'calls/s',
+    figure: `${door}64rate`,
+    ...(door === 'http' ? { target: atLeast(3_000) } : {}),
+  },
+  { id: `${door}-64-p50`, what: `the same, p50`, unit: 'ms', figure: `${door}64p50` },
+  { id: `${door}-64-p99`, what: `the same, p99`, unit: 'ms', figure: `${door}64p99` },
+  ...PHASES.map((phase) => ({
+    id: `${door}-phase-${phase}`,
+    what: `phase \`${phase}\` over ${title}, 1 client, p50`,
+    unit: 'µs',
+    figure: `${door}-${phase}`,
+  })),
+]
+
+export const governedCall: Suite = {
+  name: 'governed-call',
+  title: 'A governed call',
+  method:
+    `An account of ${ACCOUNTS} is read, checked and added to; six policies; one event, one row of a read model. The system runs as \`plinth start\` runs it; the client ` +
+    `is a process of its own on the same two cores, over kept loopback connections. MCP is revision ${MCP_REVISION}, one tools/call a request. \`Beside the fsync\` is less the ` +
+    'median fdatasync of the same run. Phases are the medians of header `Plinth-Timing`; `commit` holds the fsync, `door` is reading, routing and writing.',
+  rows: [
+    ...rowsOfDoor('http', 'HTTP'),
+    ...rowsOfDoor('mcp', 'MCP'),
+    {
+      id: 'client-cpu',
+      what: 'processor time of the client for one call, 64 clients',
+      unit: 'µs',
+      figure: 'clientCpu',
+    },
+  ],
+  open,
+}
+
+async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
+  const dir = join(scratch, 'governed-call')
+  const accounts = sizes.name === 'smoke' ? SMOKE_ACCOUNTS : ACCOUNTS
+  const system = await startSystem(dir, APPLICATION, accounts)
+  const targets = Array.from({ length: accounts }, (_, number) => ({ target: accountId(number), run: '' }))
+  let loads = 0
+
+  async function run(): Promise<Figures> {
+    const figures: Record<string, number> = {}
+    const sync = syncRate(scratch, 'growing', sizes.probeMs)
+    figures['syncGrowing'] = sync.perSecond
+    const { warmupMs, measureMs } = sizes
+    for (const door of ['http', 'mcp'] as const)
+      for (const clients of [1, 64]) {
+        const request =
+          door === 'http' ? httpRequest(system, 'add', INPUT, `load-${++loads}`) : mcpRequest(system, 'add', INPUT)
+        const result = await putLoad({ ...request, clients, warmupMs, measureMs, callsMax: 0, targets })
+        note(figures, door, clients, result, sync.p50Us)
+      }
+    return figures
+  }
+  return {
+    run,
+    async close() {
+      await system.close()
+      await rm(dir, { recursive: true })
+    },
+  }
+}
+
+function note(
+  figures: Record<string, number>,
+  door: string,
+  clients: number,
+  result: LoadResult,
+  syncUs: number,
+): void {
+  figures[`${door}${clients}rate`] = result.callsPerSecond
+  figures[`${door}${clients}p50`] = result.p50Us / 1000
+  figures[`${door}${clients}p99`] = result.p99Us / 1000
+  figures[`${door}${clients}p50Beside`] = (result.p50Us - syncUs) / 1000
+  figures[`${door}${clients}p99Beside`] = (result.p99Us - syncUs) / 1000
+  if (clients === 1) for (const phase of PHASES) figures[`${door}-${phase}`] = result.phases[phase] ?? Number.NaN
+  else if (door === 'http') figures['clientCpu'] = result.clientCpuUs
+}
