@@ -131,14 +131,29 @@ export class SqliteReader implements StorageReader, SideReader {
   }
 
   snapshot(stream: StreamId, at: Position): Snapshot | null {
-    const row = this.#database.one<{ version: number; position: number; leaf: string; release: string; state: string }>(
-      'SELECT version, position, leaf, release, state FROM snapshot WHERE stream = (SELECT no FROM stream WHERE id = ?)' +
-        ' AND position <= ? ORDER BY version DESC LIMIT 1',
-      stream,
-      at,
-    )
-    if (row === undefined) return null
-    return { ...row, stream, position: row.position as Position, leaf: row.leaf as Hash, state: row.state as JsonText }
+    return this.#database.reading(() => {
+      // Versions find the snapshot in one step, where positions would be looked through.
+      const row = this.#database.one<{
+        version: number
+        position: number
+        leaf: string
+        release: string
+        state: string
+      }>(
+        'SELECT version, position, leaf, release, state FROM snapshot WHERE stream = ? AND version <= ?' +
+          ' ORDER BY version DESC LIMIT 1',
+        this.#streamNo(stream) ?? -1,
+        this.streamHead(stream, at).version,
+      )
+      if (row === undefined) return null
+      return {
+        ...row,
+        stream,
+        position: row.position as Position,
+        leaf: row.leaf as Hash,
+        state: row.state as JsonText,
+      }
+    })
   }
 
   operation(operation: OperationId): StoredOperation | null {
