@@ -8,7 +8,7 @@ export interface SandboxLimits {
   readonly loadMs: number
   /** CPU time to describe an application: real schemas are built, without a JIT. */
   readonly describeMs: number
-  /** Beyond the soft limit: V8 loops in native code ignore the soft one, so the process is killed then. */
+  /** Beyond a limit, before the process is killed: long entries have a timer of their own inside, which gets to act first. */
   readonly killGraceMs: number
   /** Wall time that an entry may take on a busy machine, as a multiple of its CPU limit. */
   readonly wallFactor: number
@@ -39,7 +39,7 @@ export const DEFAULT_LIMITS: SandboxLimits = {
   bulkMs: 1_000,
   loadMs: 1_000,
   describeMs: 10_000,
-  killGraceMs: 60,
+  killGraceMs: 20,
   wallFactor: 20,
   isolateMb: 48,
   cellDataMb: 400,

@@ -96,7 +96,7 @@ function load(release: number, bundle: string): Reply {
 /** Makes a fresh instance of the application: whatever an execution did to its own is gone with it. */
 function prepare(loaded: Loaded, timeoutMs: number): string {
   const make = loaded.make ?? evaluate(loaded, timeoutMs)
-  const failure = enter(loaded, 'prepare', [make.derefInto()], timeoutMs)
+  const failure = enter(loaded, 'prepare', [make.derefInto()], loaded.make === null ? timeoutMs : 0)
   if (loaded.make === null) make.release()
   loaded.prepared = failure === ''
   return failure
@@ -105,32 +105,34 @@ function prepare(loaded: Loaded, timeoutMs: number): string {
 const evaluate = ({ script, context }: Loaded, timeout: number): ivm.Reference =>
   script.runSync(context, { reference: true, timeout }) as unknown as ivm.Reference
 
+/**
+ * @param timeoutMs 0: no timer here, because waking its thread costs as much as a whole decision. The engine kills the process instead,
+ *   which it must be able to do anyway.
+ */
 function enter(loaded: Loaded, name: string, values: readonly unknown[], timeoutMs: number): string {
   const entry = loaded.entries.get(name) as ivm.Reference
-  return (
-    (entry.applySync(undefined, values as unknown[], { timeout: timeoutMs }) as unknown as string | undefined) ?? ''
-  )
+  const options = timeoutMs === 0 ? {} : { timeout: timeoutMs }
+  return (entry.applySync(undefined, values as unknown[], options) as unknown as string | undefined) ?? ''
 }
 
 function execute(op: number, id: number, loaded: Loaded, text: string): Reply {
-  const timeoutMs = op === FOLD || op === MAP ? setup.bulkMs : setup.entryMs
   if (op !== RESUME) {
     if (!loaded.prepared) {
-      const failure = prepare(loaded, timeoutMs)
+      const failure = prepare(loaded, setup.loadMs)
       if (failure !== '') return { status: FAILED, text: failure.slice(1) }
     }
     loaded.prepared = false
     unprepared.add(loaded)
   }
   if (op === FOLD || op === MAP)
-    return replyOf(enter(loaded, op === FOLD ? 'fold' : 'map', [text, setup.bulkOutputBytes], timeoutMs))
+    return replyOf(enter(loaded, op === FOLD ? 'fold' : 'map', [text, setup.bulkOutputBytes], setup.bulkMs))
   try {
-    enter(loaded, op === START ? 'start' : 'resume', [id, text], timeoutMs)
+    enter(loaded, op === START ? 'start' : 'resume', [id, text], 0)
   } catch (error) {
     // A rejection that nobody handled surfaces here too; how the execution stands is then for `collect` to say.
     if (endedByEngine(error)) throw error
   }
-  return replyOf(enter(loaded, 'collect', [id], timeoutMs))
+  return replyOf(enter(loaded, 'collect', [id], 0))
 }
 
 function replyOf(answer: string): Reply {
@@ -212,7 +214,7 @@ function reply(id: number, { status, text }: Reply, cpuUs: number): void {
 function handle(op: number, id: number, release: number, text: string): void {
   const loaded = releases.get(release)
   if (op === DROP) {
-    if (loaded !== undefined) enter(loaded, 'drop', [id], setup.entryMs)
+    if (loaded !== undefined) enter(loaded, 'drop', [id], 0)
     return
   }
   const before = loaded?.isolate.cpuTime ?? 0n
@@ -254,7 +256,7 @@ function unload(release: number): Reply {
 function prepareIdle(): void {
   for (const loaded of unprepared) {
     try {
-      if (!loaded.prepared) prepare(loaded, setup.entryMs)
+      if (!loaded.prepared) prepare(loaded, setup.loadMs)
     } catch {
       loaded.prepared = false
     }
