@@ -65,7 +65,7 @@ export async function commit(
       }),
     ),
   }
-  const result = await handIn(parts, request, after, versions)
+  const result = await handIn(parts, request, after, versions, decision.session.assumed)
   if (result.kind === 'moved') return result
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   return {

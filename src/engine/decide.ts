@@ -33,13 +33,34 @@ export interface Refusal extends Ground {
   readonly detail: JsonObject
 }
 
-/** @throws `limit-exceeded`, `application-failed`, `application-output-invalid`, `sandbox-unavailable`, or the signal's reason */
-export async function decide(parts: Parts, proposal: Proposal, signal: AbortSignal): Promise<Accepted | Refusal> {
-  const { release, states, reader, sandbox } = parts
+/**
+ * @returns `unfounded` when the code failed on a state that never came to be: decide again
+ * @throws `limit-exceeded`, `application-failed`, `application-output-invalid`, `sandbox-unavailable`, or the signal's reason
+ */
+export async function decide(
+  parts: Parts,
+  proposal: Proposal,
+  signal: AbortSignal,
+): Promise<Accepted | Refusal | { readonly kind: 'unfounded' }> {
+  const session = new ReadSession(parts, parts.states.visible, 'ahead', signal)
+  try {
+    return await decideOn(session, parts, proposal, signal)
+  } catch (error) {
+    if (signal.aborted || (await session.stillHolds())) throw error
+    return { kind: 'unfounded' }
+  }
+}
+
+async function decideOn(
+  session: ReadSession,
+  parts: Parts,
+  proposal: Proposal,
+  signal: AbortSignal,
+): Promise<Accepted | Refusal> {
+  const { release, sandbox } = parts
   const { intent, input, principal, operation } = proposal
   const command = release.manifest.commands[intent.command]
   if (command === undefined) throw problem('no-such-command', `there is no command \`${intent.command}\` here`)
-  const session = new ReadSession(states, reader, release.manifest, states.visible, signal)
   const attested = await attestedFor(session, intent.run)
   const prefetched = await session.prefetch(command.targets, input)
   const answer = await sandbox.decide(

@@ -2,7 +2,7 @@
 import type { CommitRequest, CommitResult } from './committer/commit-request.ts'
 import type { Parts } from './parts.ts'
 import { recordedOutcome } from './recorded-outcome.ts'
-import type { TentativeState } from './states.ts'
+import type { CommitUnderWay, TentativeState } from './states.ts'
 import type { Position, StreamId } from '../model/ids.ts'
 import type { JsonText } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -15,6 +15,8 @@ export type HandedIn =
 
 /**
  * @param after state of each written stream; `versions` its version
+ * @param assumed what was read of commits that were under way then
+ * @returns `moved` also without asking the committer, when a commit under way stands between this one and what it read; then that has settled
  * @returns `known` when the operation is on record already: its recorded outcome
  * @throws `storage-unavailable`, `overloaded`, `principal-revoked`, `idempotency-key-reused`
  */
@@ -23,11 +25,18 @@ export async function handIn(
   request: CommitRequest,
   after: ReadonlyMap<StreamId, JsonText>,
   versions: ReadonlyMap<StreamId, number>,
+  assumed: ReadonlyMap<StreamId, TentativeState> = new Map(),
 ): Promise<HandedIn> {
+  for (const { stream } of request.streams) {
+    const rival = parts.states.rival(stream, assumed.get(stream))
+    if (rival === null) continue
+    await rival.settled
+    return { kind: 'moved' }
+  }
   const posted = parts.committer.commit(request)
-  const settled = posted.catch(() => {}) // whoever built on it asks the committed versions itself
+  const commit = underWay(posted)
   const tentative = new Map<StreamId, TentativeState>()
-  for (const [stream, state] of after) tentative.set(stream, { version: versions.get(stream) ?? 0, state, settled })
+  for (const [stream, state] of after) tentative.set(stream, { version: versions.get(stream) ?? 0, state, commit })
   parts.states.expect(tentative)
   try {
     const result = await posted
@@ -50,6 +59,16 @@ export async function handIn(
   } finally {
     parts.states.settle(tentative)
   }
+}
+
+function underWay(posted: Promise<CommitResult>): CommitUnderWay {
+  const know = (landed: boolean): boolean => (commit.landed = landed)
+  const settled = posted.then(
+    ({ kind }) => know(kind === 'committed'),
+    () => know(false),
+  )
+  const commit: { landed: boolean | null; readonly settled: Promise<boolean> } = { landed: null, settled }
+  return commit
 }
 
 /** First the states, then the head: who reads at the head never meets an older state. */

@@ -19,7 +19,7 @@ export async function query(
   request: { readonly query: string; readonly input: Json; readonly run: RunId | null; readonly at: At },
   signal: AbortSignal,
 ): Promise<Timed<QueryOutcome>> {
-  const { release, policy, sandbox, states, reader, validators } = parts
+  const { release, policy, sandbox, states, validators } = parts
   const watch = new Stopwatch(parts.clock)
   const principal = await parts.identity.authenticate(credentials, signal)
   watch.lap('authenticate')
@@ -28,12 +28,9 @@ export async function query(
     throw problem('no-such-query', `there is no query \`${request.query}\` here`)
   const input = validators.queryInput(request.query, request.input)
   const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
-  const session = new ReadSession(states, reader, release.manifest, positionOf(parts, request.at), signal)
+  const session = new ReadSession(parts, positionOf(parts, request.at), 'committed', signal)
   // What was attested counts as of now: looking at the past does not bring back old permissions.
-  const attested = await attestedFor(
-    new ReadSession(states, reader, release.manifest, states.visible, signal),
-    request.run,
-  )
+  const attested = await attestedFor(new ReadSession(parts, states.visible, 'committed', signal), request.run)
   watch.lap('begin')
   const prefetched = await session.prefetch(manifest.targets, input)
   const answer = await sandbox.read(

@@ -1,8 +1,10 @@
 /**
  * Serves the reads of one execution, all at one log position, and keeps what it served: that is the read set, whatever the cell may claim.
+ * One that decides may be served what a commit under way would leave, and answers for that (`stillHolds`); one that only reads never is.
  */
 import { READS_MAX } from './bounds.ts'
-import type { States } from './states.ts'
+import type { Parts } from './parts.ts'
+import type { States, TentativeState } from './states.ts'
 import { findDigest } from '../model/find-digest.ts'
 import { streamId, type Position, type StreamId } from '../model/ids.ts'
 import type { FindEntry, FindQuery, ReadEntry, ReadSet, Row } from '../model/decision.ts'
@@ -20,22 +22,32 @@ export interface Prefetched {
   readonly state: JsonText | null
 }
 
+type Served = { readonly version: number; readonly state: JsonText | null }
+
 export class ReadSession implements ReadPort {
   readonly position: Position
   readonly #states: States
   readonly #reader: StorageReader
   readonly #manifest: Manifest
+  readonly #ahead: boolean
   readonly #signal: AbortSignal
   readonly #streams = new Map<StreamId, ReadEntry>()
+  readonly #served = new Map<StreamId, Served>()
   readonly #finds: FindEntry[] = []
-  /** Commits under way whose outcome this execution has assumed. */
-  readonly #waitFor = new Set<Promise<unknown>>()
+  readonly #assumed = new Map<StreamId, TentativeState>()
 
-  constructor(states: States, reader: StorageReader, manifest: Manifest, position: Position, signal: AbortSignal) {
+  /** @param ground `ahead`: what a commit under way would leave may be served; `committed`: only what is on record at the position */
+  constructor(
+    { states, reader, release }: Pick<Parts, 'states' | 'reader' | 'release'>,
+    position: Position,
+    ground: 'ahead' | 'committed',
+    signal: AbortSignal,
+  ) {
     this.#states = states
     this.#reader = reader
-    this.#manifest = manifest
+    this.#manifest = release.manifest
     this.position = position
+    this.#ahead = ground === 'ahead'
     this.#signal = signal
   }
 
@@ -52,21 +64,30 @@ export class ReadSession implements ReadPort {
     return found
   }
 
-  async get(entity: string, id: string): Promise<{ readonly version: number; readonly state: JsonText | null }> {
+  async get(entity: string, id: string): Promise<Served> {
     if (!Object.hasOwn(this.#manifest.entities, entity))
       throw problem('application-output-invalid', `the code asked for entity \`${entity}\`, which is not declared`)
     const stream = streamId(entity, id)
-    this.#count(this.#streams.has(stream) ? 0 : 1)
-    const tentative = this.#states.tentative(stream)
+    const before = this.#served.get(stream)
+    if (before !== undefined) return before
+    this.#count(1)
+    const tentative = this.#ahead ? this.#states.tentative(stream) : undefined
     if (tentative !== undefined) {
-      this.#waitFor.add(tentative.settled)
-      this.#streams.set(stream, { stream, version: tentative.version, hash: '' })
-      return tentative
+      this.#assumed.set(stream, tentative)
+      return this.#serve(stream, tentative, '')
     }
     const found =
       this.#states.cached(stream, this.position) ?? (await this.#states.at(stream, this.position, this.#signal))
-    this.#streams.set(stream, { stream, version: found.version, hash: found.leaf })
-    return found
+    return this.#serve(stream, found, found.leaf)
+  }
+
+  /** The first answer counts: asked again, an execution sees what it saw, whatever has been committed since. */
+  #serve(stream: StreamId, served: Served, hash: string): Served {
+    const before = this.#served.get(stream)
+    if (before !== undefined) return before
+    this.#served.set(stream, served)
+    this.#streams.set(stream, { stream, version: served.version, hash })
+    return served
   }
 
   async find(query: FindQuery): Promise<readonly Row[]> {
@@ -87,17 +108,19 @@ export class ReadSession implements ReadPort {
     return found.state
   }
 
-  versionOf(stream: StreamId): number | undefined {
-    return this.#streams.get(stream)?.version
+  /** What was served of commits that were under way then. */
+  get assumed(): ReadonlyMap<StreamId, TentativeState> {
+    return this.#assumed
   }
 
   /**
-   * True when all that was served is what is committed now. An answer that writes nothing (a refusal, a denial) is only given on such
-   * ground; a commit checks the same by itself. Waits for the commits whose outcome was assumed.
+   * True when all that was served is what is committed now. An answer that writes nothing (a refusal, a denial, a failure) is only given on
+   * such ground; a commit checks the same by itself. Waits for the commits whose outcome was assumed.
    */
   async stillHolds(): Promise<boolean> {
-    if (this.#waitFor.size === 0) return true // all of it was committed, at one position
-    await Promise.all(this.#waitFor)
+    if (this.#assumed.size === 0) return true // all of it was committed, at one position
+    const landed = await Promise.all([...this.#assumed.values()].map(({ commit }) => commit.settled))
+    if (landed.includes(false)) return false
     for (const { stream, version } of this.#streams.values())
       if (this.#reader.streamHead(stream).version !== version) return false
     return this.#finds.every(({ query, digest }) => findDigest(this.#reader.find(query)) === digest)

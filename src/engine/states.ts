@@ -4,8 +4,9 @@
  *
  * 1. An entry is the newest committed state of its stream, or it is not there.
  * 2. `visible` moves only after the entries of that commit have: who reads at `visible` never meets an older entry.
- * 3. A tentative entry is what a commit under way would leave. Deciding on it keeps one busy stream moving without waiting for the disk; the
- *    committer takes commits in the order they were handed in, so if the first does not land, what was decided on it does not either.
+ * 3. A tentative entry is what a commit under way would leave. Deciding on it keeps one busy stream moving without waiting for the disk.
+ * 4. Commits under way on one stream form a chain: each was decided on the one before it, or it is not handed in (`rival`). The committer takes
+ *    them in that order and compares versions, so when one does not land, nothing that was decided on it does.
  */
 import { LruMap } from './lru-map.ts'
 import { foldEngineStream, isEngineEntity } from './engine-streams.ts'
@@ -26,11 +27,16 @@ export interface StreamState {
   readonly state: JsonText | null
 }
 
-/** What a commit under way would leave; `settled` resolves when that is known. */
+/** A commit that has been handed in. `landed` is null until that is known; `settled` then resolves to it, and never rejects. */
+export interface CommitUnderWay {
+  readonly settled: Promise<boolean>
+  readonly landed: boolean | null
+}
+/** What a commit under way would leave of one stream. */
 export interface TentativeState {
   readonly version: number
   readonly state: JsonText
-  readonly settled: Promise<unknown>
+  readonly commit: CommitUnderWay
 }
 
 const ABSENT: StreamState = { version: 0, position: -1 as Position, leaf: '', state: null }
@@ -59,7 +65,18 @@ export class States {
   }
 
   tentative(stream: StreamId): TentativeState | undefined {
-    return this.#tentative.get(stream)
+    const newest = this.#tentative.get(stream)
+    return newest?.commit.landed === false ? undefined : newest
+  }
+
+  /**
+   * What forbids handing in a commit that read this stream: another commit under way on it, or the loss of the one whose outcome it assumed.
+   * A version alone would not tell, because another commit may reach the same version with another state.
+   */
+  rival(stream: StreamId, assumed: TentativeState | undefined): CommitUnderWay | null {
+    const newest = this.tentative(stream)
+    if (newest !== undefined) return newest === assumed ? null : newest.commit
+    return assumed === undefined || assumed.commit.landed === true ? null : assumed.commit
   }
 
   /** Notes what a commit just handed in would leave. Call `settle` with the same entries when its result is known. */

@@ -68,11 +68,13 @@ export async function perform(
 }
 
 async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signal: AbortSignal): Promise<Outcome> {
+  const inTurn = new Set(streamsNamed(parts, proposal))
   for (let attempts = 1; attempts <= ATTEMPTS_MAX; attempts++) {
-    const turn = await parts.turns.take(streamsNamed(parts, proposal), signal)
+    const turn = await parts.turns.take([...inTurn], signal)
     try {
       const decision = await decide(parts, proposal, signal)
       watch.lap('decide')
+      if (decision.kind === 'unfounded') continue
       if (decision.kind === 'refused') {
         turn.end()
         if (!(await decision.session.stillHolds())) continue
@@ -95,6 +97,7 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
       const result = await handedIn
       watch.lap('commit')
       if (result.kind !== 'moved') return result
+      for (const stream of decision.impact.streams) inTurn.add(stream) // contended without being named in the input
     } finally {
       turn.end()
     }
