@@ -139,6 +139,7 @@ export interface StorageWriter {
   writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void | Promise<void>
   /** Declares the read models' tables and indexes; called at start and when a release changes. */
   declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): void | Promise<void>
+  /** Durable at the next `write` or sooner. */
   setMeta(name: string, value: string): void | Promise<void>
   close(): void | Promise<void>
 }

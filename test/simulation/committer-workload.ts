@@ -8,12 +8,13 @@ import { openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openCommitter, type OpenCommitter } from '../../src/engine/committer/committer.ts'
 import type { CommitRequest } from '../../src/engine/committer/commit-request.ts'
-import type { StreamId } from '../../src/model/ids.ts'
+import type { Hash, StreamId } from '../../src/model/ids.ts'
 import { parseVerifierKey } from '../../src/model/signed-note.ts'
 import { AGENT, commitRequest, ORIGIN, readModel } from '../support/commits.ts'
 import { acknowledgement, readAcknowledgements } from './crash-audit.ts'
 import { WORKLOAD_MODEL } from './workload-rows.ts'
 import { random } from './random.ts'
+import type { SideRecord, Snapshot } from '../../src/storage/storage.ts'
 import type { Synchronous } from '../../src/storage/sqlite/database.ts'
 
 const [dir = '', seed = '0', callers = '8', operations = '1000', synchronous = 'FULL'] = process.argv.slice(2)
@@ -22,6 +23,21 @@ const reader = committer.reader()
 const log = parseVerifierKey(committer.vkey)
 await committer.adoptEpochs(1, new Map([[AGENT, 1]]))
 await committer.declareReadModels({ [WORKLOAD_MODEL]: readModel([['events']], 'account') })
+
+/** Written beside the commits without waiting: may be lost, but must never take anything along. */
+const denied: SideRecord = {
+  ...{
+    kind: 'denied',
+    principal: AGENT,
+    operation: null,
+    action: 'do',
+    recordedAtMs: 1,
+    body: JSON.stringify('x'.repeat(500)),
+  },
+}
+const snapshotOf = (stream: StreamId, version: number, leaf: Hash): Snapshot => ({
+  ...{ stream, version, leaf, position: reader.streamHead(stream).position, state: '{}', release: 'rel_1' },
+})
 
 const acknowledgements = openSync(join(dir, 'acknowledged'), 'a')
 const done = new Map<number, number>()
@@ -74,6 +90,10 @@ async function commitUntilAnswered(to: OpenCommitter, operation: string, make: (
     if (answer.kind === 'revoked') throw new Error('nobody was revoked')
     // A held operation is not finished: only its last record may be repeated as known.
     const receipt = answer.kind === 'known' ? await to.receipt(answer.position) : answer.receipt
+    to.writeSide(
+      [denied],
+      answer.kind === 'known' ? [] : answer.heads.map(({ stream, version, leaf }) => snapshotOf(stream, version, leaf)),
+    )
     if (request.state === 'committed') writeSync(acknowledgements, acknowledgement(operation, receipt, log))
     return
   }

@@ -2,7 +2,9 @@
  * Opens the one SQLite file of a data directory, for its single writer or for any number of readers.
  *
  * D1 The writer runs with synchronous=FULL, asserted after a first write: some builds of SQLite change it on the way into WAL mode.
- * D2 One process at a time writes to a data directory; the operating system ends the lock with the process, however it ends.
+ * D2 What may be lost (side records, snapshots, meta) is written without waiting for the disk; the next durable write takes it along. A crash drops it
+ *    from the end, never anything before it.
+ * D3 One process at a time writes to a data directory; the operating system ends the lock with the process, however it ends.
  */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync } from 'node:fs'
@@ -26,8 +28,10 @@ const SYNCHRONOUS_CODE = { OFF: 0, NORMAL: 1, FULL: 2 } as const satisfies Recor
 export class Database {
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
-  constructor(database: DatabaseSync) {
+  readonly #synchronous: Synchronous
+  constructor(database: DatabaseSync, synchronous: Synchronous = 'FULL') {
     this.#database = database
+    this.#synchronous = synchronous
   }
   sql(text: string): StatementSync {
     let statement = this.#statements.get(text)
@@ -53,6 +57,21 @@ export class Database {
   /** All that is written within is durable when this returns, or gone when it throws. */
   writing<Result>(work: () => Result): Result {
     return this.#within('BEGIN IMMEDIATE', work)
+  }
+  /** As `writing`, but durable only with the next `writing` (D2). */
+  losable<Result>(work: () => Result): Result {
+    if (this.#synchronous !== 'FULL') return this.writing(work)
+    this.exec('PRAGMA synchronous=NORMAL')
+    try {
+      return this.writing(work)
+    } finally {
+      this.exec('PRAGMA synchronous=FULL')
+      this.assertSynchronous()
+    }
+  }
+  assertSynchronous(): void {
+    const { synchronous } = this.one<{ synchronous: number }>('PRAGMA synchronous') as { synchronous: number }
+    assert.equal(synchronous, SYNCHRONOUS_CODE[this.#synchronous])
   }
   /** Forgets prepared statements; for tables that were dropped. */
   forget(): void {
@@ -81,7 +100,7 @@ export function openWriter(directory: string, synchronous: Synchronous): { datab
   const lock = lockDirectory(directory)
   try {
     const path = join(directory, DATABASE_FILE)
-    const database = new Database(new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS }))
+    const database = new Database(new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS }), synchronous)
     chmodSync(path, 0o600)
     database.exec(
       `PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES};` +
@@ -89,10 +108,7 @@ export function openWriter(directory: string, synchronous: Synchronous): { datab
     )
     database.writing(() => database.exec(SCHEMA))
     database.run("INSERT INTO meta VALUES ('format','1') ON CONFLICT(name) DO UPDATE SET value = excluded.value")
-    assert.equal(
-      database.one<{ synchronous: number }>('PRAGMA synchronous')?.synchronous,
-      SYNCHRONOUS_CODE[synchronous],
-    )
+    database.assertSynchronous()
     assert.equal(database.one<{ journal_mode: string }>('PRAGMA journal_mode')?.journal_mode, 'wal')
     return { database, unlock: () => lock.close() }
   } catch (error) {

@@ -76,7 +76,7 @@ export class SqliteWriter implements StorageWriter {
   }
 
   writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void {
-    this.#database.writing(() => {
+    this.#database.losable(() => {
       for (const record of records) this.#insertSide(record)
       for (const { stream, version, position, leaf, release, state } of snapshots)
         this.#database.run(
@@ -97,10 +97,12 @@ export class SqliteWriter implements StorageWriter {
   }
 
   setMeta(name: string, value: string): void {
-    this.#database.run(
-      'INSERT INTO meta VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value',
-      name,
-      value,
+    this.#database.losable(() =>
+      this.#database.run(
+        'INSERT INTO meta VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value',
+        name,
+        value,
+      ),
     )
   }
 
