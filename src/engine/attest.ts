@@ -33,8 +33,8 @@ export async function attest(
     parts,
     principal,
     intent,
-    async () => {
-      const { version, state } = await parts.states.at(stream, parts.states.visible, signal)
+    async (stop) => {
+      const { version, state } = await parts.states.at(stream, parts.states.visible, stop)
       return {
         streams: [{ stream, version }],
         events: [{ stream, version: version + 1, type: 'attested', data }],

@@ -12,12 +12,15 @@ export type Begun =
   | { readonly kind: 'new'; readonly operation: OperationId; readonly intentHash: Hash }
   | { readonly kind: 'known'; readonly operation: OperationId; readonly outcome: Promise<Outcome> }
 
-/** @throws `idempotency-key-missing`, `idempotency-key-invalid`, `idempotency-key-reused` */
-export function begin(parts: Parts, principal: Principal, intent: Intent): Begun {
+/**
+ * @param signal ends the waiting for an operation that is under way; that goes on for whoever else waits
+ * @throws `idempotency-key-missing`, `idempotency-key-invalid`, `idempotency-key-reused`
+ */
+export function begin(parts: Parts, principal: Principal, intent: Intent, signal: AbortSignal): Begun {
   checkKey(intent.idempotencyKey)
   const operation = operationId(principal.id, intent.idempotencyKey)
   const intentHash = hashOfIntent(intent, principal)
-  const running = parts.running.find(operation, intentHash)
+  const running = parts.running.join(operation, intentHash, signal)
   if (running !== undefined) return { kind: 'known', operation, outcome: running.then(asReplay) }
   const recorded = recordedOutcome(parts, operation, intentHash)
   if (recorded !== null) return { kind: 'known', operation, outcome: recorded.then(asReplay) }

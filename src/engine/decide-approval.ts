@@ -38,8 +38,8 @@ export async function decideApproval(
       correlation: null,
       causation: null,
     },
-    async () => {
-      const { version, state } = await readApproval(parts, approval, signal)
+    async (stop) => {
+      const { version, state } = await readApproval(parts, approval, stop)
       const change = changeBy(parts, decision, approver, state)
       const step = approvalStep(
         approval,

@@ -32,12 +32,12 @@ export async function engineOperation(
   parts: Parts,
   principal: Principal,
   intent: Intent & { readonly input: JsonObject },
-  plan: () => Promise<EnginePlan>,
+  plan: (signal: AbortSignal) => Promise<EnginePlan>,
   signal: AbortSignal,
 ): Promise<Outcome> {
   if (!parts.policy.inScope(principal, intent.command))
     throw problem('forbidden', `\`${principal.id}\` may not do \`${intent.command}\``)
-  const begun = begin(parts, principal, intent)
+  const begun = begin(parts, principal, intent, signal)
   if (begun.kind === 'known') return begun.outcome
   const { operation, intentHash } = begun
   const proposal: Proposal = {
@@ -67,7 +67,7 @@ export async function engineOperation(
     }
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       stop.throwIfAborted()
-      const result = await commitPlan(parts, proposal, admission, await plan())
+      const result = await commitPlan(parts, proposal, admission, await plan(stop))
       if (result.kind !== 'moved') return result
     }
     throw problem('stream-contended', `planned ${ATTEMPTS_MAX} times and lost each time`, { operation })

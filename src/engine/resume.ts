@@ -23,7 +23,7 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
   const stored = parts.reader.operation(operation)
   if (stored === null) throw problem('storage-damaged', 'a held operation has no record', { operation })
   const intentHash = stored.intentHash
-  const underWay = parts.running.find(operation, intentHash)
+  const underWay = parts.running.join(operation, intentHash, signal)
   if (underWay !== undefined) return underWay
   const ending = endingOf(parts, state)
   if (!state.open || ending === 'wait') return (await recordedOutcome(parts, operation, null)) as Outcome

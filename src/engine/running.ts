@@ -1,18 +1,23 @@
 /**
  * Operations under way in this process: one entry an operation, so that a concurrent retry waits for the first, a revoked principal's work stops
  * at once, and there is a bound.
+ *
+ * 1. Work is stopped when the last of those who wait for it has left, never by one who leaves others behind.
+ * 2. Who leaves is told at once; what was handed in by then lands or does not, and the same key asks for it.
  */
 import { OPERATION_TIMEOUT_MS, RUNNING_MAX } from './bounds.ts'
 import type { Hash, OperationId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Principal } from '../model/principal.ts'
-import { problem, type Problem } from '../model/problems.ts'
+import { Problem, problem } from '../model/problems.ts'
 
 interface Entry {
   readonly intentHash: Hash
   readonly principal: Principal
   readonly outcome: Promise<Outcome>
   readonly stop: AbortController
+  /** Callers that wait for the outcome. */
+  waiting: number
 }
 
 export class Running {
@@ -31,20 +36,26 @@ export class Running {
     return this.#entries.get(operation)?.principal
   }
 
-  /** The same operation, when it is under way already. @throws `idempotency-key-reused` */
-  find(operation: OperationId, intentHash: Hash): Promise<Outcome> | undefined {
+  /**
+   * Waits for the same operation, when it is under way already. Rejects with `operation-running` when it is ending because all others have left.
+   * @throws `idempotency-key-reused`
+   */
+  join(operation: OperationId, intentHash: Hash, signal: AbortSignal): Promise<Outcome> | undefined {
     const entry = this.#entries.get(operation)
     if (entry === undefined) return undefined
     if (entry.intentHash !== intentHash)
       throw problem('idempotency-key-reused', 'this key is in use for another payload', { operation })
-    return entry.outcome
+    return waitFor(entry, operation, signal).catch((error: unknown) => {
+      if (signal.aborted || !(error instanceof Problem) || error.code !== 'cancelled') throw error
+      throw problem('operation-running', 'it was just being given up; send it again', { operation })
+    })
   }
 
   /**
-   * Runs one operation under its own signal: the caller's leaving, the deadline, a revocation, and closing all end it.
+   * Runs one operation under its own signal: the leaving of all callers, the deadline and a revocation end it.
    * @throws `overloaded` before anything ran
    */
-  async run(
+  run(
     operation: OperationId,
     intentHash: Hash,
     principal: Principal,
@@ -52,26 +63,21 @@ export class Running {
     work: (signal: AbortSignal) => Promise<Outcome>,
   ): Promise<Outcome> {
     if (this.#entries.size >= RUNNING_MAX)
-      throw problem('overloaded', `${RUNNING_MAX} operations are under way`, { limit: RUNNING_MAX })
+      return Promise.reject(problem('overloaded', `${RUNNING_MAX} operations are under way`, { limit: RUNNING_MAX }))
     const stop = new AbortController()
-    const leave = (): void => stop.abort(problem('cancelled', 'the caller stopped waiting', { operation }))
-    if (callers.aborted) leave()
-    else callers.addEventListener('abort', leave, { once: true })
     const deadline = setTimeout(
       () => stop.abort(problem('deadline-exceeded', `not finished within ${OPERATION_TIMEOUT_MS} ms`, { operation })),
       OPERATION_TIMEOUT_MS,
     )
-    const outcome = work(stop.signal)
-    outcome.catch(() => {}) // the caller awaits it below; a concurrent retry may come too late to
-    this.#entries.set(operation, { intentHash, principal, outcome, stop })
-    try {
-      return await outcome
-    } finally {
+    const over = (): void => {
       clearTimeout(deadline)
-      callers.removeEventListener('abort', leave)
       this.#entries.delete(operation)
       if (this.#entries.size === 0) for (const wake of this.#idle.splice(0)) wake()
     }
+    const outcome = work(stop.signal).finally(over)
+    const entry: Entry = { intentHash, principal, outcome, stop, waiting: 0 }
+    this.#entries.set(operation, entry)
+    return waitFor(entry, operation, callers)
   }
 
   /** Ends what may not go on, with this reason. Returns how many were told to stop. */
@@ -89,4 +95,20 @@ export class Running {
   async drained(): Promise<void> {
     if (this.#entries.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
+}
+
+function waitFor(entry: Entry, operation: OperationId, signal: AbortSignal): Promise<Outcome> {
+  entry.waiting += 1
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      const left = problem('cancelled', 'the caller stopped waiting', { operation })
+      entry.waiting -= 1
+      if (entry.waiting === 0) entry.stop.abort(left)
+      reject(left)
+    }
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+    const stay = (): void => signal.removeEventListener('abort', leave)
+    entry.outcome.then(resolve, reject).finally(stay)
+  })
 }

@@ -21,8 +21,8 @@ import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 
 /**
- * Takes one intent from caller to outcome. Until its commit is handed in, `signal` cancels; after that only the waiting stops, and the same key
- * asks for the outcome.
+ * Takes one intent from caller to outcome. `signal` ends the waiting at once. When nobody else waits under the same key, it also ends the work,
+ * until its commit is handed in; whichever it was, the same key asks for the outcome.
  * @throws the faults of src/model/problems.ts; refused, denied and held are answers
  */
 export async function submit(
@@ -34,7 +34,7 @@ export async function submit(
   const watch = new Stopwatch(parts.clock)
   const principal = await parts.identity.authenticate(credentials, signal)
   watch.lap('authenticate')
-  const begun = begin(parts, principal, intent)
+  const begun = begin(parts, principal, intent, signal)
   if (begun.kind === 'known') {
     const answer = await begun.outcome
     watch.lap('begin')

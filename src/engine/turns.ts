@@ -8,26 +8,52 @@ export class Turns {
   /** The last in line for each stream; it resolves when its turn is over. */
   readonly #last = new Map<StreamId, Promise<void>>()
 
-  /** Waits until all streams are free, then holds them until `end`. Streams are taken in one order, so two can never wait for each other. */
+  /** Streams that somebody holds or waits for. */
+  get size(): number {
+    return this.#last.size
+  }
+
+  /**
+   * Waits until all streams are free, then holds them until `end`. Streams are taken in one order, so two can never wait for each other.
+   * Abort ends the waiting at once; the place in line passes on when those before it are through.
+   */
   async take(streams: readonly StreamId[], signal: AbortSignal): Promise<{ end(): void }> {
+    signal.throwIfAborted()
     const held: (() => void)[] = []
     const end = (): void => {
       for (const release of held.splice(0)) release()
     }
     for (const stream of [...new Set(streams)].sort()) {
       const before = this.#last.get(stream)
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#last.set(stream, promise)
-      held.push(() => {
-        if (this.#last.get(stream) === promise) this.#last.delete(stream)
-        resolve()
-      })
-      if (before !== undefined) await before
-    }
-    if (signal.aborted) {
-      end()
-      throw signal.reason
+      const release = this.#lineUp(stream)
+      if (before !== undefined && !(await comesBefore(before, signal))) {
+        void before.then(release)
+        end()
+        throw signal.reason
+      }
+      held.push(release)
     }
     return { end }
   }
+
+  #lineUp(stream: StreamId): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#last.set(stream, promise)
+    return () => {
+      if (this.#last.get(stream) === promise) this.#last.delete(stream)
+      resolve()
+    }
+  }
+}
+
+/** False when the signal comes first. */
+function comesBefore(turn: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const abort = (): void => resolve(false)
+    signal.addEventListener('abort', abort, { once: true })
+    void turn.then(() => {
+      signal.removeEventListener('abort', abort)
+      resolve(!signal.aborted)
+    })
+  })
 }
