@@ -1,0 +1,1041 @@
+#!/usr/bin/env node
+/**
+ * Verifies what a Plinth log hands out, without Plinth: bundles, receipts, consistency of checkpoints, proofs of equivocation.
+ * One file, Node's own modules, nothing from the runtime. Keys and policy come from whoever verifies, never from what is verified.
+ * README.md says how to use it, what each exit code means, and what a bundle holds.
+ *
+ * V1 Every byte of a bundle is accounted for: it is hashed, compared with what it must be, or the bundle is invalid.
+ * V2 Nothing is taken leniently: a form other than the one that is written is invalid.
+ * V3 What was not checked is said.
+ */
+import { isUtf8 } from 'node:buffer'
+import { createPublicKey, hash, verify as verifySignature, type KeyObject } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+
+export const VERSION = '0.1.0'
+
+/** Exit codes: stable, they are what scripts rely on. 2 is a command line or file that cannot be used. */
+export const EXIT_CODES = {
+  VALID: 0,
+  VALID_UNWITNESSED: 10,
+  VALID_WITH_ERASURES: 20, // reserved: this version of the format has no erasures
+  EQUIVOCATION: 30,
+  ROLLBACK: 31,
+  INVALID: 40,
+  INSUFFICIENT: 50,
+} as const
+export type Verdict = keyof typeof EXIT_CODES
+
+export interface Finding {
+  /** `missing`: evidence is not there. `invalid`: something does not hold. The others are what two signed checkpoints prove together. */
+  readonly kind: 'equivocation' | 'rollback' | 'invalid' | 'missing'
+  readonly position: number | null
+  readonly what: string
+}
+export interface Report {
+  readonly verdict: Verdict
+  readonly origin: string | null
+  readonly size: number | null
+  readonly rootHash: string | null
+  /** Witnesses that have cosigned, with the second at which they say they did. */
+  readonly witnesses: readonly { readonly name: string; readonly time: number }[]
+  readonly findings: readonly Finding[]
+  readonly notChecked: readonly string[]
+}
+/** What the verifier brings along. */
+export interface Trust {
+  readonly logs: readonly Key[]
+  readonly policy: Policy | null
+  /** Checkpoints that this verifier has kept from before: the log must still contain them. */
+  readonly heads: readonly string[]
+}
+
+/** Something is not in the one form that it may have; the rest cannot be read. */
+class Malformed extends Error {}
+const malformed = (what: string): never => {
+  throw new Malformed(what)
+}
+
+// ---------------------------------------------------------------------------------------------------------------- hashes and proofs
+
+const HASH = /^[0-9a-f]{64}$/
+const sha256 = (data: string | Uint8Array): string => hash('sha256', data, 'hex')
+const node = (left: string, right: string): string => sha256(Buffer.from(`01${left}${right}`, 'hex'))
+export const leafOf = (entry: Uint8Array): string => sha256(Buffer.concat([Buffer.of(0), entry]))
+/** Greatest power of two below the size. */
+function split(size: number): number {
+  let power = 1
+  while (power * 2 < size) power *= 2
+  return power
+}
+
+/** Root that a leaf and its path lead to: RFC 9162 §2.1.3.1 read backwards. Null when the path has another length. */
+function rootOfPath(index: number, size: number, leaf: string, path: readonly string[]): string | null {
+  const last = path.at(-1)
+  if (size === 1) return last === undefined ? leaf : null
+  if (last === undefined) return null
+  const k = split(size)
+  const inner =
+    index < k ? rootOfPath(index, k, leaf, path.slice(0, -1)) : rootOfPath(index - k, size - k, leaf, path.slice(0, -1))
+  if (inner === null) return null
+  return index < k ? node(inner, last) : node(last, inner)
+}
+export function verifyInclusion(
+  index: number,
+  size: number,
+  leaf: string,
+  path: readonly string[],
+  root: string,
+): boolean {
+  const sizes = Number.isSafeInteger(index) && Number.isSafeInteger(size) && index >= 0 && index < size
+  if (!sizes || ![leaf, root, ...path].every((one) => HASH.test(one))) return false
+  return rootOfPath(index, size, leaf, path) === root
+}
+
+/** RFC 9162 §2.1.4.1 read backwards: roots of the old and the new tree that a proof leads to. */
+function rootsOfProof(m: number, n: number, old: string | null, proof: string[]): readonly [string, string] | null {
+  if (m === n) {
+    const root = old ?? proof.pop()
+    return root === undefined || proof.length > 0 ? null : [root, root]
+  }
+  const last = proof.pop()
+  if (last === undefined) return null
+  const k = split(n)
+  const inner = m <= k ? rootsOfProof(m, k, old, proof) : rootsOfProof(m - k, n - k, null, proof)
+  if (inner === null) return null
+  return m <= k ? [inner[0], node(inner[1], last)] : [node(last, inner[0]), node(last, inner[1])]
+}
+/** The empty tree is a prefix of every tree, by an empty proof. */
+export function verifyConsistency(
+  m: number,
+  n: number,
+  oldRoot: string,
+  root: string,
+  proof: readonly string[],
+): boolean {
+  const sizes = Number.isSafeInteger(m) && Number.isSafeInteger(n) && m >= 0 && m <= n
+  if (!sizes || ![oldRoot, root, ...proof].every((one) => HASH.test(one))) return false
+  if (m === 0 || m === n) return proof.length === 0 && (m < n || oldRoot === root)
+  const roots = rootsOfProof(m, n, oldRoot, [...proof])
+  return roots !== null && roots[0] === oldRoot && roots[1] === root
+}
+
+/** Roots of the perfect subtrees of a growing tree, and the tiles that its right edge is in. */
+export class Tree {
+  size = 0
+  readonly #roots: string[] = []
+  readonly #tiles: { index: number; hashes: string[] }[] = []
+
+  /** @returns paths and hashes of the tiles that this leaf completes, lowest level first */
+  append(leaf: string): { readonly path: string; readonly hashes: readonly string[] }[] {
+    let root = leaf
+    const full = []
+    for (let rest = this.size, height = 0; ; rest = (rest - 1) / 2, height++) {
+      if (height % 8 === 0) {
+        const tile = (this.#tiles[height / 8] ??= { index: 0, hashes: [] })
+        tile.hashes.push(root)
+        if (tile.hashes.length === 256) {
+          full.push({ path: `tile/${height / 8}/${groupPath(tile.index, 256)}`, hashes: tile.hashes })
+          this.#tiles[height / 8] = { index: tile.index + 1, hashes: [] }
+        }
+      }
+      if (rest % 2 === 0) break
+      root = node(this.#roots.pop() as string, root)
+    }
+    this.#roots.push(root)
+    this.size++
+    return full
+  }
+  root(): string {
+    if (this.#roots.length === 0) return sha256('')
+    return this.#roots.reduceRight((right, left) => node(left, right))
+  }
+  edge(): { readonly path: string; readonly hashes: readonly string[] }[] {
+    return this.#tiles.flatMap(({ index, hashes }, level) =>
+      hashes.length === 0 ? [] : [{ path: `tile/${level}/${groupPath(index, hashes.length)}`, hashes }],
+    )
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------- keys, notes and checkpoints
+
+export interface Key {
+  readonly name: string
+  readonly hash: string
+  /** `log`: Ed25519 over the text. `witness`: Ed25519 over C2SP cosignature/v1. */
+  readonly kind: 'log' | 'witness'
+  readonly publicKey: KeyObject
+}
+interface Note {
+  readonly text: string
+  readonly signatures: readonly { readonly name: string; readonly hash: string; readonly bytes: Buffer }[]
+}
+export interface Checkpoint {
+  readonly origin: string
+  readonly size: number
+  readonly rootHash: string
+}
+
+const KEY_KINDS: Readonly<Record<number, Key['kind']>> = { 1: 'log', 4: 'witness' }
+const NAME = /^[^\s+\p{Cc}]+$/u
+const SPKI = Buffer.from('302a300506032b6570032100', 'hex') // DER before the 32 bytes of an Ed25519 key
+// y of the points of small order, the sign bit cleared: such a key verifies signatures that nobody made.
+const SMALL_ORDER = new Set(
+  ['00', '01', 'ecff', 'edff', 'eeff']
+    .map((y) => (y.length === 2 ? y.padEnd(64, '0') : `${y.padEnd(62, 'f')}7f`))
+    .concat(
+      '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+      'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    ),
+)
+
+/** `name+hash+base64(type || key)`. */
+export function parseKey(text: string): Key {
+  const [, name = '', id = '', encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(text) ?? []
+  const bytes = base64(encoded)
+  const kind = KEY_KINDS[bytes?.[0] ?? 0]
+  if (!NAME.test(name) || bytes?.length !== 33 || kind === undefined) return malformed(`\`${text}\` is not a key`)
+  if (hash('sha256', Buffer.concat([Buffer.from(`${name}\n`), bytes]), 'hex').slice(0, 8) !== id)
+    return malformed(`the key of \`${name}\` does not match its hash`)
+  const raw = Buffer.from(bytes.subarray(1))
+  const y = Buffer.from(raw)
+  y[31] = (y[31] as number) & 0x7f
+  if (SMALL_ORDER.has(y.toString('hex'))) return malformed(`the key of \`${name}\` is a point of small order`)
+  const publicKey = createPublicKey({ key: Buffer.concat([SPKI, raw]), format: 'der', type: 'spki' })
+  return { name, hash: id, kind, publicKey }
+}
+
+/** Splits a signed note. Bytes in, so that what is checked is what was signed. */
+export function parseNote(bytes: Uint8Array): Note {
+  if (bytes.length > 1_000_000) malformed('the note is too long')
+  const note = text(bytes, 'the note')
+  // eslint-disable-next-line no-control-regex
+  if (/[\x00-\x09\x0b-\x1f]/.test(note)) malformed('the note holds a control character')
+  const blank = note.lastIndexOf('\n\n')
+  const lines = blank < 0 ? [] : note.slice(blank + 2).split('\n')
+  if (lines.pop() !== '' || lines.length === 0 || lines.length > 100)
+    malformed('the note does not end in signature lines')
+  const signatures = lines.map((line) => {
+    const [, name = '', encoded = ''] = /^— ([^ ]+) ([^ ]+)$/.exec(line) ?? []
+    const signature = base64(encoded)
+    if (!NAME.test(name) || signature === null || signature.length < 5)
+      return malformed('a signature line is not `— name base64`')
+    return { name, hash: signature.toString('hex', 0, 4), bytes: signature.subarray(4) }
+  })
+  return { text: note.slice(0, blank + 1), signatures }
+}
+
+/**
+ * Who of the given keys has signed; for witnesses, at which second. Unknown keys are passed over, a wrong signature of a known one is malformed.
+ */
+export function verifyNote(note: Note, keys: readonly Key[]): { readonly key: Key; readonly time: number | null }[] {
+  const signed: { key: Key; time: number | null }[] = []
+  for (const signature of note.signatures) {
+    const key = keys.find(({ name, hash: id }) => name === signature.name && id === signature.hash)
+    if (key === undefined) continue
+    const time =
+      key.kind === 'witness' && signature.bytes.length === 72 ? Number(signature.bytes.readBigUInt64BE()) : null
+    const message = time === null ? note.text : `cosignature/v1\ntime ${time}\n${note.text}`
+    const bytes = time === null ? signature.bytes : signature.bytes.subarray(8)
+    const whole =
+      bytes.length === 64 &&
+      (time !== null) === (key.kind === 'witness') &&
+      (time === null || Number.isSafeInteger(time))
+    if (!whole || !verifySignature(null, Buffer.from(message), key.publicKey, bytes))
+      malformed(`the signature of \`${key.name}\` does not verify`)
+    if (!signed.some((one) => one.key === key)) signed.push({ key, time })
+  }
+  return signed
+}
+
+/** Three lines: origin, size, root. Extension lines are refused: nobody here could check them. */
+export function parseCheckpoint(body: string): Checkpoint {
+  const [origin = '', size = '', root = '', end, ...more] = body.split('\n')
+  const rootBytes = base64(root)
+  if (origin === '' || end !== '' || more.length > 0 || rootBytes?.length !== 32)
+    return malformed('a checkpoint is three lines: origin, tree size, root hash')
+  return { origin, size: count(size), rootHash: rootBytes.toString('hex') }
+}
+
+interface Opened extends Checkpoint {
+  readonly witnesses: readonly { readonly key: Key; readonly name: string; readonly time: number }[]
+}
+/** A checkpoint that one of the pinned logs has signed under its own name, and who has cosigned it. */
+export function openCheckpoint(bytes: Uint8Array, { logs, policy }: Pick<Trust, 'logs' | 'policy'>): Opened {
+  const note = parseNote(bytes)
+  const checkpoint = parseCheckpoint(note.text)
+  const mine = logs.filter(({ name }) => name === checkpoint.origin)
+  const signed = verifyNote(note, [...mine, ...(policy?.witnesses.values() ?? [])])
+  if (!signed.some(({ key }) => key.kind === 'log'))
+    malformed(`no pinned key of \`${checkpoint.origin}\` has signed the checkpoint`)
+  const witnesses = signed.flatMap(({ key, time }) => (time === null ? [] : [{ key, name: key.name, time }]))
+  return { ...checkpoint, witnesses }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------- tlog-policy
+
+interface Group {
+  readonly threshold: number
+  readonly members: readonly string[]
+}
+export interface Policy {
+  readonly logs: readonly Key[]
+  /** By the name that the policy gives them. */
+  readonly witnesses: ReadonlyMap<string, Key>
+  readonly groups: ReadonlyMap<string, Group>
+  /** Null: `quorum none`. */
+  readonly quorum: string | null
+}
+
+/** C2SP tlog-policy: `log`, `witness`, `group` and one `quorum` line. */
+export function parsePolicy(source: string): Policy {
+  const logs: Key[] = []
+  const witnesses = new Map<string, Key>()
+  const groups = new Map<string, Group>()
+  let quorum: string | null | undefined
+  const fresh = (name = ''): string =>
+    name === '' || name === 'none' || witnesses.has(name) || groups.has(name)
+      ? malformed(`policy: \`${name}\` cannot be a new name`)
+      : name
+  const known = (name = ''): string =>
+    witnesses.has(name) || groups.has(name) ? name : malformed(`policy: \`${name}\` is not known`)
+  const keyOf = (kind: Key['kind'], encoded = ''): Key => {
+    const key = parseKey(encoded)
+    return key.kind === kind ? key : malformed(`policy: the key of \`${key.name}\` is not that of a ${kind}`)
+  }
+  for (const line of source.split('\n')) {
+    const [word, ...rest] = line.trim().split(/[ \t]+/)
+    const [first, second, ...more] = rest
+    if (word === '' || word?.startsWith('#') === true) continue
+    else if (word === 'log' && rest.length >= 1 && rest.length <= 2) logs.push(keyOf('log', first))
+    else if (word === 'witness' && rest.length >= 2 && rest.length <= 3) {
+      const key = keyOf('witness', second)
+      if ([...witnesses.values()].some((one) => one.publicKey.equals(key.publicKey)))
+        malformed('policy: two witnesses share a key')
+      witnesses.set(fresh(first), key)
+    } else if (word === 'group' && more.length > 0) {
+      const members = more.map(known)
+      const threshold = second === 'any' ? 1 : second === 'all' ? members.length : count(second ?? '')
+      const taken = [...groups.values()].flatMap((group) => group.members)
+      if (
+        threshold < 1 ||
+        threshold > members.length ||
+        new Set([...taken, ...members]).size < taken.length + members.length
+      )
+        malformed(`policy: group \`${first}\` cannot be met, or counts a member twice`)
+      groups.set(fresh(first), { threshold, members })
+    } else if (word === 'quorum' && rest.length === 1 && quorum === undefined)
+      quorum = first === 'none' ? null : known(first)
+    else malformed(`policy: \`${line}\` is not understood`)
+  }
+  if (quorum === undefined) return malformed('policy: there is no quorum line')
+  return { logs, witnesses, groups, quorum }
+}
+
+export function isMet({ witnesses, groups, quorum }: Policy, cosigned: readonly Key[]): boolean {
+  const met = (name: string): boolean => {
+    const group = groups.get(name)
+    if (group !== undefined) return group.members.filter(met).length >= group.threshold
+    const key = witnesses.get(name)
+    return key !== undefined && cosigned.includes(key)
+  }
+  return quorum === null || met(quorum)
+}
+
+// --------------------------------------------------------------------------------------------------------------------------- records
+
+interface LogRecord {
+  readonly log: string
+  readonly op: string
+  readonly tx: { readonly i: number; readonly n: number }
+  readonly t: number
+  readonly actor: string
+  readonly chain: readonly { readonly principal: string; readonly epoch: number }[]
+  readonly for: string | null
+  readonly tenant: string
+  readonly run: string | null
+  readonly corr: string | null
+  readonly cause: string | null
+  readonly release: string | null
+  readonly gate: string
+  readonly payload: { readonly hash: string; readonly bytes: number }
+  readonly kind: 'event' | 'operation'
+  readonly stream: string
+  readonly n: number
+  readonly prev: string
+  readonly state: string
+  readonly effects: readonly { readonly effect: string; readonly hash: string }[]
+}
+
+type Shape = (value: unknown) => boolean
+const isText: Shape = (value) => typeof value === 'string'
+const isTextOrNull: Shape = (value) => value === null || typeof value === 'string'
+const isCount: Shape = (value) => Number.isSafeInteger(value) && (value as number) >= 0
+const isHash: Shape = (value) => typeof value === 'string' && HASH.test(value)
+const isLink: Shape = (value) => value === '' || isHash(value)
+const is =
+  (wanted: unknown): Shape =>
+  (value) =>
+    value === wanted
+/** Exactly these members, in exactly this order. */
+const members = (shape: Readonly<Record<string, Shape>>): Shape => {
+  const names = Object.keys(shape)
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+    const own = Object.keys(value)
+    return (
+      own.length === names.length &&
+      names.every(
+        (name, place) => own[place] === name && shape[name]?.((value as Record<string, unknown>)[name]) === true,
+      )
+    )
+  }
+}
+const list =
+  (item: Shape): Shape =>
+  (value) =>
+    Array.isArray(value) && value.every(item)
+
+const SHARED = {
+  ...{ v: is(1), log: isText, op: isText, tx: members({ i: isCount, n: isCount }), t: isCount, actor: isText },
+  ...{
+    chain: list(members({ principal: isText, epoch: isCount })),
+    for: isTextOrNull,
+    tenant: isText,
+    run: isTextOrNull,
+  },
+  ...{ corr: isTextOrNull, cause: isTextOrNull, release: isTextOrNull, gate: isText },
+  payload: members({ hash: isHash, bytes: isCount }),
+}
+const EVENT = members({ ...SHARED, kind: is('event'), stream: isText, n: isCount, prev: isLink, type: isText })
+const OPERATION = members({
+  ...SHARED,
+  ...{ kind: is('operation'), action: isText, state: isText, effects: list(members({ effect: isText, hash: isHash })) },
+})
+// How an operation may go from record to record; '' is before its first. What ends it is not followed by anything.
+const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
+  '': ['held', 'committed', 'refused', 'denied', 'failed', 'stopped'],
+  held: ['committed', 'refused', 'denied', 'failed', 'expired', 'stopped'],
+}
+const STATES = ['', 'held', 'committed', 'refused', 'denied', 'failed', 'expired', 'stopped']
+
+// `JSON.stringify` writes `\udxxx` only for half a surrogate pair.
+const HALF_PAIR = /(?<!\\)(?:\\\\)*\\ud[89a-f]/
+
+/**
+ * A record from its exact bytes, final newline included. A line that would print back differently is none: that refuses members named twice,
+ * white space, needless escapes and numbers in another form, whatever a parser makes of them. Half a surrogate pair is not I-JSON.
+ */
+export function parseRecord(entry: Uint8Array): LogRecord | null {
+  if (!isUtf8(entry) || entry.at(-1) !== 0x0a) return null
+  const line = Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength - 1).toString()
+  try {
+    const value: unknown = JSON.parse(line)
+    if (JSON.stringify(value) !== line || HALF_PAIR.test(line)) return null
+    return EVENT(value) || OPERATION(value) ? (value as LogRecord) : null
+  } catch {
+    return null
+  }
+}
+// --------------------------------------------------------------------------------------------------- a table whose memory is counted
+
+/** Fixed-size values by name. Names are kept as 16 bytes of their hash: a million entries take tens of megabytes, not hundreds. */
+export class Table {
+  readonly #valueBytes: number
+  #slots = 1024
+  #used = 0
+  #data: Buffer
+
+  constructor(valueBytes: number) {
+    this.#valueBytes = valueBytes
+    this.#data = Buffer.alloc(this.#slots * (16 + valueBytes))
+  }
+  /** The value's own bytes, zeros for a new name; the first must be set to other than zero. Use it before the next call. */
+  of(name: string): Buffer {
+    if (this.#used * 4 > this.#slots * 3) this.#grow()
+    const key = hash('sha256', name, 'buffer').subarray(0, 16)
+    const at = this.#slot(key)
+    if (this.#data[at + 16] === 0) {
+      this.#used++
+      this.#data.set(key, at)
+    }
+    return this.#data.subarray(at + 16, at + 16 + this.#valueBytes)
+  }
+  #slot(key: Buffer): number {
+    const width = 16 + this.#valueBytes
+    for (let slot = key.readUInt32LE() % this.#slots; ; slot = (slot + 1) % this.#slots) {
+      const at = slot * width
+      if (this.#data[at + 16] === 0 || this.#data.compare(key, 0, 16, at, at + 16) === 0) return at
+    }
+  }
+  #grow(): void {
+    const old = this.#data
+    const width = 16 + this.#valueBytes
+    this.#slots *= 2
+    this.#data = Buffer.alloc(this.#slots * width)
+    for (let at = 0; at < old.length; at += width)
+      if (old[at + 16] !== 0) this.#data.set(old.subarray(at, at + width), this.#slot(old.subarray(at, at + 16)))
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------- the archive
+
+const CONTENT_BYTES_MAX = 64 * 2 ** 20 // one payload
+const MISSING = 0xffffffff
+
+/** Reads a file from front to back, a piece at a time. */
+class Source {
+  readonly #file: number
+  #buffer = Buffer.alloc(0)
+
+  constructor(file: number) {
+    this.#file = file
+  }
+  /** Exactly so many bytes; they stay as they are until the next call. */
+  take(bytes: number): Buffer {
+    if (this.#buffer.length < bytes && !this.#fill(bytes)) return malformed('the bundle ends early')
+    const taken = this.#buffer.subarray(0, bytes)
+    this.#buffer = this.#buffer.subarray(bytes)
+    return taken
+  }
+  atEnd(): boolean {
+    return this.#buffer.length === 0 && !this.#fill(1)
+  }
+  #fill(bytes: number): boolean {
+    const parts = [this.#buffer]
+    let have = this.#buffer.length
+    while (have < bytes) {
+      const part = Buffer.alloc(Math.max(bytes - have, 2 ** 18))
+      const read = readSync(this.#file, part)
+      if (read === 0) break
+      parts.push(part.subarray(0, read))
+      have += read
+    }
+    this.#buffer = Buffer.concat(parts)
+    return have >= bytes
+  }
+}
+
+/** Files of a bundle in the order they must have; every byte of every header and of the padding is compared. */
+class Archive {
+  readonly #source: Source
+  #left = 0
+  #padding = 0
+
+  constructor(source: Source) {
+    this.#source = source
+  }
+  open(name: string): void {
+    const header = this.#source.take(512)
+    const found = header.toString('latin1', 0, 100).replace(/\0.*$/s, '')
+    const octal = header.toString('latin1', 124, 135)
+    if (found !== name) malformed(`\`${name}\` should follow, but there is \`${found}\``)
+    if (!/^[0-7]{11}$/.test(octal)) malformed(`the header of \`${name}\` has no size`)
+    this.#left = Number.parseInt(octal, 8)
+    this.#padding = (512 - (this.#left % 512)) % 512
+    if (!header.equals(tarHeader(name, octal))) malformed(`the header of \`${name}\` is not plain`)
+  }
+  take(bytes: number): Buffer {
+    if (bytes > this.#left) malformed('a file of the bundle ends early')
+    this.#left -= bytes
+    return this.#source.take(bytes)
+  }
+  rest(bytesMax: number): Buffer {
+    return this.#left > bytesMax ? malformed('a file of the bundle is too long') : this.take(this.#left)
+  }
+  close(): void {
+    if (this.#left > 0) malformed('a file of the bundle goes on behind its content')
+    if (this.#source.take(this.#padding).some((byte) => byte !== 0)) malformed('there is something in the padding')
+  }
+  whole(name: string, bytesMax: number): Buffer {
+    this.open(name)
+    const content = Buffer.from(this.rest(bytesMax))
+    this.close()
+    return content
+  }
+  end(): void {
+    if (this.#source.take(1024).some((byte) => byte !== 0) || !this.#source.atEnd())
+      malformed('the bundle goes on behind its end')
+  }
+}
+
+function tarHeader(name: string, octal: string): Buffer {
+  const fields = (sum: string): string =>
+    name.padEnd(100, '\0') +
+    `0000644\0${'0000000\0'.repeat(2)}${octal}\0${'0'.repeat(11)}\0${sum}0${'\0'.repeat(100)}ustar\x0000${'\0'.repeat(64)}` +
+    '0000000\0'.repeat(2)
+  const sum = Buffer.from(fields(' '.repeat(8)), 'latin1').reduce((total, byte) => total + byte, 0)
+  return Buffer.from(fields(`${sum.toString(8).padStart(6, '0')}\0 `).padEnd(512, '\0'), 'latin1')
+}
+
+/** As in C2SP tlog-tiles: `x001/234`, with `.p/7` for one that is not full. */
+function groupPath(index: number, width: number): string {
+  const digits = String(index)
+  const whole = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').replace(/(\d{3})(?=\d)/g, 'x$1/')
+  return width === 256 ? whole : `${whole}.p/${width}`
+}
+
+// ------------------------------------------------------------------------------------------------------------------------ a bundle
+
+const FINDINGS_MAX = 100
+const ALWAYS_UNCHECKED = [
+  'what the records say about the world, and that nothing happened outside the log',
+  'that the clock of the log was right',
+]
+
+class Judge {
+  readonly #trust: Trust
+  readonly #findings: Finding[] = []
+  readonly #notChecked = [...ALWAYS_UNCHECKED]
+  checkpoint: Opened | null = null
+
+  constructor(trust: Trust) {
+    this.#trust = trust
+  }
+  find(kind: Finding['kind'], position: number | null, what: string): void {
+    const kinds = this.#findings.filter((finding) => finding.kind === kind).length
+    if (kinds < FINDINGS_MAX) this.#findings.push({ kind, position, what })
+  }
+  unchecked(...what: string[]): void {
+    this.#notChecked.push(...what)
+  }
+  has(kind: Finding['kind']): boolean {
+    return this.#findings.some((finding) => finding.kind === kind)
+  }
+  /** Runs a part of the work; what is malformed ends that part. */
+  attempt<T>(subject: string, work: () => T): T | null {
+    try {
+      return work()
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      this.find('invalid', null, `${subject}: ${error.message}`)
+      return null
+    }
+  }
+  open(bytes: Uint8Array, subject = 'checkpoint'): Opened | null {
+    return this.attempt(subject, () => openCheckpoint(bytes, this.#trust))
+  }
+  /** Kept checkpoints of this log, each compared with the one at hand as far as sizes alone can tell. */
+  heads(checkpoint: Opened): Opened[] {
+    const kept = this.#trust.heads.flatMap((head) => this.open(Buffer.from(head), 'kept checkpoint') ?? [])
+    const mine = kept.filter(({ origin }) => origin === checkpoint.origin)
+    for (const head of mine) {
+      if (head.size > checkpoint.size)
+        this.find('rollback', null, `the log has signed ${head.size} records before; this is over ${checkpoint.size}`)
+      if (head.size === checkpoint.size && head.rootHash !== checkpoint.rootHash)
+        this.find('equivocation', null, `the log has signed two roots for ${head.size} records`)
+    }
+    if (this.#trust.heads.length === 0)
+      this.unchecked('that the log still holds what it has shown before: no kept checkpoint was given')
+    return mine
+  }
+  report(): Report {
+    const { policy } = this.#trust
+    const witnesses = this.checkpoint?.witnesses ?? []
+    const met =
+      policy !== null &&
+      isMet(
+        policy,
+        witnesses.map(({ key }) => key),
+      )
+    if (this.checkpoint !== null && policy !== null && !met)
+      this.find('missing', null, 'the witnesses that have cosigned do not meet the policy')
+    if (policy === null) this.unchecked('witnesses: no policy was given')
+    else if (policy.quorum === null) this.unchecked('witnesses: the policy asks for none')
+    const { origin = null, size = null, rootHash = null } = this.checkpoint ?? {}
+    return {
+      verdict: this.#verdict(met && policy?.quorum !== null),
+      ...{ origin, size, rootHash },
+      witnesses: witnesses.map(({ name, time }) => ({ name, time })),
+      findings: this.#findings,
+      notChecked: this.#notChecked,
+    }
+  }
+  #verdict(witnessed: boolean): Verdict {
+    if (this.has('equivocation')) return 'EQUIVOCATION'
+    if (this.has('rollback')) return 'ROLLBACK'
+    if (this.has('invalid')) return 'INVALID'
+    if (this.has('missing')) return 'INSUFFICIENT'
+    return witnessed ? 'VALID' : 'VALID_UNWITNESSED'
+  }
+}
+
+/** Reads a bundle once from front to back. Memory: one group of records, one payload, and some 50 bytes for each stream and operation. */
+export function verifyBundle(file: number, trust: Trust): Report {
+  const judge = new Judge(trust)
+  const archive = new Archive(new Source(file))
+  judge.attempt('bundle', () => {
+    if (archive.whole('format', 64).toString('latin1') !== 'plinth-bundle/v1\n')
+      malformed('its format is not known here')
+    judge.checkpoint = judge.open(archive.whole('checkpoint', 1_000_000))
+    if (judge.checkpoint !== null) readRecords(archive, judge, judge.checkpoint)
+    else judge.unchecked('the records: there is no checkpoint to hold them against')
+  })
+  judge.unchecked(
+    'anchors in time',
+    'erasures: a bundle of this format has none',
+    'whether each admission can be derived again',
+  )
+  return judge.report()
+}
+
+function readRecords(archive: Archive, judge: Judge, checkpoint: Opened): void {
+  const tree = new Tree()
+  const audit = new Audit(judge, checkpoint.origin)
+  const heads = judge.heads(checkpoint).filter(({ size }) => size < checkpoint.size)
+  const conflicts: number[] = []
+  const compareHeads = (): void => {
+    for (const { size, rootHash } of heads) if (size === tree.size && rootHash !== tree.root()) conflicts.push(size)
+  }
+  if (heads.some(({ size }) => size === 0)) compareHeads()
+  for (let first = 0; first < checkpoint.size; first += 256) {
+    const width = Math.min(256, checkpoint.size - first)
+    const path = groupPath(first / 256, width)
+    archive.open(`tile/entries/${path}`)
+    const records: (LogRecord | null)[] = []
+    const full: ReturnType<Tree['append']> = []
+    for (let place = 0; place < width; place++) {
+      const entry = archive.take(archive.take(2).readUInt16BE())
+      const leaf = leafOf(entry)
+      full.push(...tree.append(leaf))
+      records.push(audit.record(first + place, entry, leaf))
+      compareHeads()
+    }
+    archive.close()
+    archive.open(`payload/${path}`)
+    for (const [place, record] of records.entries()) audit.payload(first + place, record, content(archive))
+    archive.close()
+    if (records.some((record) => record?.kind === 'operation' && record.effects.length > 0)) {
+      archive.open(`effect/${path}`)
+      for (const [place, record] of records.entries())
+        for (const effect of record?.effects ?? []) audit.effect(first + place, effect.hash, content(archive))
+      archive.close()
+    }
+    for (const tile of full) compareTile(archive, tile)
+  }
+  for (const tile of tree.edge()) compareTile(archive, tile)
+  archive.end()
+  audit.end(checkpoint.size)
+  if (tree.root() !== checkpoint.rootHash)
+    judge.find('invalid', null, 'the records have another root than the checkpoint')
+  // Only when the records are those that the log has signed do two roots convict the log, not whoever copied the bundle.
+  else
+    for (const size of conflicts)
+      judge.find('equivocation', size, `the log has signed another root for its first ${size} records before`)
+}
+
+const content = (archive: Archive): Buffer | null => {
+  const length = archive.take(4).readUInt32BE()
+  if (length === MISSING) return null
+  return length > CONTENT_BYTES_MAX ? malformed('a payload is too long') : archive.take(length)
+}
+
+function compareTile(
+  archive: Archive,
+  { path, hashes }: { readonly path: string; readonly hashes: readonly string[] },
+): void {
+  if (archive.whole(path, 8192).toString('hex') !== hashes.join(''))
+    malformed(`\`${path}\` holds other hashes than the records give`)
+}
+
+/** What records say about one another: transactions, streams, operations, times. */
+class Audit {
+  readonly #judge: Judge
+  readonly #origin: string
+  readonly #streams = new Table(1 + 6 + 32) // a mark, version, leaf
+  readonly #operations = new Table(1) // index into STATES
+  #transaction: { readonly shared: string; readonly i: number; readonly n: number } | null = null
+  #time = 0
+
+  constructor(judge: Judge, origin: string) {
+    this.#judge = judge
+    this.#origin = origin
+  }
+  record(position: number, entry: Uint8Array, leaf: string): LogRecord | null {
+    const record = parseRecord(entry)
+    if (record === null) {
+      this.#find(position, 'the record is not in the form of a record')
+      return null
+    }
+    if (record.log !== this.#origin) this.#find(position, `the record is of the log \`${record.log}\``)
+    if (record.t < this.#time) this.#find(position, 'the record is older than the one before it')
+    this.#time = record.t
+    if (record.chain.length > 0 && record.chain[0]?.principal !== record.actor)
+      this.#find(position, 'the chain of owners does not begin with the actor')
+    this.#inTransaction(position, record)
+    if (record.kind === 'event') this.#inStream(position, record, leaf)
+    else this.#inOperation(position, record)
+    return record
+  }
+  payload(position: number, record: LogRecord | null, bytes: Buffer | null): void {
+    if (bytes === null) return this.#judge.find('missing', position, 'the payload is missing, and no erasure covers it')
+    if (record === null) return
+    if (bytes.length !== record.payload.bytes || sha256(bytes) !== record.payload.hash)
+      return this.#find(position, 'the payload does not match its hash')
+    if (record.kind === 'operation' && record.gate !== '' && record.gate !== gateOf(bytes))
+      this.#find(position, 'the record names another authority than its payload')
+  }
+  effect(position: number, wanted: string, bytes: Buffer | null): void {
+    if (bytes === null) this.#judge.find('missing', position, 'an effect is missing')
+    else if (sha256(bytes) !== wanted) this.#find(position, 'an effect does not match its hash')
+  }
+  end(size: number): void {
+    if (this.#transaction !== null) this.#find(size - 1, 'the last transaction is incomplete')
+  }
+  #find(position: number, what: string): void {
+    this.#judge.find('invalid', position, what)
+  }
+  /** Records i = 0, 1, … of n stand next to each other with the same attribution; the last, and only it, is the operation's own. */
+  #inTransaction(position: number, record: LogRecord): void {
+    const { tx, kind, log, op, t, actor, chain, tenant, run, corr, cause, release, gate } = record
+    const shared = JSON.stringify([log, op, t, actor, chain, record.for, tenant, run, corr, cause, release, gate])
+    const before = this.#transaction
+    if (tx.i !== (before?.i ?? -1) + 1 || (before !== null && tx.n !== before.n))
+      this.#find(position, 'a transaction is incomplete')
+    else if (before !== null && before.shared !== shared)
+      this.#find(position, 'a transaction is attributed in two ways')
+    if ((tx.i === tx.n - 1) !== (kind === 'operation'))
+      this.#find(position, 'a transaction does not end in its operation')
+    this.#transaction = tx.i >= tx.n - 1 ? null : { shared, i: tx.i, n: tx.n }
+  }
+  #inStream(position: number, { stream, n, prev }: LogRecord, leaf: string): void {
+    const head = this.#streams.of(stream)
+    const version = head.readUIntBE(1, 6)
+    if (n !== version + 1) this.#find(position, `\`${stream}\` goes from version ${version} to ${n}`)
+    if (prev !== (head[0] === 0 ? '' : head.toString('hex', 7)))
+      this.#find(position, `\`${stream}\` is not linked to its record before`)
+    head[0] = 1
+    head.writeUIntBE(n % 2 ** 48, 1, 6)
+    head.write(leaf, 7, 'hex')
+  }
+  #inOperation(position: number, { op, state }: LogRecord): void {
+    const known = this.#operations.of(op)
+    const before = STATES[known[0] as number] as string
+    if (TRANSITIONS[before]?.includes(state) !== true)
+      this.#find(position, `an operation goes from \`${before}\` to \`${state}\``)
+    known[0] = Math.max(1, STATES.indexOf(state))
+  }
+}
+
+/** SHA-256 over the canonical text of the authority that a payload names; null when it names none. */
+function gateOf(payload: Buffer): string | null {
+  try {
+    const { authority } = JSON.parse(payload.toString()) as { readonly authority?: unknown }
+    return authority == null ? null : sha256(canonical(authority))
+  } catch {
+    return null
+  }
+}
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const named = value as Record<string, unknown>
+  const parts = Object.keys(named)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonical(named[name])}`)
+  return `{${parts.join(',')}}`
+}
+
+// ---------------------------------------------------------------------------------------------- receipts, consistency, equivocation
+
+/** A C2SP tlog-proof: a header, the index, the path, a blank line, the checkpoint. */
+export function parseTlogProof(bytes: Uint8Array): {
+  readonly index: number
+  readonly path: string[]
+  readonly checkpoint: Buffer
+} {
+  const proof = text(bytes, 'the proof')
+  const blank = proof.indexOf('\n\n')
+  const [header, indexLine = '', ...path] = blank < 0 ? [] : proof.slice(0, blank).split('\n')
+  if (header !== 'c2sp.org/tlog-proof@v1' || !indexLine.startsWith('index ') || path.length > 63)
+    return malformed('it is not a tlog-proof')
+  return { index: count(indexLine.slice(6)), path: path.map(hashLine), checkpoint: Buffer.from(proof.slice(blank + 2)) }
+}
+
+/** @param entry the exact bytes of the leaf. A record of a Plinth log is read as one; those of other logs are only hashed. */
+export function verifyProof(entry: Uint8Array, proofText: Uint8Array, trust: Trust, isRecord: boolean): Report {
+  const judge = new Judge(trust)
+  judge.attempt('proof', () => {
+    const proof = parseTlogProof(proofText)
+    const checkpoint = (judge.checkpoint = judge.open(proof.checkpoint))
+    if (checkpoint === null) return
+    judge.heads(checkpoint)
+    if (!verifyInclusion(proof.index, checkpoint.size, leafOf(entry), proof.path, checkpoint.rootHash))
+      malformed('the record is not in the tree that the checkpoint names')
+    if (!isRecord) return judge.unchecked('what the leaf says')
+    const record = parseRecord(entry) ?? malformed('the record is not in the form of a record')
+    if (record.log !== checkpoint.origin) malformed(`the record is of the log \`${record.log}\``)
+  })
+  judge.unchecked('the payload of the record', 'the records around it: ask for a bundle')
+  return judge.report()
+}
+
+/** A receipt as the runtime hands it out: JSON with `index`, `record` and `proof`. */
+export function verifyReceipt(bytes: Uint8Array, trust: Trust): Report {
+  const judge = new Judge(trust)
+  const receipt = judge.attempt('receipt', () => {
+    const { index, record, proof } = jsonObject(bytes)
+    if (typeof record !== 'string' || typeof proof !== 'string') return malformed('it has no `record` and `proof`')
+    if (index !== parseTlogProof(Buffer.from(proof)).index) malformed('its proof is for another record')
+    if (!record.isWellFormed()) malformed('its record is not text')
+    return { record, proof }
+  })
+  if (receipt === null) return judge.report()
+  return verifyProof(Buffer.from(`${receipt.record}\n`), Buffer.from(receipt.proof), trust, true)
+}
+
+/** @param proof lines of base64, one hash each */
+export function verifyHeads(old: Uint8Array, young: Uint8Array, proof: Uint8Array, trust: Trust): Report {
+  const judge = new Judge(trust)
+  judge.attempt('consistency', () => {
+    const before = judge.open(old, 'old checkpoint')
+    const after = (judge.checkpoint = judge.open(young, 'new checkpoint'))
+    if (before === null || after === null) return
+    if (before.origin !== after.origin) malformed('the checkpoints are of two logs')
+    if (after.size < before.size)
+      return judge.find('rollback', null, `the log went from ${before.size} records to ${after.size}`)
+    if (after.size === before.size && after.rootHash !== before.rootHash)
+      return judge.find('equivocation', null, `the log has signed two roots for ${after.size} records`)
+    const lines = text(proof, 'the proof').split('\n')
+    if (lines.pop() !== '') malformed('the proof does not end in a newline')
+    if (!verifyConsistency(before.size, after.size, before.rootHash, after.rootHash, lines.map(hashLine)))
+      malformed('the proof does not lead from the one to the other')
+  })
+  judge.unchecked('the records')
+  return judge.report()
+}
+
+/** Two signed checkpoints of one log, and two different leaves proven at one index. EQUIVOCATION when that holds, INVALID when it does not. */
+export function verifyEquivocation(bytes: Uint8Array, trust: Trust): Report {
+  const judge = new Judge(trust)
+  judge.attempt('evidence', () => {
+    const evidence = jsonObject(bytes)
+    const sides = ([1, 2] as const).map((side) => {
+      const [head, leaf, proof] = ['head', 'leaf', 'proof'].map((name) => evidence[`${name}${side}`])
+      if (typeof head !== 'string' || typeof leaf !== 'string' || !Array.isArray(proof))
+        return malformed('a member is missing')
+      const checkpoint = openCheckpoint(Buffer.from(head), trust)
+      const hashes = [leaf, ...proof.map(String)].map(hashLine)
+      const index = typeof evidence['index'] === 'number' ? evidence['index'] : -1
+      if (!verifyInclusion(index, checkpoint.size, hashes[0] as string, hashes.slice(1), checkpoint.rootHash))
+        malformed(`leaf ${side} is not under its checkpoint`)
+      return { checkpoint, leaf: hashes[0] }
+    })
+    judge.checkpoint = sides[0]?.checkpoint ?? null
+    if (sides[0]?.checkpoint.origin !== sides[1]?.checkpoint.origin) malformed('the checkpoints are of two logs')
+    if (sides[0]?.leaf === sides[1]?.leaf) malformed('both leaves are the same')
+    judge.find('equivocation', Number(evidence['index']), 'the log has signed two different records for one position')
+  })
+  return judge.report()
+}
+
+// --------------------------------------------------------------------------------------------------------------------- small readers
+
+function text(bytes: Uint8Array, what: string): string {
+  return isUtf8(bytes) ? Buffer.from(bytes).toString() : malformed(`${what} is not UTF-8`)
+}
+/** Standard alphabet with padding, and only in the form that encoding gives. */
+function base64(encoded: string): Buffer | null {
+  const bytes = Buffer.from(encoded, 'base64')
+  return bytes.toString('base64') === encoded ? bytes : null
+}
+function hashLine(line: string): string {
+  const bytes = base64(line)
+  return bytes?.length === 32 ? bytes.toString('hex') : malformed('a hash is not 32 bytes of base64')
+}
+function count(digits: string): number {
+  const value = /^(0|[1-9][0-9]{0,15})$/.test(digits) ? Number(digits) : Number.NaN
+  return Number.isSafeInteger(value) ? value : malformed(`\`${digits.slice(0, 32)}\` is not a count`)
+}
+function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text(bytes, 'it'))
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  } catch (error) {
+    if (error instanceof Malformed) throw error
+  }
+  return malformed('it is not a JSON object')
+}
+
+// ------------------------------------------------------------------------------------------------------------------ the command line
+
+const USAGE = `usage: node verify.ts bundle FILE | receipt FILE | proof LEAF PROOF | consistency OLD NEW PROOF | equivocation FILE
+  --key VKEY|FILE   public key of the log, from where you trust it; may be repeated
+  --policy FILE     tlog-policy: which witnesses must have cosigned (its logs count as keys)
+  --head FILE       a checkpoint of this log that you have kept; may be repeated
+  --json            the report as one JSON object
+  --version
+`
+
+/** @returns the exit code */
+export function main(args: readonly string[], print: (line: string) => void): number {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        key: { type: 'string', multiple: true },
+        policy: { type: 'string' },
+        head: { type: 'string', multiple: true },
+        json: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
+    })
+    if (values.version === true) {
+      print(VERSION)
+      return 0
+    }
+    const policy = values.policy === undefined ? null : parsePolicy(text(readFileSync(values.policy), 'the policy'))
+    const keys = (values.key ?? []).map((key) =>
+      parseKey(/^[^+\s]+\+[0-9a-f]{8}\+/.test(key) ? key : readFileSync(key, 'utf8').trim()),
+    )
+    const heads = (values.head ?? []).map((path) => readFileSync(path, 'utf8'))
+    const trust: Trust = { logs: [...keys, ...(policy?.logs ?? [])], policy, heads }
+    if (trust.logs.length === 0 || trust.logs.some(({ kind }) => kind !== 'log'))
+      malformed('the key of the log is needed: `--key`')
+    const report = run(positionals, trust)
+    print(values.json === true ? JSON.stringify({ version: VERSION, ...report }) : describe(report))
+    return EXIT_CODES[report.verdict]
+  } catch (error) {
+    print(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+    return 2
+  }
+}
+
+function run([what, ...paths]: readonly string[], trust: Trust): Report {
+  const wanted = { bundle: 1, receipt: 1, proof: 2, consistency: 3, equivocation: 1 }[what ?? '']
+  if (wanted !== paths.length) return malformed(`\`${what ?? ''}\` is not a thing to verify, or takes other files`)
+  const file = (place: number): Buffer => {
+    const path = paths[place] as string
+    const opened = openSync(path, 'r')
+    try {
+      if (fstatSync(opened).size > 2 ** 26) malformed(`\`${path}\` is too large`)
+      return readFileSync(opened)
+    } finally {
+      closeSync(opened)
+    }
+  }
+  if (what === 'receipt') return verifyReceipt(file(0), trust)
+  if (what === 'proof') return verifyProof(file(0), file(1), trust, false)
+  if (what === 'consistency') return verifyHeads(file(0), file(1), file(2), trust)
+  if (what === 'equivocation') return verifyEquivocation(file(0), trust)
+  const bundle = openSync(paths[0] as string, 'r')
+  try {
+    return verifyBundle(bundle, trust)
+  } finally {
+    closeSync(bundle)
+  }
+}
+
+function describe({ verdict, origin, size, rootHash, witnesses, findings, notChecked }: Report): string {
+  const lines: string[] = [verdict]
+  if (origin !== null) lines.push(`log          ${origin}`, `records      ${size}`, `root hash    ${rootHash}`)
+  for (const { name, time } of witnesses) lines.push(`cosigned     ${name} at ${time}`)
+  for (const { kind, position, what } of findings)
+    lines.push(`${kind.padEnd(12)} ${position === null ? '' : `${position}: `}${what}`)
+  for (const what of notChecked) lines.push(`not checked  ${what}`)
+  return lines.join('\n')
+}
+
+if (import.meta.main) process.exitCode = main(process.argv.slice(2), console.log)
