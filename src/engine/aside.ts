@@ -12,6 +12,8 @@ import type { Committer } from './committer/commit-request.ts'
 
 /** Covers what the committer has not written yet many times over. */
 const NEWEST_KEPT = 4_096
+/** Of the rules behind a verdict, and of roles, in a record that would otherwise be too long. A name has at most 128 characters. */
+const RULES_KEPT = 20
 
 export class Aside {
   readonly #newest = new LruMap<OperationId, SideRecord>(NEWEST_KEPT)
@@ -41,31 +43,38 @@ export class Aside {
   /** The latest side record of an operation, while it is kept; `ref` names it in an answer. */
   find(operation: OperationId): { readonly record: SideRecord; readonly ref: string } | null {
     const stored = this.#reader.sideRecords({ operation }, null, 1)[0]
-    if (stored !== undefined) return { record: stored, ref: `side:${stored.id}` }
     const newest = this.#newest.get(operation)
-    return newest === undefined ? null : { record: newest, ref: 'side:new' }
+    if (newest !== undefined && newest.body !== stored?.body) return { record: newest, ref: 'side:new' } // not on disk yet
+    return stored === undefined ? null : { record: stored, ref: `side:${stored.id}` }
   }
 }
 
+const fits = (body: string): boolean => Buffer.byteLength(body) <= SIDE_BODY_BYTES_MAX
+
 /** The verdict and its grounds matter more than a long input: that goes first, and the record says so. */
-function boundedBody(payload: OperationPayload): string {
+export function boundedBody(payload: OperationPayload): string {
   const whole = JSON.stringify(payload)
-  if (whole.length <= SIDE_BODY_BYTES_MAX) return whole
+  if (fits(whole)) return whole
   const input = { omittedCharacters: JSON.stringify(payload.input).length }
   const shorter = JSON.stringify({ ...payload, input, request: null, reads: null, facts: null })
-  if (shorter.length <= SIDE_BODY_BYTES_MAX) return shorter
+  if (fits(shorter)) return shorter
   const { command, intentHash, principal, authority, usage, attempts, outcome } = payload
-  const verdict = outcome.kind === 'refused' ? { ...outcome, detail: {} } : outcome
+  const verdict =
+    outcome.kind === 'refused'
+      ? { ...outcome, detail: {} }
+      : outcome.kind === 'denied'
+        ? { ...outcome, rules: outcome.rules.slice(0, RULES_KEPT) }
+        : outcome
   return JSON.stringify({
     command,
     input,
     intentHash,
-    principal,
+    principal: { ...principal, roles: principal.roles.slice(0, RULES_KEPT) },
     reads: null,
     facts: null,
     attested: {},
     impact: null,
-    authority: authority === null ? null : { ...authority, rules: authority.rules.slice(0, 20) },
+    authority: authority === null ? null : { ...authority, rules: authority.rules.slice(0, RULES_KEPT), approvals: [] },
     request: null,
     usage,
     attempts,
