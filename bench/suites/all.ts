@@ -1,7 +1,11 @@
 /** Every suite, in the order in which they run and are shown. */
 import type { Suite } from '../measure/suite.ts'
+import { admission } from './admission.ts'
 import { append } from './append.ts'
+import { growth } from './growth.ts'
 import { governedCall } from './governed-call.ts'
+import { hotKey } from './hot-key.ts'
 import { retail } from './retail.ts'
+import { sandbox } from './sandbox.ts'
 
-export const SUITES: readonly Suite[] = [append, governedCall, retail]
+export const SUITES: readonly Suite[] = [append, hotKey, governedCall, retail, sandbox, admission, growth]

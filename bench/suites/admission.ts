@@ -1,0 +1,121 @@
+/** What permission costs: admission on impact with ten and with a hundred policies, seen before and new; scope. The limit is the bare evaluator. */
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
+import type { Bench, Figures, OpenSuite, RowSpec, Suite } from '../measure/suite.ts'
+import { latenciesOf } from '../measure/timing.ts'
+import { accountId } from '../support/application.ts'
+import { BENCH_AGENT, fixedAuthority } from '../support/fixed-authority.ts'
+import { benchRelease } from '../support/release.ts'
+import { streamId } from '../../src/model/ids.ts'
+import type { Manifest } from '../../src/model/manifest.ts'
+import { openPolicy } from '../../src/policy/open.ts'
+import type { AdmitRequest } from '../../src/policy/policy.ts'
+import { cedarRequest } from '../../src/policy/request.ts'
+import { schemaOf } from '../../src/policy/schema.ts'
+import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
+
+const POLICIES = [10, 100] as const
+const SETS_OF_NAMES = 'plinth-bench' // under which the evaluator keeps what it has parsed for the limit
+
+const rowsFor = (count: number): RowSpec[] => [
+  {
+    id: `admit-${count}-new`,
+    what: `admission of a request not seen before, ${count} policies, p50`,
+    unit: 'µs',
+    figure: `new${count}`,
+    against: [{ what: 'the bare evaluator, policies parsed', figure: `bare${count}` }],
+  },
+  {
+    id: `admit-${count}-seen`,
+    what: `admission of a request seen before, ${count} policies, p50`,
+    unit: 'µs',
+    figure: `seen${count}`,
+    against: [{ what: 'the bare evaluator, policies parsed', figure: `bare${count}` }],
+  },
+  { id: `scope-${count}`, what: `scope, ${count} policies, seen before, p50`, unit: 'µs', figure: `scope${count}` },
+]
+
+export const admission: Suite = {
+  name: 'admission',
+  title: 'Admission',
+  method:
+    'Policies that look at facts, input and impact of `add`; all but one are conditions that do not hold. New requests differ in a fact that a policy reads; the bare ' +
+    'evaluator gets the same request ready made, checked against the schema, and no authority record is made of its answer.',
+  rows: POLICIES.flatMap(rowsFor),
+  open,
+}
+
+async function open({ sizes }: Bench): Promise<OpenSuite> {
+  const cells = await openSandbox()
+  const { manifest } = await benchRelease(cells)
+  await cells.close()
+
+  async function run(): Promise<Figures> {
+    const figures: Record<string, number> = {}
+    for (const count of POLICIES) {
+      const texts = policyTexts(count)
+      const files = { 'rules.cedar': Object.values(texts).join('\n'), 'scope/all.cedar': SCOPE }
+      const policy = openPolicy({ source: fixedAuthority(files), manifest })
+      const repeat = async (call: (i: number) => unknown): Promise<number> =>
+        (await latenciesOf(sizes.repetitions, call)).p50Us
+      const admit = (amount: number): void => {
+        const { kind } = policy.admit(asking(amount))
+        if (kind !== 'admitted') throw new Error(`the request was \`${kind}\``)
+      }
+      figures[`new${count}`] = await repeat((i) => admit(i + 1))
+      figures[`seen${count}`] = await repeat(() => admit(1))
+      figures[`scope${count}`] = await repeat(() => policy.inScope(BENCH_AGENT, 'add'))
+      policy.close()
+      const evaluate = bareEvaluator(manifest, texts)
+      figures[`bare${count}`] = await repeat((i) => evaluate(i + 1))
+    }
+    return figures
+  }
+  return { run, close: async () => {} }
+}
+
+const SCOPE = '@id("scope-agents")\npermit (principal in Role::"agent", action, resource);'
+
+/** By id. Each reads a fact, and does not apply. */
+function policyTexts(count: number): Readonly<Record<string, string>> {
+  const texts: Record<string, string> = {
+    'agents-work': '@id("agents-work")\npermit (principal in Role::"agent", action, resource);',
+  }
+  for (let i = 1; i < count; i++)
+    texts[`rule-${i}`] =
+      `@id("rule-${i}")\nforbid (principal, action == Action::"add", resource)\n` +
+      `when { context.facts.amount > ${i * 1_000_000} && context.facts.owner == "nobody-${i}" };`
+  return texts
+}
+
+const asking = (amount: number): AdmitRequest => ({
+  principal: BENCH_AGENT,
+  action: 'add',
+  resource: { entity: 'account', id: accountId(1) },
+  input: { account: accountId(1), amount, note: 'Paid at the counter.' },
+  facts: { owner: 'owner-1', amount },
+  impact: {
+    ...{ events: ['account.added'], effects: [], irreversible: false },
+    streams: [streamId('account', accountId(1))],
+  },
+  attested: {},
+  approvals: [],
+})
+
+function bareEvaluator(manifest: Manifest, texts: Readonly<Record<string, string>>): (amount: number) => void {
+  const schema = schemaOf(manifest)
+  const parsed = [
+    cedar.preparsePolicySet(SETS_OF_NAMES, { staticPolicies: { ...texts } }),
+    cedar.preparseSchema(SETS_OF_NAMES, schema.admission),
+  ]
+  if (parsed.some(({ type }) => type !== 'success')) throw new Error('the policies do not parse')
+  return (amount) => {
+    const { principal, action, resource, context, entities } = cedarRequest(schema, asking(amount))
+    const answer = cedar.statefulIsAuthorized({
+      ...{ principal: { ...principal }, action: { ...action }, resource: { ...resource } },
+      context: context as cedar.Context,
+      ...{ preparsedPolicySetId: SETS_OF_NAMES, preparsedSchemaName: SETS_OF_NAMES, validateRequest: true },
+      entities: entities as unknown as cedar.Entities,
+    })
+    if (answer.type !== 'success' || answer.response.decision !== 'allow') throw new Error('the bare evaluator denied')
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * What grows with the log and what must not: reading the past, committing, starting, verifying, rebuilding, memory. Every log size is built once
+ * and measured in every run.
+ */
+import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import {
+  atLeast,
+  atMost,
+  type Bench,
+  type Figures,
+  type OpenSuite,
+  type RowSpec,
+  type Suite,
+} from '../measure/suite.ts'
+import { encodeAndLeafRate } from '../probes/encode-leaf.ts'
+import { opensslSpeed } from '../probes/openssl.ts'
+import { buildLog, openBuilt } from '../support/big-log.ts'
+import { bareHashSeconds, hashedSizes, verifySeconds } from '../support/log-hashing.ts'
+import { pastReads } from '../support/past-reads.ts'
+import { foldRates } from '../support/rebuild.ts'
+import { startSystem, weigh } from '../support/system.ts'
+import { APPLICATION } from '../support/application.ts'
+import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
+import type { System } from '../../src/main/open-system.ts'
+
+const GROWTH_MAX = 1.5 // the cost must not grow with the log; what is above 1 by less is noise
+const SETTLE_MS = 1_500 // after a start, until nothing of it is still running
+const OPENSSL_SECONDS = 1 // a block size
+
+const SIZES = ['small', 'middle', 'large'] as const
+const SIZE_NAMES = { small: '10,000', middle: '100,000', large: '1,000,000' }
+
+const rows: readonly RowSpec[] = [
+  ...SIZES.flatMap((size): RowSpec[] => {
+    const against =
+      size === 'small'
+        ? {}
+        : {
+            against: [
+              { what: `at ${SIZE_NAMES.small} events`, figure: 'stateSmall', target: atMost(GROWTH_MAX) },
+            ] as const,
+          }
+    return [
+      {
+        id: `past-state-${size}`,
+        what: `entity as of a past position, ${SIZE_NAMES[size]} events, p50`,
+        unit: 'µs',
+        figure: `state${nameOf(size)}`,
+        ...against,
+      },
+    ]
+  }),
+  ...SIZES.map((size): RowSpec => ({
+    id: `past-rows-${size}`,
+    what: `rows of a read model as of a past position, ${SIZE_NAMES[size]} events, p50`,
+    unit: 'µs',
+    figure: `rows${nameOf(size)}`,
+    ...(size === 'small'
+      ? {}
+      : { against: [{ what: `at ${SIZE_NAMES.small} events`, figure: 'rowsSmall', target: atMost(GROWTH_MAX) }] }),
+  })),
+  {
+    id: 'commit-large',
+    what: 'governed change in the process, 1,000,000 events, p50',
+    unit: 'µs',
+    figure: 'commitLarge',
+    against: [{ what: 'at 10,000 events', figure: 'commitSmall', target: atMost(1.2) }],
+  },
+  {
+    id: 'verify',
+    what: 'verifying the whole log of 1,000,000 events, single-threaded',
+    unit: 's',
+    figure: 'verifySeconds',
+    against: [
+      {
+        what: 'hashing the same bytes, as `openssl speed sha256` has one core',
+        figure: 'bareHashSeconds',
+        target: atMost(5),
+      },
+    ],
+  },
+  { id: 'verify-rate', what: 'verifying: records', unit: 'records/s', figure: 'verifyRate' },
+  {
+    id: 'rebuild',
+    what: 'rebuild: events loaded, verified and folded through the sandbox, with their rows',
+    unit: 'events/s',
+    figure: 'rebuild',
+    target: atLeast(100_000),
+    against: [
+      { what: 'encode and leaf on one thread', figure: 'encodeAndLeaf', target: atLeast(0.7) },
+      { what: 'the same fold in this process, without verifying', figure: 'foldDirectly' },
+    ],
+  },
+  { id: 'start-large', what: 'start on 1,000,000 events until the doors are open', unit: 'ms', figure: 'startLargeMs' },
+  { id: 'build-large', what: 'bulk writing of 1,000,000 events, ten a commit', unit: 'events/s', figure: 'buildRate' },
+  {
+    id: 'memory-idle',
+    what: 'memory of an idle system, resident, sum over its processes',
+    unit: 'MB',
+    figure: 'idleMb',
+    target: atMost(300),
+  },
+  {
+    id: 'memory-idle-share',
+    what: 'the same, pages that processes share counted once',
+    unit: 'MB',
+    figure: 'idleShareMb',
+  },
+  { id: 'memory-large', what: 'memory with 1,000,000 events, resident, idle', unit: 'MB', figure: 'largeMb' },
+  { id: 'memory-large-share', what: 'the same, shared pages counted once', unit: 'MB', figure: 'largeShareMb' },
+]
+
+export const growth: Suite = {
+  name: 'growth',
+  title: 'What grows with the log, and what does not',
+  method:
+    'Accounts of a hundred events each, ten a commit, those of one account spread over the log. The past is read through the engine, with its access record: an account ' +
+    'picked at random at a random position of the second half. A quick run uses logs of 2,000, 10,000 and 50,000 events under the same names.',
+  rows,
+  open,
+}
+
+function nameOf(size: (typeof SIZES)[number]): string {
+  return size.charAt(0).toUpperCase() + size.slice(1)
+}
+
+async function open({ sizes, scratch, say }: Bench): Promise<OpenSuite> {
+  const cells = await openSandbox()
+  const logs = new Map<string, { readonly dir: string; readonly events: number; system: System }>()
+  let buildRate = 0
+  for (const [i, events] of sizes.logEvents.entries()) {
+    const name = nameOf(SIZES[Math.max(i, SIZES.length - sizes.logEvents.length + i)] ?? 'large')
+    const dir = join(scratch, `log-${events}`)
+    const seconds = await buildLog(dir, events, cells)
+    buildRate = events / seconds
+    say(`growth: built ${events} events in ${seconds.toFixed(1)} s`)
+    logs.set(name, { dir, events, system: await openBuilt(dir, cells) })
+  }
+  const large = logs.get('Large')
+  if (large === undefined) throw new Error('there is no largest log')
+  const hashed = hashedSizes(large.dir)
+  const idleDir = join(scratch, 'idle')
+
+  async function run(): Promise<Figures> {
+    const figures: Record<string, number> = { buildRate }
+    for (const [name, { system, events }] of logs) {
+      const past = await pastReads(system, events, sizes.repetitions)
+      figures[`state${name}`] = past.stateUs
+      figures[`rows${name}`] = past.rowsUs
+      figures[`commit${name}`] = past.commitUs
+    }
+    figures['bareHashSeconds'] = bareHashSeconds(hashed, await opensslSpeed(OPENSSL_SECONDS))
+    const seconds = await verifySeconds((large as { dir: string }).dir)
+    figures['verifySeconds'] = seconds.seconds
+    figures['verifyRate'] = seconds.records / seconds.seconds
+    const rebuilt = logs.get('Middle') ?? large
+    figures['encodeAndLeaf'] = encodeAndLeafRate(sizes.probeMs)
+    Object.assign(
+      figures,
+      await foldRates(
+        (rebuilt as { dir: string }).dir,
+        (rebuilt as { system: System }).system.release,
+        cells,
+        sizes.rebuildEvents,
+      ),
+    )
+    Object.assign(figures, await weights())
+    return figures
+  }
+
+  /** A system of its own on the largest log; this process lets go of it meanwhile. */
+  async function weights(): Promise<Figures> {
+    const idle = await startSystem(idleDir, APPLICATION, 0)
+    await settle()
+    const idleWeight = weigh(idle.process.pid as number)
+    await idle.close()
+    const log = large as { readonly dir: string; system: System }
+    await log.system.close()
+    const startedMs = performance.now()
+    const full = await startSystem(log.dir, APPLICATION, 0)
+    const startLargeMs = performance.now() - startedMs
+    await settle()
+    const fullWeight = weigh(full.process.pid as number)
+    await full.close()
+    log.system = await openBuilt(log.dir, cells)
+    const mb = (bytes: number | null): number => (bytes === null ? Number.NaN : bytes / 1e6)
+    return {
+      startLargeMs,
+      idleMb: mb(idleWeight.residentBytes),
+      idleShareMb: mb(idleWeight.shareBytes),
+      largeMb: mb(fullWeight.residentBytes),
+      largeShareMb: mb(fullWeight.shareBytes),
+    }
+  }
+
+  async function closeAll(): Promise<void> {
+    for (const { system, dir } of logs.values()) {
+      await system.close()
+      await rm(dir, { recursive: true })
+    }
+    await cells.close()
+  }
+  return { run, close: closeAll }
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
