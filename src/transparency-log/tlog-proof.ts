@@ -27,10 +27,14 @@ export function hashTexts(): HashText {
   }
 }
 
-export function formatTlogProof(proof: TlogProof, text: HashText = hashTexts()): string {
-  let lines = `${HEADER}\nindex ${proof.index}\n`
-  for (const hash of proof.hashes) lines += `${text(hash)}\n`
-  return `${lines}\n${proof.checkpoint}`
+export const formatTlogProof = ({ index, hashes, checkpoint }: TlogProof): string =>
+  `${formatProofPath(index, hashes, hashTexts())}${checkpoint}`
+
+/** All of a proof but its checkpoint, which proofs of one batch have in common. */
+export function formatProofPath(index: number, hashes: readonly Hash[], text: HashText): string {
+  let lines = `${HEADER}\nindex ${index}\n`
+  for (const hash of hashes) lines += `${text(hash)}\n`
+  return `${lines}\n`
 }
 
 /** Reads what `formatTlogProof` writes, and nothing else. Optional extension lines are not taken. @throws NoteError */

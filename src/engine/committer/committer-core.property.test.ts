@@ -14,6 +14,7 @@ import { verifyReceipt } from '../../transparency-log/tlog-proof.ts'
 import { commitRequest, dataDirectory, ORIGIN, readModel } from '../../../test/support/commits.ts'
 import type { CommitRequest } from './commit-request.ts'
 import { CommitterCore } from './committer-core.ts'
+import { receiptFrom } from './proof-path.ts'
 
 const signer = noteSigner(ORIGIN, generateKeyPairSync('ed25519').privateKey)
 
@@ -140,7 +141,7 @@ test('answers and log are those of one request at a time, whatever the batches',
           if (answer.kind !== 'committed') continue
           model.apply(request)
           assert.equal(answer.position, model.position)
-          assert(verifyReceipt(answer.receipt, signer).size > answer.position)
+          assert(verifyReceipt(receiptFrom(answer.proven, core.checkpoint), signer).size > answer.position)
           for (const { stream, version } of answer.heads) assert.equal(model.versions.get(stream), version)
         }
         assert.equal(storage.reader.head().position, model.position)

@@ -20,9 +20,10 @@ import type { NoteSigner } from '../../model/signed-note.ts'
 import type { LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
 import { signCheckpoint } from '../../transparency-log/checkpoint.ts'
 import { inclusionProver } from '../../transparency-log/proofs.ts'
-import { formatTlogProof, hashTexts } from '../../transparency-log/tlog-proof.ts'
+import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts'
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
+import { receiptFrom, type ProofPath } from './proof-path.ts'
 import { prepareCommit, type PreparedWithHeads } from './prepare-commit.ts'
 import { RecentChanges } from './recent-changes.ts'
 import { recoverTree } from './recover-tree.ts'
@@ -31,7 +32,10 @@ import { StreamHeads } from './stream-heads.ts'
 export const BATCH_COMMANDS_MAX = 256 // larger batches cost latency and gain nothing
 export const BATCH_WORK_US = 5_000 // of checking and composing; bounds the wait of whoever comes next
 
-export type CommitAnswer = CommitResult | { readonly kind: 'failed'; readonly problem: Problem }
+export type CommitAnswer =
+  | Exclude<CommitResult, { kind: 'committed' }>
+  | (Omit<Extract<CommitResult, { kind: 'committed' }>, 'receipt'> & { readonly proven: ProofPath })
+  | { readonly kind: 'failed'; readonly problem: Problem }
 
 export interface CoreParts {
   readonly storage: StorageWriter
@@ -39,6 +43,8 @@ export interface CoreParts {
   /** Its name is the log's origin. */
   readonly signer: NoteSigner
 }
+
+type Refusal = Exclude<CommitResult, { kind: 'committed' }>
 
 /** A request of the batch under way that has been accepted. */
 interface Accepted {
@@ -94,12 +100,12 @@ export class CommitterCore {
   receipt(position: Position): Receipt {
     const record = position > this.#head.position ? null : this.#storage.reader.record(position)
     if (record === null) throw problem('invalid-position', `the log has no position ${position}`)
-    return this.#receipts()(position, record.line)
+    return receiptFrom(this.#prover()(position, record.line), this.#checkpoint)
   }
 
   /**
    * Commits as many of the requests as one batch takes, in order.
-   * @returns an answer for each request taken, at least one
+   * @returns an answer for each request taken, at least one; its proofs are under the checkpoint as of now
    */
   async commit(requests: readonly CommitRequest[]): Promise<CommitAnswer[]> {
     if (this.#stale) {
@@ -144,13 +150,13 @@ export class CommitterCore {
       for (const { place } of accepted) answers[place] = { kind: 'failed', problem: failure }
       return answers
     }
-    const receiptOf = this.#receipts()
-    for (const { place, prepared } of accepted) answers[place] = committed(prepared, receiptOf)
+    const prover = this.#prover()
+    for (const { place, prepared } of accepted) answers[place] = committed(prepared, prover)
     return answers
   }
 
   /** Why this request may not be committed now; null when it may. Reads only. */
-  #judge(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): CommitResult | null {
+  #judge(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): Refusal | null {
     return (
       this.#judgeOperation(request, batch) ??
       this.#judgeEpochs(request) ??
@@ -160,7 +166,7 @@ export class CommitterCore {
     )
   }
 
-  #judgeOperation(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): CommitResult | null {
+  #judgeOperation(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): Refusal | null {
     const inBatch = batch.get(request.operation)
     const recorded = inBatch === undefined ? this.#recorded(request.operation) : recordedInBatch(inBatch)
     if (recorded === null) {
@@ -183,12 +189,12 @@ export class CommitterCore {
   }
 
   /** Before the first snapshot is adopted nobody has an epoch, so nobody may commit but the engine itself (an empty chain). */
-  #judgeEpochs({ chain }: CommitRequest): CommitResult | null {
+  #judgeEpochs({ chain }: CommitRequest): Refusal | null {
     const dead = chain.find(({ principal, epoch }) => this.#epochs.get(principal) !== epoch)
     return dead === undefined ? null : { kind: 'revoked', principal: dead.principal }
   }
 
-  #judgeStreams({ streams, events }: CommitRequest): CommitResult | null {
+  #judgeStreams({ streams, events }: CommitRequest): Refusal | null {
     for (const { stream, version } of streams)
       if (this.#heads.of(stream).version !== version) return { kind: 'moved', what: stream }
     const versions = new Map<StreamId, number>()
@@ -200,11 +206,11 @@ export class CommitterCore {
     return null
   }
 
-  #judgeFinds({ finds, readPosition }: CommitRequest): CommitResult | null {
+  #judgeFinds({ finds, readPosition }: CommitRequest): Refusal | null {
     for (const find of finds) {
       const touched = this.#changes.touched(find, readPosition)
       if (touched === null) continue
-      const moved: CommitResult = { kind: 'moved', what: find.query.model }
+      const moved: Refusal = { kind: 'moved', what: find.query.model }
       // A change in this batch is not in storage yet, so the find cannot be asked again: better decided anew than committed wrongly.
       if (touched !== 'unknown' && touched > this.#head.position) return moved
       if (findDigest(this.#storage.reader.find(find.query)) !== find.digest) return moved
@@ -269,16 +275,11 @@ export class CommitterCore {
     }
   }
 
-  /** Receipts under the present checkpoint. */
-  #receipts(): ReceiptOf {
+  /** Proofs under the present checkpoint. */
+  #prover(): Prover {
     const prove = inclusionProver(this.#tree, this.#head.treeSize)
     const text = hashTexts()
-    const checkpoint = this.#checkpoint
-    return (index, record) => ({
-      index,
-      record,
-      proof: formatTlogProof({ index, hashes: prove(index), checkpoint }, text),
-    })
+    return (index, record) => ({ index, record, path: formatProofPath(index, prove(index), text) })
   }
 
   #sign(): string {
@@ -287,9 +288,9 @@ export class CommitterCore {
   }
 }
 
-type ReceiptOf = (index: Position, record: string) => Receipt
+type Prover = (index: Position, record: string) => ProofPath
 
-function committed({ commit, heads }: PreparedWithHeads, receiptOf: ReceiptOf): CommitResult {
+function committed({ commit, heads }: PreparedWithHeads, prover: Prover): CommitAnswer {
   const position = (commit.first + commit.records.length - 1) as Position
   const { line } = commit.records.at(-1) as { line: string }
   return {
@@ -297,7 +298,7 @@ function committed({ commit, heads }: PreparedWithHeads, receiptOf: ReceiptOf): 
     position,
     eventPositions: commit.events.map((event) => event.position),
     recordedAtMs: commit.recordedAtMs,
-    receipt: receiptOf(position, line),
+    proven: prover(position, line),
     heads: [...heads].map(([stream, { version, leaf }]) => ({ stream, version, leaf: leaf as Hash })),
   }
 }

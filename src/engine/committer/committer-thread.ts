@@ -58,10 +58,10 @@ function serve(options: WorkerOptions): void {
     working = true
     while (calls.length + commits.length > 0 || flushDue) {
       const ready = commits.length === 0 ? calls.splice(0) : takeUnless(calls, ({ call }) => call.kind === 'close')
-      for (const { number, call } of ready) send({ kind: 'replies', replies: [await replyTo(number, call)] })
+      for (const { number, call } of ready) reply([await replyTo(number, call)])
       if (flushDue) flushSide()
       if (commits.length === 0) continue
-      send({ kind: 'replies', replies: await commitBatch() })
+      reply(await commitBatch())
       checkpointTimer ??= setTimeout(flushLater, CHECKPOINT_STORE_MS)
       await new Promise((resolve) => setImmediate(resolve)) // lets the mail in
     }
@@ -75,8 +75,11 @@ function serve(options: WorkerOptions): void {
       const { number } = taken[place] as (typeof taken)[number]
       return answer.kind === 'failed'
         ? { number, kind: 'failed', problem: problemMessage(answer.problem) }
-        : { number, kind: 'done', value: answer }
+        : { number, kind: 'answered', answer }
     })
+  }
+  function reply(replies: readonly Reply[]): void {
+    send({ kind: 'replies', replies, checkpoint: core.checkpoint })
   }
 
   async function replyTo(number: number, call: Call): Promise<Reply> {

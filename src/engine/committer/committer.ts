@@ -9,7 +9,15 @@ import { openSqliteReader, type SqliteReader } from '../../storage/sqlite/reader
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { SideRecord, Snapshot } from '../../storage/storage.ts'
 import type { CommitResult, Committer } from './commit-request.ts'
-import { problemFrom, type Call, type Mail, type ThreadMessage, type WorkerOptions } from './messages.ts'
+import { receiptFrom } from './proof-path.ts'
+import {
+  problemFrom,
+  type Call,
+  type CommitReply,
+  type Mail,
+  type ThreadMessage,
+  type WorkerOptions,
+} from './messages.ts'
 
 /** Requests waiting or in the batch under way; beyond, `overloaded`. About a second of work, and 50 MB. */
 export const COMMITS_WAITING_MAX = 10_000
@@ -169,7 +177,8 @@ class CommitterClient implements OpenCommitter {
     for (const reply of message.replies) {
       const waiting = this.#waiting.get(reply.number)
       this.#waiting.delete(reply.number)
-      if (reply.kind === 'done') waiting?.resolve(reply.value)
+      if (reply.kind === 'answered') waiting?.resolve(resultOf(reply.answer, message.checkpoint))
+      else if (reply.kind === 'done') waiting?.resolve(reply.value)
       else waiting?.reject(problemFrom(reply.problem))
     }
   }
@@ -178,4 +187,10 @@ class CommitterClient implements OpenCommitter {
     for (const { reject } of this.#waiting.values()) reject(reason)
     this.#waiting.clear()
   }
+}
+
+function resultOf(answer: CommitReply, checkpoint: string): CommitResult {
+  if (answer.kind !== 'committed') return answer
+  const { proven, ...rest } = answer
+  return { ...rest, receipt: receiptFrom(proven, checkpoint) }
 }

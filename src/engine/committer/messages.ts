@@ -6,6 +6,7 @@ import { Problem, type ProblemCode } from '../../model/problems.ts'
 import type { SideRecord, Snapshot } from '../../storage/storage.ts'
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { CommitRequest } from './commit-request.ts'
+import type { CommitAnswer } from './committer-core.ts'
 
 export interface WorkerOptions {
   readonly dir: string
@@ -38,7 +39,10 @@ export interface ProblemMessage {
   readonly members: JsonObject
   readonly cause: string
 }
+/** What became of a commit, without the checkpoint that its batch has in common. */
+export type CommitReply = Exclude<CommitAnswer, { kind: 'failed' }>
 export type Reply =
+  | { readonly number: number; readonly kind: 'answered'; readonly answer: CommitReply }
   | { readonly number: number; readonly kind: 'done'; readonly value: unknown }
   | { readonly number: number; readonly kind: 'failed'; readonly problem: ProblemMessage }
 
@@ -46,7 +50,7 @@ export type Reply =
 export type ThreadMessage =
   | { readonly kind: 'ready'; readonly vkey: string }
   | { readonly kind: 'not-ready'; readonly problem: ProblemMessage }
-  | { readonly kind: 'replies'; readonly replies: readonly Reply[] }
+  | { readonly kind: 'replies'; readonly replies: readonly Reply[]; readonly checkpoint: string }
 
 export const problemMessage = (error: unknown): ProblemMessage =>
   error instanceof Problem
