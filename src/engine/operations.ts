@@ -8,6 +8,7 @@ import { mayRead } from './reading.ts'
 import type { Position, PrincipalId } from '../model/ids.ts'
 import type { Credentials } from '../model/principal.ts'
 import type { LogRecord } from '../model/record.ts'
+import { problem } from '../model/problems.ts'
 import type { SideRecord } from '../storage/storage.ts'
 
 export interface OperationFilter {
@@ -26,17 +27,17 @@ export async function operations(
   signal: AbortSignal,
 ): Promise<Page<OperationSummary>> {
   await mayRead(parts, credentials, { operations: { ...filter } }, signal)
-  const place = decodeCursor('operations', page, 3)
-  const asOf = (place?.[0] ?? parts.states.visible) as Position
-  const fromLog = logDescending(parts, filter, (place?.[1] ?? asOf) as number)
-  const fromSide = sideDescending(parts, filter, (place?.[2] ?? null) as number | null)
+  const from = placeOf(parts, page)
+  const { asOf } = from
+  const fromLog = logDescending(parts, filter, from.log)
+  const fromSide = sideDescending(parts, filter, from.side)
   const items: OperationSummary[] = []
+  let { log: logPlace, side: sidePlace } = from
   let log = fromLog.next()
   let side = fromSide.next()
-  // Two newest-first lists become one; where one of them only reports how far it has looked, that place goes into the cursor.
-  let logPlace = (place?.[1] ?? asOf) as number
-  let sidePlace = (place?.[2] ?? null) as number | null
-  while (items.length < page.limit && !(log.done && side.done)) {
+  // Two newest-first lists become one. Where one has ended at the bound of its scan, so does the page: what it has not seen may be newer than the rest.
+  const stopped = (): boolean => (log.done === true && log.value !== END) || (side.done === true && side.value !== END)
+  while (items.length < page.limit && !(log.done && side.done) && !stopped()) {
     if (!log.done && (side.done || log.value.summary.recordedAtMs >= side.value.summary.recordedAtMs)) {
       items.push(log.value.summary)
       logPlace = log.value.place - 1
@@ -47,9 +48,25 @@ export async function operations(
       side = fromSide.next()
     }
   }
-  const exhausted = log.done && side.done && (log.value ?? -1) < 0
-  if (log.done && items.length < page.limit) logPlace = log.value ?? -1
+  if (log.done) logPlace = log.value
+  if (side.done) sidePlace = side.value
+  const exhausted = logPlace === END && sidePlace === END
   return { items, next: exhausted ? null : encodeCursor('operations', [asOf, logPlace, sidePlace]), asOf }
+}
+
+/** In place of a place: there is nothing further back. */
+const END = -1
+
+/** Where a page begins: at a log position, and behind a side record. @throws `invalid-cursor` */
+function placeOf(
+  parts: Parts,
+  page: PageRequest,
+): { readonly asOf: Position; readonly log: number; readonly side: number } {
+  const head = parts.states.visible
+  const [asOf, log, side] = decodeCursor('operations', page, 3) ?? [head, head, Number.MAX_SAFE_INTEGER]
+  if (typeof asOf !== 'number' || typeof log !== 'number' || typeof side !== 'number' || log > asOf || asOf > head)
+    throw problem('invalid-cursor', 'the cursor of this page is not one that this list gave')
+  return { asOf: asOf as Position, log, side }
 }
 
 interface Found {
@@ -57,9 +74,9 @@ interface Found {
   readonly place: number
 }
 
-/** Returns (not yields) the position that it has not looked at any more, -1 when there is none. */
+/** Returns (not yields) the position that it has not looked at any more. */
 function* logDescending(parts: Parts, filter: OperationFilter, from: number): Generator<Found, number> {
-  if (filter.state === 'read' || filter.state === 'failed') return -1
+  if (filter.state === 'read' || filter.state === 'failed') return END
   let scanned = 0
   for (let end = from; end >= 0; end -= CHUNK) {
     if (scanned >= OPERATIONS_SCAN_MAX) return end
@@ -90,13 +107,14 @@ function* logDescending(parts: Parts, filter: OperationFilter, from: number): Ge
       }
     }
   }
-  return -1
+  return END
 }
 
-function* sideDescending(parts: Parts, filter: OperationFilter, before: number | null): Generator<Found> {
+/** Returns the record behind which it has not looked any more. */
+function* sideDescending(parts: Parts, filter: OperationFilter, before: number): Generator<Found, number> {
   const kind = filter.state as SideRecord['kind'] | undefined
-  if (kind !== undefined && !['refused', 'denied', 'failed', 'read'].includes(kind)) return
-  if (filter.run !== undefined) return // side records are not kept by run
+  if (kind !== undefined && !['refused', 'denied', 'failed', 'read'].includes(kind)) return END
+  if (filter.run !== undefined || before <= END) return END // side records are not kept by run
   let cursor = before
   for (let scanned = 0; scanned < OPERATIONS_SCAN_MAX; scanned += CHUNK) {
     const chunk = parts.reader.sideRecords(
@@ -127,8 +145,9 @@ function* sideDescending(parts: Parts, filter: OperationFilter, before: number |
         },
       }
     }
-    if (chunk.length < CHUNK) return
+    if (chunk.length < CHUNK) return END
   }
+  return cursor
 }
 
 const rulesOf = (payload: OperationPayload): readonly string[] =>
