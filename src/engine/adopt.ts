@@ -11,6 +11,7 @@ import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { AuthoritySnapshot } from '../warden/authority.ts'
+import type { FolderAuthoritySource } from '../warden/source.ts'
 
 /** The engine as the actor of what nobody asked for: no chain, so nothing can be done in its name. */
 const ENGINE: Principal = {
@@ -21,6 +22,8 @@ const ENGINE: Principal = {
   onBehalfOf: null,
   tenant: 'default',
 }
+
+const SNAPSHOTS = streamId(AUTHORITY, 'snapshots')
 
 /** Revoked principals have no epoch that could match. */
 export const epochsOf = (snapshot: AuthoritySnapshot): ReadonlyMap<PrincipalId, number> =>
@@ -38,11 +41,30 @@ export async function enforce(parts: Parts, snapshot: AuthoritySnapshot): Promis
   )
 }
 
+/**
+ * At opening: what is current now must be the snapshot last acted on, or follow from it.
+ * @throws `authority-invalid` for one that is older, or of another history
+ */
+export async function refuseOlder(parts: Parts, authority: FolderAuthoritySource, signal: AbortSignal): Promise<void> {
+  const { state } = await parts.states.at(SNAPSHOTS, parts.states.visible, signal)
+  if (state === null) return
+  const { snapshot, hash } = JSON.parse(state) as { readonly snapshot: number; readonly hash: string }
+  const { number } = authority.current()
+  if (number < snapshot)
+    throw problem('authority-invalid', `the newest snapshot is ${number}, but ${snapshot} has been acted on`, {
+      reason: 'older',
+    })
+  if ((await authority.past(snapshot))?.hash !== hash)
+    throw problem('authority-invalid', `snapshot ${snapshot} is not the one that has been acted on`, {
+      reason: 'forked',
+    })
+}
+
 /** One record for each snapshot that was in force, with its hash: what an admission names by number can be found again. */
 export function recordAuthority(parts: Parts): Promise<void> {
   const { number } = parts.authority.current()
   const hash = parts.authority.hash()
-  return recordOnce(parts, streamId(AUTHORITY, 'snapshots'), 'plinth.adopt', `authority:${number}:${hash}`, 'adopted', {
+  return recordOnce(parts, SNAPSHOTS, 'plinth.adopt', `authority:${number}:${hash}`, 'adopted', {
     snapshot: number,
     hash,
   })

@@ -1,6 +1,6 @@
 /** Opens the engine over its parts, in the order in which each needs the one before, and closes them in reverse. */
 import { Aside } from './aside.ts'
-import { enforce, recordAuthority, recordRelease } from './adopt.ts'
+import { enforce, recordAuthority, recordRelease, refuseOlder } from './adopt.ts'
 import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
@@ -52,16 +52,19 @@ const START_TIMEOUT_MS = 30_000
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { dir, origin, release, sandbox, authority, clock, random, onProblem } = options
   const startedAtMs = clock.nowMs()
-  const committer = await openCommitter({ dir, origin })
-  const reader = committer.reader()
+  await using opened = new AsyncDisposableStack() // closes what is open when a later step fails
+  const committer = opened.adopt(await openCommitter({ dir, origin }), (one) => one.close())
+  const reader = opened.adopt(committer.reader(), (one) => one.close())
   await sandbox.load(release.id, release.bundle)
+  opened.defer(() => sandbox.unload(release.id))
   await committer.declareReadModels({ ...release.manifest.readModels, ...ENGINE_READ_MODELS })
+  const policy = opened.adopt(openPolicy({ source: authority, manifest: release.manifest }), (one) => one.close())
   const parts: Parts = {
     release,
     validators: createValidators(release.manifest),
     authority,
     identity: openIdentity(authority, { clock }),
-    policy: openPolicy({ source: authority, manifest: release.manifest }),
+    policy,
     sandbox,
     reader,
     committer,
@@ -72,11 +75,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     clock,
     random,
   }
+  await refuseOlder(parts, authority, AbortSignal.timeout(START_TIMEOUT_MS))
+  opened.defer(authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))) // first: none is missed in between
   await enforce(parts, authority.current())
-  const unsubscribe = authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))
   await recordAuthority(parts)
   await recordRelease(parts, AbortSignal.timeout(START_TIMEOUT_MS))
+  opened.defer(() => parts.running.drained())
   const loops = startLoops(parts, onProblem)
+  opened.defer(() => loops.stop())
+  const closing = opened.move()
   return {
     manifest: release.manifest,
     release,
@@ -111,14 +118,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     importRecords: (credentials, importer, source, onProgress, signal) =>
       importRecords(parts, credentials, importer, source, onProgress, signal),
     verify: (onProgress, signal) => verify(parts, onProgress, signal),
-    async close() {
-      unsubscribe()
-      await loops.stop()
-      await parts.running.drained()
-      await sandbox.unload(release.id)
-      parts.policy.close()
-      reader.close()
-      await committer.close()
-    },
+    close: () => closing.disposeAsync(),
   }
 }
