@@ -13,13 +13,14 @@ import {
   type Credentials,
   type Installation,
 } from './data-directory.ts'
+import { checkTakeover } from './compatible.ts'
 import { buildRelease } from '../application/build.ts'
 import type { Engine } from '../engine/engine.ts'
 import { openEngine } from '../engine/open.ts'
 import { systemClock, type Clock } from '../host/clock.ts'
 import { systemRandom, type Random } from '../host/random.ts'
 import type { Release } from '../model/manifest.ts'
-import { writeRelease } from '../releases/release-files.ts'
+import { readRelease, writeRelease } from '../releases/release-files.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { openAuthoritySource } from '../warden/source.ts'
@@ -73,7 +74,8 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     const credentials = await readCredentials(dir)
     const authority = await openAuthoritySource(authorityFolder(dir), await pinnedKey(dir), { clock })
     try {
-      const { origin } = await readInstallation(dir)
+      const { origin, release: before } = await readInstallation(dir)
+      if (before !== null && before !== release.id) checkTakeover(dir, await readRelease(dir, before), release)
       const engine = await openEngine({ dir, origin, release, sandbox, authority, clock, random, onProblem })
       // After the engine holds the directory's lock: another process that is turned away must not have changed it.
       await writeRelease(dir, release)

@@ -44,7 +44,20 @@ test('init writes an application that dev runs, and reloads as it is edited, wit
   assert.equal((await nextLine())['kind'], 'reloaded')
   const sold = await send(stand, 'sell', 'another', { productId: 'tea', count: 1 })
   assert.deepEqual(sold.body['result'], { left: 1, thanks: true })
+
+  await writeFile(index, source.replaceAll('sold', 'handed-over').replaceAll('handed-over:', "'handed-over':"))
+  const incompatible = await nextLine()
+  assert.deepEqual([incompatible['code'], incompatible['event']], ['release-invalid', 'sold'])
+  await writeFile(index, source)
+  assert.equal((await nextLine())['kind'], 'reloaded')
   assert.equal(await stand.stop('SIGINT'), 0)
+
+  const other = join(outside.path, 'other')
+  await plinth(['init', 'other'], { cwd: outside.path })
+  await installed(other)
+  const foreign = await plinth(['start', '--port', '0', '--dir', join(folder, '.plinth')], { cwd: other })
+  assert.equal(foreign.code, 2)
+  assert.match(foreign.stderr, /holds the application `stand`/)
 })
 
 test('the test that init writes passes', async () => {
