@@ -31,7 +31,7 @@ export const ENGINE_READ_MODELS: Readonly<Record<string, ReadModelManifest>> = {
       required: ['state', 'open', 'actor', 'heldAtMs', 'expiresAtMs'],
       additionalProperties: false,
     },
-    indexes: [['open', 'expiresAtMs'], ['open', 'actor'], ['state', 'heldAtMs'], ['heldAtMs']],
+    indexes: [['open', 'state', 'expiresAtMs'], ['open', 'actor'], ['state', 'heldAtMs'], ['heldAtMs']],
   },
 }
 

@@ -79,10 +79,11 @@ function changeBy(parts: Parts, decision: ApprovalDecision, approver: Principal,
   if (parts.clock.nowMs() >= state.expiresAtMs) throw problem('approval-settled', 'this request has expired')
   if (decision.binds !== state.binds)
     throw problem('approval-invalid', 'the decision binds to something else than this request shows')
-  if (approver.id === state.actor || approver.id === state.onBehalfOf || approver.kind === 'agent') {
+  const asks = (id: string): boolean => id === state.actor || id === state.onBehalfOf
+  if (approver.chain.some(({ principal }) => asks(principal)) || approver.kind === 'agent') {
     throw problem(
       'approval-invalid',
-      'an approval comes from another principal than the one that asks, and never from an agent',
+      'an approval comes from another principal than the one that asks, or one that it owns, and never from an agent',
     )
   }
   const roles = state.requires.filter((role) => approver.roles.includes(role))

@@ -114,7 +114,6 @@ export async function endHeld(
     {
       ...recordOnly(parts, proposal, null),
       state,
-      chain: [],
       streams: [{ stream: step.stream, version: step.version }],
       events: [step.event],
       rows: [step.row],

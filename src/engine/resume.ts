@@ -2,7 +2,6 @@
 import { readApprovalState, type ApprovalState } from './approval-request.ts'
 import { approvalStream } from './engine-streams.ts'
 import { endHeld } from './hold.ts'
-import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { readOperation, recordedOutcome } from './recorded-outcome.ts'
@@ -11,8 +10,8 @@ import { perform } from './submit.ts'
 import type { ApprovalId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
-import type { Principal } from '../model/principal.ts'
-import { Problem, problem } from '../model/problems.ts'
+import type { ChainLink, Principal } from '../model/principal.ts'
+import { Problem, problem, type ProblemCode } from '../model/problems.ts'
 
 /** @returns the operation's outcome now: final, or still held. @throws `no-such-approval` */
 export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: AbortSignal): Promise<Outcome> {
@@ -25,9 +24,11 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
   const intentHash = stored.intentHash
   const underWay = parts.running.join(operation, intentHash, signal)
   if (underWay !== undefined) return underWay
-  const ending = endingOf(parts, state)
-  if (!state.open || ending === 'wait') return (await recordedOutcome(parts, operation, null)) as Outcome
-  const principal = livePrincipal(parts, state)
+  const decided = decidedBy(parts, state)
+  if (!state.open || decided === 'wait') return (await recordedOutcome(parts, operation, null)) as Outcome
+  const held = readOperation(parts, stored.position)
+  if (held === null) throw problem('storage-damaged', 'a held operation has no record', { operation })
+  const principal = livePrincipal(parts, state, held.record.chain)
   const proposal: Proposal = {
     operation,
     intentHash,
@@ -38,30 +39,70 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
     resumed: { approval, version, state: state as unknown as JsonObject, binds: state.binds },
   }
   return parts.running.run(operation, intentHash, proposal.principal, signal, async (stop) => {
-    if (ending === 'go-on' && principal !== null) return perform(parts, proposal, new Stopwatch(parts.clock), stop)
-    const [recordState, code, title] =
-      ending === 'go-on'
-        ? (['stopped', 'principal-revoked', 'the principal that asked has been revoked'] as const)
-        : ending === 'expired'
-          ? (['expired', 'approval-expired', 'nobody decided in time; ask again with a new key'] as const)
-          : (['refused', 'approval-refused', 'the approver said no'] as const)
-    const held = readOperation(parts, stored.position)
-    if (held === null) throw problem('storage-damaged', 'a held operation has no record', { operation })
-    const outcome: OperationPayload['outcome'] = { kind: 'refused', code, title, detail: { approval } }
-    return endHeld(parts, proposal, recordState, { ...held.payload, outcome })
+    const end = (ending: Ending): Promise<Outcome> => {
+      const { code, title } = ending
+      const outcome = { kind: 'refused', code, title, detail: { ...ending.detail, approval } } as const
+      return endHeld(parts, proposal, ending.state, { ...held.payload, outcome })
+    }
+    const ending = decided === 'go-on' ? inTheWay(parts, proposal, principal) : ENDINGS[decided]
+    if (ending !== null) return end(ending)
+    try {
+      return await perform(parts, proposal, new Stopwatch(parts.clock), stop)
+    } catch (error) {
+      if (!(error instanceof Problem) || !FOR_GOOD.has(error.code)) throw error // taken up again at the next look
+      return end({ state: 'refused', code: error.code, title: error.spec.title, detail: { error: error.detail } })
+    }
   })
 }
 
-function endingOf(parts: Parts, state: ApprovalState): 'go-on' | 'refused' | 'expired' | 'wait' {
+interface Ending {
+  readonly state: 'refused' | 'expired' | 'stopped'
+  readonly code: string
+  readonly title: string
+  readonly detail?: JsonObject
+}
+const ENDINGS = {
+  expired: { state: 'expired', code: 'approval-expired', title: 'nobody decided in time; ask again with a new key' },
+  refused: { state: 'refused', code: 'approval-refused', title: 'the approver said no' },
+} as const satisfies Record<string, Ending>
+
+/** Faults that would come back at every try. */
+const FOR_GOOD: ReadonlySet<ProblemCode> = new Set([
+  'limit-exceeded',
+  'application-failed',
+  'application-output-invalid',
+])
+
+function decidedBy(parts: Parts, state: ApprovalState): 'go-on' | 'refused' | 'expired' | 'wait' {
   if (state.state === 'approved') return 'go-on'
   if (state.state === 'refused') return 'refused'
   return parts.clock.nowMs() >= state.expiresAtMs ? 'expired' : 'wait'
 }
 
-function livePrincipal(parts: Parts, state: ApprovalState): Principal | null {
+/** The gates before deciding, once more: who asked, their scope, and the input, which the release of today may not take. */
+function inTheWay(parts: Parts, { intent, input }: Proposal, principal: Principal | null): Ending | null {
+  if (principal === null)
+    return { state: 'stopped', code: 'principal-revoked', title: 'the principal that asked has been revoked' }
+  if (!parts.policy.inScope(principal, intent.command))
+    return { state: 'stopped', code: 'no-such-command', title: 'the principal that asked may not do this any more' }
   try {
-    const principal = parts.identity.byId(state.actor as Principal['id'])
-    return { ...principal, onBehalfOf: state.onBehalfOf as Principal['onBehalfOf'] }
+    parts.validators.commandInput(intent.command, input)
+    return null
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const title = 'what was approved does not fit the application as it is now; ask again with a new key'
+    return { state: 'refused', code: 'changed-since-approval', title, detail: { error: error.detail } }
+  }
+}
+
+/** Null when anybody in the chain was revoked since the operation was held, also when reinstated afterwards, or may not act for whom they acted. */
+function livePrincipal(parts: Parts, state: ApprovalState, chain: readonly ChainLink[]): Principal | null {
+  try {
+    const principal = {
+      ...parts.identity.byId(state.actor as Principal['id']),
+      onBehalfOf: state.onBehalfOf as Principal['onBehalfOf'],
+    }
+    return parts.identity.isLive({ ...principal, chain }) ? principal : null
   } catch (error) {
     if (error instanceof Problem && (error.code === 'principal-revoked' || error.code === 'credentials-invalid'))
       return null

@@ -9,6 +9,7 @@ import { resumeHeld } from './resume.ts'
 import type { ApprovalId } from '../model/ids.ts'
 
 const LOOK_EVERY_MS = 1_000
+/** Of those approved, those refused and those waiting; each read by when they expire. */
 const OPEN_PER_LOOK = 200
 
 export interface Loops {
@@ -20,11 +21,17 @@ export interface Loops {
 export function startLoops(parts: Parts, onProblem: (what: string, error: unknown) => void): Loops {
   const stopping = new AbortController()
   let looking = Promise.resolve()
+  let busy = false
+  const lookOnce = async (): Promise<void> => {
+    busy = true
+    await look(parts, stopping.signal, onProblem)
+    busy = false
+  }
   const timer = setInterval(() => {
-    looking = looking.then(() => (stopping.signal.aborted ? undefined : look(parts, stopping.signal, onProblem)))
+    if (!busy) looking = lookOnce()
   }, LOOK_EVERY_MS)
   timer.unref()
-  looking = look(parts, stopping.signal, onProblem)
+  looking = lookOnce()
   return {
     async stop() {
       clearInterval(timer)
@@ -48,16 +55,20 @@ async function takeUpHeld(
   signal: AbortSignal,
   onProblem: (what: string, error: unknown) => void,
 ): Promise<void> {
-  const open = parts.reader.find({
-    model: APPROVALS_MODEL,
-    where: { open: true },
-    order: ['expiresAtMs'],
-    limit: OPEN_PER_LOOK,
-    after: null,
-  })
-  for (const { id, row } of open) {
+  const nowMs = parts.clock.nowMs()
+  const due = ['approved', 'refused', 'pending'].flatMap((state) =>
+    parts.reader
+      .find({
+        model: APPROVALS_MODEL,
+        where: { open: true, state },
+        order: ['expiresAtMs'],
+        limit: OPEN_PER_LOOK,
+        after: null,
+      })
+      .filter(({ row }) => state !== 'pending' || Number(row['expiresAtMs']) <= nowMs),
+  )
+  for (const { id } of due) {
     if (signal.aborted) return
-    if (row['state'] === 'pending' && Number(row['expiresAtMs']) > parts.clock.nowMs()) continue
     await resumeHeld(parts, id as ApprovalId, signal).catch((error: unknown) =>
       onProblem(`held operation behind \`${id}\``, error),
     )
