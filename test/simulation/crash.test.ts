@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { killRounds } from './kill-rounds.ts'
-import { filesAfterCut, powerCuts, powerCutsImpossible, type Change } from './power-cut.ts'
+import { systemKillRounds } from './system-kill-rounds.ts'
+import { committerSubject, filesAfterCut, powerCuts, powerCutsImpossible, type Change } from './power-cut.ts'
 
 const seeds = Number(process.env['PLINTH_CRASH_SEEDS'] ?? 2)
 const cuts = Number(process.env['PLINTH_POWER_CUTS'] ?? 12)
@@ -15,6 +16,13 @@ describe('crash', () => {
     assert(report.acknowledged > 0, 'somebody was answered')
   })
 
+  test('SIGKILL of a whole system under concurrent clients: the same, and every read model equals a rebuild', async () => {
+    const report = await systemKillRounds({ seeds: 1, callers: 16 })
+    assert.deepEqual(report.broken, [])
+    assert.equal(report.kills, 2)
+    assert(report.acknowledged > 0, 'somebody was answered')
+  })
+
   const skip = powerCutsImpossible() ?? false
   test('power cuts: nothing acknowledged lost, nothing twice, tree and rows agree', { skip }, async () => {
     const report = await powerCuts({ cuts })
@@ -23,7 +31,7 @@ describe('crash', () => {
   })
   for (const synchronous of ['NORMAL', 'OFF'] as const)
     test(`power cuts: the audit notices synchronous=${synchronous}`, { skip }, async () => {
-      const report = await powerCuts({ cuts: 8, synchronous })
+      const report = await powerCuts({ cuts: 8, subject: committerSubject(synchronous) })
       assert(
         report.broken.some((what) => what.includes('lost')),
         `${report.cuts} cuts, ${report.acknowledged} answers checked`,

@@ -5,17 +5,19 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import type { Synchronous } from '../../src/storage/sqlite/database.ts'
 import { ORIGIN } from '../support/commits.ts'
-import { auditDirectory, readAcknowledgements, type Audit } from './crash-audit.ts'
+import { auditDirectory, readAcknowledgements, type Acknowledged, type Audit } from './crash-audit.ts'
 import { random } from './random.ts'
 import { brokenRows } from './workload-rows.ts'
 
 const SECTOR_BYTES = 512 // the unit a disk writes whole
 const CUTS_PER_RECORDING = 50
+const ACKNOWLEDGED = 'acknowledged'
+const DATABASE = /data\.db(-wal|-shm)?$/
 
 /** Why power cuts cannot be simulated here; null when they can. */
 export function powerCutsImpossible(): string | null {
@@ -114,12 +116,28 @@ class GrowingFile {
   }
 }
 
+/** What is recorded, and what must hold of what a cut leaves of it. */
+export interface PowerCutSubject {
+  /** Arguments of a program that works in this folder, writes acknowledgements to `acknowledged` in it, and ends. */
+  program(folder: string, seed: number): readonly string[]
+  /** Where in that folder the data directory is. */
+  readonly data: string
+  audit(dir: string, acknowledged: readonly Acknowledged[]): Promise<Audit>
+}
+
+export const committerSubject = (synchronous: Synchronous = 'FULL', callers = 8, operations = 40): PowerCutSubject => ({
+  program: (folder, seed) => [
+    join(import.meta.dirname, 'committer-workload.ts'),
+    ...[folder, seed, callers, operations, synchronous].map(String),
+  ],
+  data: '.',
+  audit: (dir, acknowledged) => auditDirectory(dir, ORIGIN, acknowledged, brokenRows),
+})
+
 export interface PowerCutOptions {
   readonly cuts: number
+  readonly subject?: PowerCutSubject
   readonly firstSeed?: number
-  readonly synchronous?: Synchronous
-  readonly callers?: number
-  readonly operations?: number
   readonly onCut?: (cut: { readonly seed: number; readonly audit: Audit }) => void
 }
 export interface PowerCutReport {
@@ -130,13 +148,11 @@ export interface PowerCutReport {
   readonly broken: readonly string[]
 }
 
-/** Records the committer's workload, and audits the disk after cuts at random moments. */
+/** Records the subject at work, and audits the disk after cuts at random moments. */
 export async function powerCuts({
   cuts,
+  subject = committerSubject(),
   firstSeed = 1,
-  synchronous = 'FULL',
-  callers = 8,
-  operations = 40,
   onCut,
 }: PowerCutOptions): Promise<PowerCutReport> {
   const scratch = mkdtempSync(join(tmpdir(), 'plinth-power-'))
@@ -144,16 +160,17 @@ export async function powerCuts({
   try {
     const library = buildRecorder(scratch)
     for (let seed = firstSeed; report.cuts < cuts; seed++) {
-      const dir = join(scratch, `recorded-${seed}`)
-      mkdirSync(dir)
-      const workload = join(import.meta.dirname, 'committer-workload.ts')
-      const program = [workload, dir, String(seed), String(callers), String(operations), synchronous]
-      const changes = await record(library, dir, join(scratch, `journal-${seed}`), program)
-      const first = changes.findIndex(({ path }) => path === 'acknowledged')
+      const folder = join(scratch, `recorded-${seed}`)
+      mkdirSync(folder)
+      const changes = await record(library, folder, join(scratch, `journal-${seed}`), subject.program(folder, seed))
+      const first = changes.findIndex(({ path }) => path === ACKNOWLEDGED)
       const pick = random(`power ${seed}`)
       for (let cut = 0; cut < CUTS_PER_RECORDING && report.cuts < cuts; cut++) {
         const until = first + Math.floor(pick() * (changes.length - first + 1))
-        const audit = await auditAfterCut(dir, join(scratch, 'disk'), changes, until, pick)
+        const disk = join(scratch, 'disk')
+        layOut(disk, folder, filesAfterCut(changes, until, pick))
+        const audit = await subject.audit(join(disk, subject.data), toldBefore(changes, until))
+        rmSync(disk, { recursive: true })
         report.cuts++
         report.acknowledged += audit.acknowledged
         report.records += audit.records
@@ -161,7 +178,7 @@ export async function powerCuts({
         report.broken.push(...audit.broken.map((what) => `seed ${seed}, cut after ${until} changes: ${what}`))
         onCut?.({ seed, audit })
       }
-      rmSync(dir, { recursive: true })
+      rmSync(folder, { recursive: true })
       rmSync(join(scratch, `journal-${seed}`))
     }
     return report
@@ -170,21 +187,17 @@ export async function powerCuts({
   }
 }
 
+/** The disk after the cut: the database as it was rebuilt; small files that were there before the first answer, as they are. */
+function layOut(disk: string, recorded: string, files: ReadonlyMap<string, Buffer>): void {
+  const rebuilt = (path: string): boolean => DATABASE.test(path) || basename(path) === ACKNOWLEDGED
+  cpSync(recorded, disk, { recursive: true, filter: (path) => !rebuilt(path) })
+  for (const [path, bytes] of files) if (/\.db(-wal)?$/.test(path)) writeFileSync(join(disk, path), bytes)
+}
+
 /** Callers live elsewhere: what they were told is what had been written down, synced or not. */
-async function auditAfterCut(
-  recorded: string,
-  disk: string,
-  changes: readonly Change[],
-  until: number,
-  pick: () => number,
-): Promise<Audit> {
+function toldBefore(changes: readonly Change[], until: number): Acknowledged[] {
   const told = changes
     .slice(0, until)
-    .flatMap((change) => (change.kind === 'write' && change.path === 'acknowledged' ? [change.data] : []))
-  if (existsSync(disk)) rmSync(disk, { recursive: true })
-  mkdirSync(disk)
-  for (const key of ['log.key', 'log.vkey']) writeFileSync(join(disk, key), readFileSync(join(recorded, key)))
-  for (const [path, bytes] of filesAfterCut(changes, until, pick))
-    if (dirname(path) === '.' && /^data\.db(-wal)?$/.test(basename(path))) writeFileSync(join(disk, path), bytes)
-  return auditDirectory(disk, ORIGIN, readAcknowledgements(Buffer.concat(told).toString()), brokenRows)
+    .flatMap((change) => (change.kind === 'write' && change.path === ACKNOWLEDGED ? [change.data] : []))
+  return readAcknowledgements(Buffer.concat(told).toString())
 }
