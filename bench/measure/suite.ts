@@ -67,7 +67,9 @@ export interface Sizes {
   /** Calls measured on the retail application: each uses up an order. */
   readonly retailCalls: number
   /** Log sizes, in events, ascending. */
-  readonly logEvents: readonly number[]
+  readonly logEvents: readonly [small: number, middle: number, large: number]
+  /** After a start, until nothing of it is still running. */
+  readonly settleMs: number
   readonly rebuildEvents: number
 }
 
@@ -82,16 +84,17 @@ export const FULL: Sizes = {
   increments: 1_000,
   retailCalls: 80,
   logEvents: [10_000, 100_000, 1_000_000],
+  settleMs: 1_500,
   rebuildEvents: 100_000,
 }
 export const QUICK: Sizes = {
   ...FULL,
   name: 'quick',
-  measureMs: 400,
-  warmupMs: 200,
+  measureMs: 300,
+  warmupMs: 150,
   probeMs: 100,
   peerAppends: 60,
-  repetitions: 300,
+  repetitions: 150,
   retailCalls: 20,
   logEvents: [2_000, 10_000, 50_000],
   rebuildEvents: 20_000,
@@ -108,6 +111,7 @@ export const SMOKE: Sizes = {
   repetitions: 10,
   increments: 32,
   retailCalls: 2,
-  logEvents: [200, 400],
+  logEvents: [100, 200, 400],
+  settleMs: 0,
   rebuildEvents: 400,
 }

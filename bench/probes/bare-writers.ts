@@ -19,7 +19,7 @@ CREATE TABLE event(stream INTEGER, version INTEGER, first INTEGER, PRIMARY KEY(s
 CREATE TABLE operation(id TEXT PRIMARY KEY, position INTEGER, intent BLOB) WITHOUT ROWID;
 CREATE TABLE head(id INTEGER PRIMARY KEY, position INTEGER, size INTEGER, root TEXT)`
 
-interface Packed {
+export interface Packed {
   readonly commit: PreparedCommit
   readonly leaves: Uint8Array
   readonly sizes: string
@@ -27,14 +27,18 @@ interface Packed {
 }
 
 /** Composes commits one batch after the other, as a committer would, for as many streams as a batch has commits. */
-class BatchSource {
+export class BatchSource {
   readonly #heads = new Map<StreamId, { version: number; leaf: string }>()
+  readonly #eventsEach: number
   #next = 0
+  constructor(eventsEach = 1) {
+    this.#eventsEach = eventsEach
+  }
   next(size: number): Packed[] {
     return Array.from({ length: size }, (_, place) => {
       const stream = appendStream(place)
       const head = this.#heads.get(stream) ?? { version: 0, leaf: '' }
-      const request = appendRequest(stream, head.version)
+      const request = appendRequest(stream, head.version, this.#eventsEach)
       const { commit, heads } = prepareCommit(request, BENCH_ORIGIN, this.#next as Position, 1, () => head)
       for (const [written, after] of heads) this.#heads.set(written, after)
       this.#next += commit.records.length
@@ -111,11 +115,11 @@ function batchWriter(database: DatabaseSync): (commits: readonly Packed[]) => vo
 }
 
 /** Commits per second of a file that only grows: composed, hashed, written, synced once a batch. No index, no read model: an upper bound. */
-export function bareFileRate(scratch: string, batch: number, forMs: number): number {
+export function bareFileRate(scratch: string, batch: number, forMs: number, eventsEach = 1): number {
   const path = join(scratch, 'bare.log')
   const file = openSync(path, 'w')
   try {
-    const source = new BatchSource()
+    const source = new BatchSource(eventsEach)
     const startedMs = performance.now()
     let commits = 0
     while (performance.now() - startedMs < forMs) {

@@ -2,10 +2,11 @@
 import type { Suite } from '../measure/suite.ts'
 import { admission } from './admission.ts'
 import { append } from './append.ts'
-import { growth } from './growth.ts'
 import { governedCall } from './governed-call.ts'
+import { growth } from './growth.ts'
 import { hotKey } from './hot-key.ts'
 import { retail } from './retail.ts'
 import { sandbox } from './sandbox.ts'
+import { storage } from './storage.ts'
 
-export const SUITES: readonly Suite[] = [append, hotKey, governedCall, retail, sandbox, admission, growth]
+export const SUITES: readonly Suite[] = [append, storage, hotKey, governedCall, retail, sandbox, admission, growth]

@@ -15,9 +15,9 @@ import { accountId, APPLICATION } from '../support/application.ts'
 import { putLoad } from '../support/load.ts'
 import type { LoadResult } from '../support/load-client.ts'
 import { httpRequest, MCP_REVISION, mcpRequest } from '../support/requests.ts'
-import { startSystem } from '../support/system.ts'
+import { processorTime, startSystem, type ProcessorTime } from '../support/system.ts'
 
-const ACCOUNTS = 2_000
+const ACCOUNTS = 256 // so that the warm-up brings them into memory, and 64 clients seldom meet on one
 const SMOKE_ACCOUNTS = 20
 const INPUT = { account: '%T%', amount: 1, note: 'Paid at the counter; the receipt was sent to the address on file.' }
 const PHASES = ['authenticate', 'begin', 'decide', 'admit', 'commit', 'door'] as const
@@ -67,12 +67,24 @@ export const governedCall: Suite = {
   name: 'governed-call',
   title: 'A governed call',
   method:
-    `An account of ${ACCOUNTS} is read, checked and added to; six policies; one event, one row of a read model. The system runs as \`plinth start\` runs it; the client ` +
+    `One account of ${ACCOUNTS}, in memory, is read, checked and added to; six policies; one event, one row of a read model. The system runs as \`plinth start\` runs it; the client ` +
     `is a process of its own on the same two cores, over kept loopback connections. MCP is revision ${MCP_REVISION}, one tools/call a request. \`Beside the fsync\` is less the ` +
     'median fdatasync of the same run. Phases are the medians of header `Plinth-Timing`; `commit` holds the fsync, `door` is reading, routing and writing.',
   rows: [
     ...rowsOfDoor('http', 'HTTP'),
     ...rowsOfDoor('mcp', 'MCP'),
+    {
+      id: 'main-cpu',
+      what: 'processor time of doors, engine and committer for one call, HTTP, 64 clients',
+      unit: 'µs',
+      figure: 'mainCpu',
+    },
+    {
+      id: 'cells-cpu',
+      what: 'processor time of the cells for one call, HTTP, 64 clients',
+      unit: 'µs',
+      figure: 'cellsCpu',
+    },
     {
       id: 'client-cpu',
       what: 'processor time of the client for one call, 64 clients',
@@ -88,6 +100,7 @@ async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
   const accounts = sizes.name === 'smoke' ? SMOKE_ACCOUNTS : ACCOUNTS
   const system = await startSystem(dir, APPLICATION, accounts)
   const targets = Array.from({ length: accounts }, (_, number) => ({ target: accountId(number), run: '' }))
+  const pid = system.process.pid as number
   let loads = 0
 
   async function run(): Promise<Figures> {
@@ -99,7 +112,10 @@ async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
       for (const clients of [1, 64]) {
         const request =
           door === 'http' ? httpRequest(system, 'add', INPUT, `load-${++loads}`) : mcpRequest(system, 'add', INPUT)
+        const before = processorTime(pid)
         const result = await putLoad({ ...request, clients, warmupMs, measureMs, callsMax: 0, targets })
+        if (door === 'http' && clients > 1)
+          Object.assign(figures, perCall(before, processorTime(pid), result.callsInAll))
         note(figures, door, clients, result, sync.p50Us)
       }
     return figures
@@ -112,6 +128,11 @@ async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
     },
   }
 }
+
+const perCall = (before: ProcessorTime, after: ProcessorTime, calls: number): Figures => ({
+  mainCpu: (after.mainUs - before.mainUs) / calls,
+  cellsCpu: (after.cellsUs - before.cellsUs) / calls,
+})
 
 function note(
   figures: Record<string, number>,

@@ -19,13 +19,12 @@ import { buildLog, openBuilt } from '../support/big-log.ts'
 import { bareHashSeconds, hashedSizes, verifySeconds } from '../support/log-hashing.ts'
 import { pastReads } from '../support/past-reads.ts'
 import { foldRates } from '../support/rebuild.ts'
-import { startSystem, weigh } from '../support/system.ts'
+import { startSystem, weigh, type Weight } from '../support/system.ts'
 import { APPLICATION } from '../support/application.ts'
 import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
 import type { System } from '../../src/main/open-system.ts'
 
 const GROWTH_MAX = 1.5 // the cost must not grow with the log; what is above 1 by less is noise
-const SETTLE_MS = 1_500 // after a start, until nothing of it is still running
 const OPENSSL_SECONDS = 1 // a block size
 
 const SIZES = ['small', 'middle', 'large'] as const
@@ -125,83 +124,80 @@ function nameOf(size: (typeof SIZES)[number]): string {
   return size.charAt(0).toUpperCase() + size.slice(1)
 }
 
+interface Log {
+  readonly dir: string
+  readonly events: number
+  system: System
+}
+
 async function open({ sizes, scratch, say }: Bench): Promise<OpenSuite> {
   const cells = await openSandbox()
-  const logs = new Map<string, { readonly dir: string; readonly events: number; system: System }>()
+  const logs: Log[] = []
   let buildRate = 0
-  for (const [i, events] of sizes.logEvents.entries()) {
-    const name = nameOf(SIZES[Math.max(i, SIZES.length - sizes.logEvents.length + i)] ?? 'large')
+  for (const events of sizes.logEvents) {
     const dir = join(scratch, `log-${events}`)
     const seconds = await buildLog(dir, events, cells)
     buildRate = events / seconds
     say(`growth: built ${events} events in ${seconds.toFixed(1)} s`)
-    logs.set(name, { dir, events, system: await openBuilt(dir, cells) })
+    logs.push({ dir, events, system: await openBuilt(dir, cells) })
   }
-  const large = logs.get('Large')
-  if (large === undefined) throw new Error('there is no largest log')
+  const [, middle, large] = logs as [Log, Log, Log]
   const hashed = hashedSizes(large.dir)
   const idleDir = join(scratch, 'idle')
 
   async function run(): Promise<Figures> {
     const figures: Record<string, number> = { buildRate }
-    for (const [name, { system, events }] of logs) {
+    for (const [i, { system, events }] of logs.entries()) {
       const past = await pastReads(system, events, sizes.repetitions)
+      const name = nameOf(SIZES[i] ?? 'large')
       figures[`state${name}`] = past.stateUs
       figures[`rows${name}`] = past.rowsUs
       figures[`commit${name}`] = past.commitUs
     }
     figures['bareHashSeconds'] = bareHashSeconds(hashed, await opensslSpeed(OPENSSL_SECONDS))
-    const seconds = await verifySeconds((large as { dir: string }).dir)
-    figures['verifySeconds'] = seconds.seconds
-    figures['verifyRate'] = seconds.records / seconds.seconds
-    const rebuilt = logs.get('Middle') ?? large
+    const verified = await verifySeconds(large.dir)
+    figures['verifySeconds'] = verified.seconds
+    figures['verifyRate'] = verified.records / verified.seconds
     figures['encodeAndLeaf'] = encodeAndLeafRate(sizes.probeMs)
-    Object.assign(
-      figures,
-      await foldRates(
-        (rebuilt as { dir: string }).dir,
-        (rebuilt as { system: System }).system.release,
-        cells,
-        sizes.rebuildEvents,
-      ),
-    )
-    Object.assign(figures, await weights())
-    return figures
-  }
-
-  /** A system of its own on the largest log; this process lets go of it meanwhile. */
-  async function weights(): Promise<Figures> {
-    const idle = await startSystem(idleDir, APPLICATION, 0)
-    await settle()
-    const idleWeight = weigh(idle.process.pid as number)
-    await idle.close()
-    const log = large as { readonly dir: string; system: System }
-    await log.system.close()
-    const startedMs = performance.now()
-    const full = await startSystem(log.dir, APPLICATION, 0)
-    const startLargeMs = performance.now() - startedMs
-    await settle()
-    const fullWeight = weigh(full.process.pid as number)
-    await full.close()
-    log.system = await openBuilt(log.dir, cells)
-    const mb = (bytes: number | null): number => (bytes === null ? Number.NaN : bytes / 1e6)
+    const { release } = middle.system
     return {
-      startLargeMs,
-      idleMb: mb(idleWeight.residentBytes),
-      idleShareMb: mb(idleWeight.shareBytes),
-      largeMb: mb(fullWeight.residentBytes),
-      largeShareMb: mb(fullWeight.shareBytes),
+      ...figures,
+      ...(await foldRates(middle.dir, release, cells, sizes.rebuildEvents)),
+      ...(await weights()),
     }
   }
 
-  async function closeAll(): Promise<void> {
-    for (const { system, dir } of logs.values()) {
+  /** A system of its own, first on nothing, then on the largest log, which this process lets go of meanwhile. */
+  async function weights(): Promise<Figures> {
+    const idle = await weighStarted(idleDir)
+    await large.system.close()
+    const full = await weighStarted(large.dir)
+    large.system = await openBuilt(large.dir, cells)
+    const mb = (bytes: number | null): number => (bytes === null ? Number.NaN : bytes / 1e6)
+    return {
+      startLargeMs: full.startMs,
+      idleMb: mb(idle.residentBytes),
+      idleShareMb: mb(idle.shareBytes),
+      largeMb: mb(full.residentBytes),
+      largeShareMb: mb(full.shareBytes),
+    }
+  }
+  async function weighStarted(dir: string): Promise<Weight & { readonly startMs: number }> {
+    const startedMs = performance.now()
+    const system = await startSystem(dir, APPLICATION, 0)
+    const startMs = performance.now() - startedMs
+    await new Promise((resolve) => setTimeout(resolve, sizes.settleMs))
+    const weight = weigh(system.process.pid as number)
+    await system.close()
+    return { ...weight, startMs }
+  }
+
+  async function close(): Promise<void> {
+    for (const { system, dir } of logs) {
       await system.close()
       await rm(dir, { recursive: true })
     }
     await cells.close()
   }
-  return { run, close: closeAll }
+  return { run, close }
 }
-
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SETTLE_MS))

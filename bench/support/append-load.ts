@@ -20,6 +20,7 @@ export async function appendLoad(
   firstStream: number,
   warmupMs: number,
   measureMs: number,
+  eventsEach = 1,
 ): Promise<AppendFigures> {
   const samples: number[] = []
   const batches = new Set<string>()
@@ -28,11 +29,11 @@ export async function appendLoad(
   let cpuAtStart: NodeJS.CpuUsage | undefined
 
   async function call(stream: ReturnType<typeof appendStream>): Promise<void> {
-    for (let version = 0; ; version++) {
+    for (let version = 0; ; version += eventsEach) {
       const startedMs = performance.now()
-      if (startedMs >= endMs) return
+      if (startedMs >= endMs && samples.length > 0) return // one append at least, however slow the machine
       if (startedMs >= beginMs) cpuAtStart ??= process.cpuUsage()
-      const result = await committer.commit(appendRequest(stream, version))
+      const result = await committer.commit(appendRequest(stream, version, eventsEach))
       if (result.kind !== 'committed') throw new Error(`an append was answered \`${result.kind}\``)
       if (startedMs < beginMs) continue
       samples.push((performance.now() - startedMs) * 1000)

@@ -1,4 +1,4 @@
-/** Requests for the committer: one event of about 460 bytes, onto a stream, by one principal. */
+/** Requests for the committer: events of about 460 bytes, onto a stream, by one principal. */
 import { hash } from 'node:crypto'
 import type { CommitRequest } from '../../src/engine/committer/commit-request.ts'
 import type { Hash, OperationId, Position, PrincipalId, StreamId } from '../../src/model/ids.ts'
@@ -12,8 +12,8 @@ const PAYLOAD = JSON.stringify({ input: { account: 'account', amount: 1 }, outco
 
 let operations = 0
 
-/** @param version of the stream before this event */
-export function appendRequest(stream: StreamId, version: number): CommitRequest {
+/** @param version of the stream before these events */
+export function appendRequest(stream: StreamId, version: number, events = 1): CommitRequest {
   const number = operations++
   const operation = `op_${number.toString(36).padStart(26, '0')}`
   return {
@@ -33,7 +33,10 @@ export function appendRequest(stream: StreamId, version: number): CommitRequest 
     streams: [{ stream, version }],
     finds: [],
     readPosition: -1 as Position,
-    events: [{ stream, version: version + 1, type: 'added', data: JSON.stringify(eventData(number)) }],
+    events: Array.from({ length: events }, (_, place) => ({
+      ...{ stream, version: version + place + 1, type: 'added' },
+      data: JSON.stringify(eventData(number + place)),
+    })),
     rows: [],
     effects: [],
     payload: PAYLOAD,

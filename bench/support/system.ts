@@ -44,6 +44,26 @@ export interface Weight {
   readonly shareBytes: number | null
 }
 
+const TICK_US = 10_000 // `/proc` counts processor time in hundredths of a second
+
+export interface ProcessorTime {
+  /** The process with doors, engine and committer; in µs since it began. */
+  readonly mainUs: number
+  /** All that it started: the cells. */
+  readonly cellsUs: number
+}
+/** Processor time of a process and of all that it started. Linux only. */
+export function processorTime(root: number): ProcessorTime {
+  const [mainUs = 0, ...others] = descendantsOf(root).map(ticksOf)
+  return { mainUs, cellsUs: others.reduce((sum, one) => sum + one, 0) }
+}
+
+function ticksOf(process: number): number {
+  const stat = readFileSync(`/proc/${process}/stat`, 'utf8')
+  const members = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the name before it may hold spaces
+  return (Number(members[11]) + Number(members[12])) * TICK_US
+}
+
 /** Memory of a process and all that it started. Linux only. */
 export function weigh(root: number): Weight {
   const processes = descendantsOf(root)
