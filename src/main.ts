@@ -9,6 +9,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
   workshop: async () => (await import('./main/workshop.ts')).openWorkshop(),
   policyFaults: async (files, dir) => (await import('./main/policy-check.ts')).policyFaults(files, dir),
+  exportLog: async (dir, file, format, checkpoint) =>
+    (await import('./main/export-log.ts')).exportLog(dir, file, format, checkpoint),
   verifyOffline: async (dir, keyFile, onProgress, signal) =>
     (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal),
 })

@@ -200,6 +200,20 @@ describe('a shop, run from the command line', () => {
     assert.deepEqual(report['findings'], [])
   })
 
+  test('the log is exported whole, and what is there is not written over', async () => {
+    const head = await json('state')
+    for (const format of ['bundle', 'jsonl']) {
+      const out = join(folder.path, `log.${format}`)
+      const exported = await json('log', 'export', out, '--format', format)
+      assert.equal(exported['records'], head['treeSize'])
+      assert.notEqual(exported['matchesCheckpoint'], false)
+      assert.equal((await readFile(out)).length, exported['bytes'])
+      assert.equal((await run('log', 'export', out)).code, 2)
+    }
+    const lines = (await readFile(join(folder.path, 'log.jsonl'), 'utf8')).trim().split('\n')
+    assert.equal(lines.length, head['treeSize'])
+  })
+
   test('a second process on the same data directory is turned away', async () => {
     const { code, stderr } = await plinth(['start', '--app', STARTER, '--dir', dir, '--port', '0'])
     assert.equal(code, 75)

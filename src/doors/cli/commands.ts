@@ -127,13 +127,22 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'log',
-    summary: 'read the log',
-    usage: ['log tail [--from POSITION] [--limit N] [--follow]', 'log show POSITION|OPERATION'],
+    summary: 'read the log, or write it to a file that others can verify',
+    usage: [
+      'log tail [--from POSITION] [--limit N] [--follow]',
+      'log show POSITION|OPERATION',
+      'log export FILE [--format bundle|jsonl]',
+    ],
     options: {
       ...SYSTEM_OPTIONS,
       from: { type: 'string', value: 'POSITION', describe: 'first position (default: the last records)' },
       limit: { type: 'string', value: 'N', describe: 'how many records, 1 to 200 (default 20)' },
       follow: { type: 'boolean', describe: 'go on as records arrive' },
+      format: {
+        type: 'string',
+        value: 'FORMAT',
+        describe: 'bundle (default) for the stand-alone verifier, or jsonl for other tools',
+      },
     },
     words: [1, 2],
     load: () => import('./commands/log.ts'),

@@ -44,6 +44,15 @@ export interface Workshop {
   close(): Promise<void>
 }
 
+export interface ExportedLog {
+  readonly file: string
+  readonly records: number
+  readonly bytes: number
+  readonly rootHash: string
+  /** Null for a form that names no root. */
+  readonly matchesCheckpoint: boolean | null
+}
+
 export interface Composition {
   /** @throws `release-invalid`, `data-directory-locked`, `usage` */
   start(options: StartOptions): Promise<RunningSystem>
@@ -53,6 +62,8 @@ export interface Composition {
   workshop(): Promise<Workshop>
   /** What is wrong with policy files, against the application that the data directory runs; empty when nothing is. */
   policyFaults(files: Readonly<Record<string, string>>, dir: string): Promise<readonly string[]>
+  /** Writes the log to a new file; `checkpoint` as the door gives it, null for the stored one. */
+  exportLog(dir: string, file: string, format: 'bundle' | 'jsonl', checkpoint: string | null): Promise<ExportedLog>
   /** Audits a data directory from its files; `keyFile` is the log's public key, kept elsewhere. */
   verifyOffline(
     dir: string,

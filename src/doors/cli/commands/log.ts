@@ -1,12 +1,12 @@
 /** `plinth log tail|show`: records as they are stored. `--json` prints one record a line. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page, Self } from '../../../engine/engine.ts'
-import { problem } from '../../../model/problems.ts'
+import { Problem, problem } from '../../../model/problems.ts'
 import type { Outcome } from '../../../model/operation.ts'
 import type { LogRecord } from '../../../model/record.ts'
 import type { StoredRecord } from '../../../storage/storage.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
-import { findConnection, type Connection } from '../connection.ts'
+import { dataDirectory, findConnection, type Connection } from '../connection.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { time } from '../table.ts'
@@ -19,10 +19,34 @@ const POSITION_MAX = 2 ** 53 - 1
 
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, position] = call.words
+  if (word === 'export') return await exportLog(call, position)
   const connection = await findConnection(call.options)
   if (word === 'show') return await show(connection, position, call.terminal)
   if (word === 'tail') return await tail(connection, call)
-  throw unknownWord('log', word, ['tail', 'show'])
+  throw unknownWord('log', word, ['tail', 'show', 'export'])
+}
+
+async function exportLog(call: CommandCall, file: string | undefined): Promise<ExitCode> {
+  const { options, terminal, composition } = call
+  const format = options.text('format') ?? 'bundle'
+  if (file === undefined) throw problem('usage', 'say where to: `plinth log export FILE`', { command: 'log' })
+  if (format !== 'bundle' && format !== 'jsonl')
+    throw problem('usage', `\`${format}\` is none of \`bundle\`, \`jsonl\``, { command: 'log' })
+  const exported = await composition.exportLog(dataDirectory(options), file, format, await newestCheckpoint(call))
+  if (terminal.json) terminal.data(JSON.stringify({ kind: 'exported', format, ...exported }))
+  else
+    terminal.data(`${exported.file}: ${exported.records} records, ${exported.bytes} bytes, root ${exported.rootHash}`)
+  return exported.matchesCheckpoint === false ? EXIT.proofFailed : EXIT.ok
+}
+
+/** Of the running system; null when none runs. */
+async function newestCheckpoint({ options }: CommandCall): Promise<string | null> {
+  try {
+    return await request<string>(await findConnection(options), '/v1/checkpoint')
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'system-unreachable') return null
+    throw error
+  }
 }
 
 async function show(connection: Connection, word: string | undefined, terminal: Terminal): Promise<ExitCode> {

@@ -1,0 +1,70 @@
+/** Writes the log of a data directory to a file that others can check without us: read-only, beside a running system or without one. */
+import { open } from 'node:fs/promises'
+import type { ExportedLog } from '../doors/cli/composition.ts'
+import { exportBundle, readCheckpoint } from '../event-log/export.ts'
+import { exportJsonLines } from '../event-log/export-jsonl.ts'
+import { problem } from '../model/problems.ts'
+import { openSqliteReader } from '../storage/sqlite/reader.ts'
+import { isDataDirectory } from './data-directory.ts'
+
+const BUFFER_BYTES = 1 << 20 // gathered before a write
+
+/**
+ * @param checkpoint signed by the log, as its door gives it; null takes the one that is stored, which may be some commits old
+ * @throws `usage` when it is no data directory, or the file is there already; `storage-damaged`
+ */
+export async function exportLog(
+  dir: string,
+  file: string,
+  format: 'bundle' | 'jsonl',
+  checkpoint: string | null,
+): Promise<ExportedLog> {
+  if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
+  const reader = openSqliteReader(dir)
+  try {
+    const signed = checkpoint ?? reader.meta('checkpoint')
+    if (signed === null) throw problem('invalid-position', 'no checkpoint has been stored yet: start the system once')
+    const out = await newFile(file)
+    try {
+      if (format === 'bundle') {
+        const { records, rootHash, matchesCheckpoint } = await exportBundle(reader, signed, out.write)
+        return { file, records, bytes: await out.finish(), rootHash, matchesCheckpoint }
+      }
+      const { size, rootHash } = readCheckpoint(reader, signed)
+      for (const line of exportJsonLines(reader, size)) await out.write(Buffer.from(line))
+      return { file, records: size, bytes: await out.finish(), rootHash, matchesCheckpoint: null }
+    } finally {
+      await out.close()
+    }
+  } finally {
+    reader.close()
+  }
+}
+
+async function newFile(path: string) {
+  const file = await open(path, 'wx', 0o600).catch((cause: unknown) => {
+    throw problem('usage', `\`${path}\` could not be written: ${(cause as Error).message}`, {}, cause)
+  })
+  let waiting: Uint8Array[] = []
+  let waitingBytes = 0
+  let bytes = 0
+  const flush = async (): Promise<void> => {
+    await file.writev(waiting)
+    waiting = []
+    waitingBytes = 0
+  }
+  return {
+    async write(part: Uint8Array): Promise<void> {
+      waiting.push(part)
+      waitingBytes += part.length
+      bytes += part.length
+      if (waitingBytes >= BUFFER_BYTES) await flush()
+    },
+    async finish(): Promise<number> {
+      if (waitingBytes > 0) await flush()
+      await file.sync()
+      return bytes
+    },
+    close: () => file.close(),
+  }
+}
