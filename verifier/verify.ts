@@ -483,14 +483,18 @@ export class Table {
 
 const CONTENT_BYTES_MAX = 64 * 2 ** 20 // one payload
 const MISSING = 0xffffffff
+const READ_BYTES = 2 ** 16
 
-/** Reads a file from front to back, a piece at a time. */
+/** Fills a buffer with the next bytes of a bundle, as far as it can. @returns how many; 0 at the end */
+export type Read = (into: Buffer) => number
+
+/** Reads from front to back, a piece at a time. */
 class Source {
-  readonly #file: number
+  readonly #read: Read
   #buffer = Buffer.alloc(0)
 
-  constructor(file: number) {
-    this.#file = file
+  constructor(read: Read) {
+    this.#read = read
   }
   /** Exactly so many bytes; they stay as they are until the next call. */
   take(bytes: number): Buffer {
@@ -506,8 +510,8 @@ class Source {
     const parts = [this.#buffer]
     let have = this.#buffer.length
     while (have < bytes) {
-      const part = Buffer.alloc(Math.max(bytes - have, 2 ** 18))
-      const read = readSync(this.#file, part)
+      const part = Buffer.allocUnsafe(Math.max(bytes - have, READ_BYTES))
+      const read = this.#read(part)
       if (read === 0) break
       parts.push(part.subarray(0, read))
       have += read
@@ -662,9 +666,9 @@ class Judge {
 }
 
 /** Reads a bundle once from front to back. Memory: one group of records, one payload, and some 50 bytes for each stream and operation. */
-export function verifyBundle(file: number, trust: Trust): Report {
+export function verifyBundle(read: Read, trust: Trust): Report {
   const judge = new Judge(trust)
-  const archive = new Archive(new Source(file))
+  const archive = new Archive(new Source(read))
   judge.attempt('bundle', () => {
     if (archive.whole('format', 64).toString('latin1') !== 'plinth-bundle/v1\n')
       malformed('its format is not known here')
@@ -1022,7 +1026,7 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
   if (what === 'equivocation') return verifyEquivocation(file(0), trust)
   const bundle = openSync(paths[0] as string, 'r')
   try {
-    return verifyBundle(bundle, trust)
+    return verifyBundle((into) => readSync(bundle, into), trust)
   } finally {
     closeSync(bundle)
   }
