@@ -146,6 +146,8 @@ test('the transaction takes nothing after the decision has ended', async () => {
   const answer = (await decide('late')) as CellDecision
   assert.ok(answer.kind === 'accepted')
   assert.deepEqual(answer.events, [])
+  const sneaking = await decide('sneaks')
+  assert.ok(sneaking.kind === 'failed' && /the decision has ended/.test(sneaking.detail))
 })
 
 test('time, randomness and ids come from the call alone', async () => {

@@ -68,6 +68,7 @@ const commands = {
   mutates: { ...action, kind: 'command', name: 'mutates', decide: (tx, { orderId }) => { tx.append(order, orderId, 'mutated', {}) } },
   timed: { ...action, kind: 'command', name: 'timed', decide: (tx, { orderId }) => { tx.append(order, orderId, 'timed', {}) } },
   late: { ...action, kind: 'command', name: 'late', decide: (tx) => { Promise.resolve().then(() => 0).then(() => 0).then(() => 0).then(() => tx.append(counter, 'late', 'added', { by: 1 })).catch(() => {}); return 'early' } },
+  sneaks: { ...action, kind: 'command', name: 'sneaks', decide: (tx) => ({ toJSON() { tx.append(counter, 'late', 'added', { by: 1 }); return 1 } }) },
   ambient: { ...action, kind: 'command', name: 'ambient', decide: (tx) => ({ now: Date.now(), date: new Date().toISOString(), tx: tx.nowMs, random: [Math.random(), Math.random()], ids: [tx.newId('a'), tx.newId('a')], principal: tx.principal, attested: tx.attested }) },
 };
 const queries = {
