@@ -133,6 +133,7 @@ function checkAccepted(parts: Parts, name: string, decision: AcceptedByCell): vo
   for (const event of decision.events) {
     if (isEngineEntity(event.entity) || !command.appends.includes(event.entity))
       wrong(`command \`${name}\` may not append to entity \`${event.entity}\``)
+    checkId(event.entity, event.id)
     validators.event(event.entity, event.type, event.data)
     written.add(streamId(event.entity, event.id))
   }
@@ -143,15 +144,30 @@ function checkAccepted(parts: Parts, name: string, decision: AcceptedByCell): vo
   }
   if (written.size !== stated.size || [...written].some((stream) => !stated.has(stream)))
     wrong('the states do not match the streams that were appended to')
-  for (const { model, id, row } of decision.rows) {
-    const of = release.manifest.readModels[model]?.of
-    if (of === undefined || !written.has(streamId(of, id)))
-      wrong(`a row of \`${model}\` does not belong to a stream that was appended to`)
-    if (row !== null) validators.row(model, row)
-  }
+  checkRows(parts, decision.rows, written)
   for (const { effect, payload } of decision.effects) {
     if (!command.effects.includes(effect)) wrong(`command \`${name}\` may not ask for effect \`${effect}\``)
     validators.effect(effect, payload)
+  }
+}
+
+/** An id that has no UTF-8 form would be stored as another one; an empty one would be listed nowhere. */
+export function checkId(entity: string, id: string): void {
+  if (id === '' || !id.isWellFormed())
+    throw problem('application-output-invalid', `an id of \`${entity}\` is empty or not well-formed Unicode`)
+}
+
+/** Rows come with the streams they are folded from, and with no others. @throws `application-output-invalid` */
+export function checkRows(parts: Parts, rows: readonly RowChange[], written: ReadonlySet<string>): void {
+  const { readModels } = parts.release.manifest
+  for (const { model, id, key, row } of rows) {
+    const of = Object.hasOwn(readModels, model) ? readModels[model]?.of : undefined
+    if (of === undefined || !written.has(streamId(of, id)) || !key.isWellFormed())
+      throw problem(
+        'application-output-invalid',
+        `a row of \`${model}\` does not belong to a stream that was appended to`,
+      )
+    if (row !== null) parts.validators.row(model, row)
   }
 }
 

@@ -1,9 +1,14 @@
-/** Imports outside records as opening events: mapped in a cell, checked, committed in bounded batches. Running it again imports nothing twice. */
+/**
+ * Imports outside records as opening events: mapped in a cell, checked, committed in bounded batches. Running it again imports nothing twice:
+ * what is there already with the same opening event is passed over, however the records are batched.
+ */
 import { IMPORT_BATCH_RECORDS } from './bounds.ts'
 import { engineOperation } from './engine-operation.ts'
 import type { Parts } from './parts.ts'
-import { sha256Hex, streamId, type Position } from '../model/ids.ts'
-import { canonicalJson, type Json } from '../model/json.ts'
+import { checkId, checkRows } from './decide.ts'
+import { loadEvents } from '../event-log/load.ts'
+import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
+import { canonicalJson, type Json, type JsonText } from '../model/json.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 
@@ -23,6 +28,8 @@ export async function importRecords(
     ? parts.release.manifest.importers[importer]
     : undefined
   if (declared === undefined) throw problem('no-such-entity', `there is no importer \`${importer}\``)
+  if (!parts.policy.inScope(principal, IMPORT))
+    throw problem('forbidden', `\`${principal.id}\` may not do \`${IMPORT}\``)
   let imported = 0
   let position = parts.states.visible
   for await (const batch of inBatches(source)) {
@@ -42,11 +49,17 @@ export async function importRecords(
     if (answer.kind === 'failed') throw problem(answer.code, answer.detail)
     if (answer.mapped.length !== batch.length)
       throw problem('application-output-invalid', `importer \`${importer}\` did not map each record`)
-    const streams = answer.mapped.map(({ id, data, state, rows }) => {
+    const seen = new Set<StreamId>()
+    const streams = answer.mapped.map(({ id, data, state, rows }, i) => {
+      const stream = streamId(declared.of, id)
+      if (seen.has(stream))
+        throw problem('invalid-input', `record ${imported + i + 1} for \`${importer}\` makes \`${stream}\` once more`)
+      seen.add(stream)
+      checkId(declared.of, id)
       parts.validators.event(declared.of, declared.event, data)
       parts.validators.state(declared.of, state)
-      for (const { model, row } of rows) if (row !== null) parts.validators.row(model, row)
-      return { stream: streamId(declared.of, id), data: JSON.stringify(data), state: JSON.stringify(state), rows }
+      checkRows(parts, rows, new Set([stream]))
+      return { stream, data: JSON.stringify(data), state: JSON.stringify(state), rows }
     })
     const digest = sha256Hex(canonicalJson(batch))
     const outcome = await engineOperation(
@@ -61,16 +74,13 @@ export async function importRecords(
         causation: null,
       },
       async () => {
-        for (const { stream } of streams) {
-          if (parts.reader.streamHead(stream).version > 0)
-            throw problem('invalid-input', `\`${stream}\` is there already; an import only opens new streams`)
-        }
+        const missing = streams.filter(({ stream, data }) => !isThere(parts, stream, declared.event, data))
         return {
-          streams: streams.map(({ stream }) => ({ stream, version: 0 })),
-          events: streams.map(({ stream, data }) => ({ stream, version: 1, type: declared.event, data })),
-          rows: streams.flatMap(({ rows }) => rows),
-          after: new Map(streams.map(({ stream, state }) => [stream, state])),
-          result: { imported: batch.length },
+          streams: missing.map(({ stream }) => ({ stream, version: 0 })),
+          events: missing.map(({ stream, data }) => ({ stream, version: 1, type: declared.event, data })),
+          rows: missing.flatMap(({ rows }) => rows),
+          after: new Map(missing.map(({ stream, state }) => [stream, state])),
+          result: { imported: missing.length },
         }
       },
       signal,
@@ -86,6 +96,17 @@ export async function importRecords(
     onProgress(imported)
   }
   return { imported, position }
+}
+
+/** @throws `invalid-input` when the stream is there and began in another way */
+function isThere(parts: Parts, stream: StreamId, type: string, data: JsonText): boolean {
+  const { version, position } = parts.reader.streamHead(stream)
+  if (version === 0) return false
+  const first = loadEvents(parts.reader, stream, 0, position, 1)[0]
+  const same =
+    first?.type === type && canonicalJson(JSON.parse(first.data) as Json) === canonicalJson(JSON.parse(data) as Json)
+  if (same) return true
+  throw problem('invalid-input', `\`${stream}\` is there already, and began with other data`)
 }
 
 async function* inBatches(source: AsyncIterable<Json>): AsyncGenerator<Json[]> {

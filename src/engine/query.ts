@@ -49,6 +49,8 @@ export async function query(
   )
   signal.throwIfAborted()
   watch.lap('decide')
+  if (!parts.identity.isLive(principal))
+    throw problem('principal-revoked', 'the principal, or one it depends on, was revoked while this was under way')
   if (answer.kind === 'failed')
     throw problem(answer.code, answer.detail, {
       operation,

@@ -58,6 +58,10 @@ export class ReadSession implements ReadPort {
     for (const { entity, member } of targets) {
       const id = Object.hasOwn(members, member) ? members[member] : undefined
       if (typeof id !== 'string') continue
+      if (!id.isWellFormed())
+        throw problem('invalid-input', `\`${member}\` is not well-formed Unicode`, {
+          errors: [{ pointer: `/${member}`, message: 'is not well-formed Unicode' }],
+        })
       const { version, state } = await this.get(entity, id)
       found.push({ entity, id, version, state })
     }
@@ -67,6 +71,8 @@ export class ReadSession implements ReadPort {
   async get(entity: string, id: string): Promise<Served> {
     if (!Object.hasOwn(this.#manifest.entities, entity))
       throw problem('application-output-invalid', `the code asked for entity \`${entity}\`, which is not declared`)
+    if (!id.isWellFormed())
+      throw problem('application-output-invalid', `the code asked for an id of \`${entity}\` that is not Unicode`)
     const stream = streamId(entity, id)
     const before = this.#served.get(stream)
     if (before !== undefined) return before

@@ -5,6 +5,7 @@ import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import type { Outcome } from '../model/operation.ts'
+import { problem } from '../model/problems.ts'
 
 /** Codes that every command has, beside those it declares. */
 const COMMON_TITLES: Readonly<Record<string, string>> = {
@@ -23,7 +24,10 @@ export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal
   return { ...outcome, operation: proposal.operation, replayed: false }
 }
 
+/** @throws `application-output-invalid` for a code that the action does not declare */
 export function titleOf(parts: Pick<Parts, 'release'>, action: string, code: string): string {
   const { commands, queries } = parts.release.manifest
-  return (commands[action] ?? queries[action])?.refusals[code] ?? COMMON_TITLES[code] ?? code
+  for (const titles of [(commands[action] ?? queries[action])?.refusals ?? {}, COMMON_TITLES])
+    if (Object.hasOwn(titles, code)) return titles[code] ?? code
+  throw problem('application-output-invalid', `\`${action}\` refused with a code that it does not declare`)
 }
