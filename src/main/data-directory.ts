@@ -35,6 +35,8 @@ export interface Installation {
 }
 const INSTALLATION_FILE = 'installation.json'
 const RUNTIME_FILE = 'runtime.json'
+const UNFINISHED_MARKER = 'first-start-unfinished'
+const MADE_FIRST = ['authority', OPERATOR_FILE, AGENT_FILE, FRONT_DOOR_FILE]
 
 export const authorityFolder = (dir: string): string => join(dir, 'authority')
 
@@ -61,7 +63,8 @@ export async function writeInstallation(dir: string, installation: Installation)
 
 /**
  * Makes a data directory that a system can start on: keys, first principals, the application's policies as snapshot 1.
- * A crash in here leaves no `installation.json`; the next start begins again with what is left of it removed, since nothing was decided on it.
+ * A crash in here leaves the marker, and the next start begins again with what is left removed, since nothing was decided on it.
+ * @throws `usage` when the folder holds files of these names that no unfinished first start has left
  */
 export async function createDataDirectory(
   dir: string,
@@ -70,8 +73,14 @@ export async function createDataDirectory(
   options: { readonly nowMs: number; readonly random: Random; readonly origin?: string | undefined },
 ): Promise<Installation> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  for (const left of ['authority', OPERATOR_FILE, AGENT_FILE, FRONT_DOOR_FILE])
-    await rm(join(dir, left), { recursive: true, force: true })
+  const marker = join(dir, UNFINISHED_MARKER)
+  if (!existsSync(marker)) {
+    const other = [...MADE_FIRST, 'data.db'].find((name) => existsSync(join(dir, name)))
+    if (other !== undefined)
+      throw problem('usage', `\`${dir}\` holds \`${other}\`, but is no data directory: choose another with \`--dir\``)
+    await writeFile(marker, '')
+  }
+  for (const left of MADE_FIRST) await rm(join(dir, left), { recursive: true, force: true })
   const schema = schemaOf(manifest)
   const files = policies === null ? defaultPolicies(manifest) : await readPolicyFolder(policies)
   const created = await createAuthority(authorityFolder(dir), {
@@ -90,6 +99,7 @@ export async function createDataDirectory(
   const origin = options.origin ?? `plinth.local/${manifest.name}-${base32(options.random.bytes(5))}`
   const installation: Installation = { origin, createdAtMs: options.nowMs, release: null, data: null }
   await writeInstallation(dir, installation)
+  await rm(marker)
   return installation
 }
 

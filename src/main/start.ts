@@ -1,11 +1,13 @@
 /** `plinth start`, built: engine, first data, doors. Stops in reverse order. */
 import { openHttpDoor } from '../doors/http/server.ts'
+import { readPolicyFolder } from '../doors/cli/policy-folder.ts'
 import { openMcpDoor } from '../doors/mcp/door.ts'
 import type { RunningSystem, StartOptions } from '../doors/cli/composition.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Release } from '../model/manifest.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { Credentials } from '../model/principal.ts'
+import { policyFilesHash } from '../policy/policy-set.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { applicationFolder, type ApplicationFolder } from './application-folder.ts'
 import { removeRuntime, writeInstallation, writeRuntime } from './data-directory.ts'
@@ -42,6 +44,7 @@ export async function start(
   await writeRuntime(dir, { http: door.url, mcp: mcpUrl })
   opened.defer(() => removeRuntime(dir))
   const self = await engine.self(operator, AbortSignal.timeout(STOP_WITHIN_MS))
+  await tellPolicies(folder, self.authority.policySet, talk)
   const agent: Credentials = { bearer: credentials.agent.apiKey, onBehalfOf: null }
   const running: Omit<RunningSystem, 'close'> = {
     application: release.manifest.name,
@@ -96,6 +99,13 @@ async function listenOn(
       cause,
     )
   }
+}
+
+/** Policies in force are the signed ones, whatever lies in the application's folder: say when they differ. */
+async function tellPolicies(folder: ApplicationFolder, inForce: string, talk: (line: string) => void): Promise<void> {
+  if (folder.policies === null) return
+  if (policyFilesHash(await readPolicyFolder(folder.policies)) !== inForce)
+    talk(`\`${folder.policies}\` is not what is in force: see \`npx plinth policy diff\` and \`policy apply\``)
 }
 
 /** Imports what a new installation begins with; says how much that was. A crash in between is finished by the next start: the import does nothing twice. */
