@@ -28,6 +28,8 @@ interface Owed {
 
 /** Start-up of a process on a busy machine; after that it counts as unable to start. */
 const START_MS = 20_000
+/** From the end of its answers to its exit. */
+const LAST_WORDS_MS = 100
 /** What a dying process may say about why. */
 const ERROR_BYTES_MAX = 8_192
 const NODE_ARGUMENTS = ['--no-node-snapshot', '--disable-proto=delete', '--v8-pool-size=1', '--no-warnings']
@@ -67,9 +69,8 @@ export class Cell {
     this.#child.stdin?.on('error', () => {}) // the exit that causes it is what counts
     this.#child.on('error', (error) => this.end('exited', error.message))
     this.#child.on('close', (code, signal) => this.end('exited', `${signal ?? `exit ${code}`} ${this.#errors}`.trim()))
-    this.#child.stdout?.on('end', () =>
-      setImmediate(() => this.end('exited', `its pipe closed ${this.#errors}`.trim())),
-    )
+    // Its exit, and what it said about it, usually follow at once; a process that goes on without a pipe is of no use.
+    this.#child.stdout?.on('end', () => setTimeout(() => this.end('exited', 'its pipe closed'), LAST_WORDS_MS).unref())
   }
 
   /** Loads the envelope's settings. Rejects when the process cannot be started. */
