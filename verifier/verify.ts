@@ -199,11 +199,23 @@ export function parseKey(text: string): Key {
   if (hash('sha256', Buffer.concat([Buffer.from(`${name}\n`), bytes]), 'hex').slice(0, 8) !== id)
     return malformed(`the key of \`${name}\` does not match its hash`)
   const raw = Buffer.from(bytes.subarray(1))
-  const y = Buffer.from(raw)
+  if (isSmallOrder(raw)) return malformed(`the key of \`${name}\` is a point of small order`)
+  return { name, hash: id, kind, publicKey: ed25519Key(raw) }
+}
+
+/** @param raw 32 bytes */
+export const ed25519Key = (raw: Uint8Array): KeyObject =>
+  createPublicKey({ key: Buffer.concat([SPKI, raw]), format: 'der', type: 'spki' })
+/**
+ * RFC 8032, the equation without cofactor, R compared byte for byte, and no R of small order. Some versions of the library behind Node take such
+ * an R and some do not; no signer makes one, and refusing it makes all of them agree.
+ */
+export const isSigned = (message: Uint8Array, key: KeyObject, signature: Uint8Array): boolean =>
+  signature.length === 64 && !isSmallOrder(signature.subarray(0, 32)) && verifySignature(null, message, key, signature)
+function isSmallOrder(point: Uint8Array): boolean {
+  const y = Buffer.from(point)
   y[31] = (y[31] as number) & 0x7f
-  if (SMALL_ORDER.has(y.toString('hex'))) return malformed(`the key of \`${name}\` is a point of small order`)
-  const publicKey = createPublicKey({ key: Buffer.concat([SPKI, raw]), format: 'der', type: 'spki' })
-  return { name, hash: id, kind, publicKey }
+  return SMALL_ORDER.has(y.toString('hex'))
 }
 
 /** Splits a signed note. Bytes in, so that what is checked is what was signed. */
@@ -238,11 +250,8 @@ export function verifyNote(note: Note, keys: readonly Key[]): { readonly key: Ke
       key.kind === 'witness' && signature.bytes.length === 72 ? Number(signature.bytes.readBigUInt64BE()) : null
     const message = time === null ? note.text : `cosignature/v1\ntime ${time}\n${note.text}`
     const bytes = time === null ? signature.bytes : signature.bytes.subarray(8)
-    const whole =
-      bytes.length === 64 &&
-      (time !== null) === (key.kind === 'witness') &&
-      (time === null || Number.isSafeInteger(time))
-    if (!whole || !verifySignature(null, Buffer.from(message), key.publicKey, bytes))
+    const rightKind = (key.kind === 'witness') === (time !== null) && (time === null || Number.isSafeInteger(time))
+    if (!rightKind || !isSigned(Buffer.from(message), key.publicKey, bytes))
       malformed(`the signature of \`${key.name}\` does not verify`)
     if (!signed.some((one) => one.key === key)) signed.push({ key, time })
   }
@@ -831,7 +840,8 @@ function gateOf(payload: Buffer): string | null {
     return null
   }
 }
-function canonical(value: unknown): string {
+/** RFC 8785 text of a JSON value. */
+export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const named = value as Record<string, unknown>
