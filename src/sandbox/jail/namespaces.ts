@@ -22,11 +22,11 @@ while [ "$1" != -- ]; do
   mkdir -p "$root$(dirname "$2")"
   : > "$root$2"
   mount --bind "$1" "$root$2"
-  mount -o remount,bind,ro "$root$2"
+  mount -o remount,bind,ro,nosuid,nodev "$root$2"
   shift 2
 done
 shift
-mount -o remount,ro "$root"
+mount -o remount,bind,ro,nosuid,nodev "$root"
 cd "$root"
 exec chroot "$root" /node "$@"
 `
