@@ -122,6 +122,10 @@ describe('committer', () => {
       commitRequest('op_7', { state: 'expired' }),
       commitRequest('op_8', { chain: [{ principal: AGENT, epoch: 2 }] }),
       commitRequest('op_9', { events: null as never }),
+      commitRequest('op_\udfff'),
+      commitRequest('op_a', { rows: [{ ...row('red'), row: { color: 'red', other: Number.NaN } }] }),
+      commitRequest('op_b', { rows: [{ ...row('red'), model: '__proto__' }] }),
+      commitRequest('op_c', { effects: [{ effect: 'mail', payload: '\ud800' }] }),
       commitRequest('op_10', { events: [event(2)], rows: [row('red')] }),
     ])
     assert.deepEqual(
@@ -136,6 +140,7 @@ describe('committer', () => {
         'bug',
         'revoked',
         'bug',
+        ...['bug', 'bug', 'bug', 'bug'],
         'committed',
       ],
     )

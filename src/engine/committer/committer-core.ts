@@ -9,12 +9,9 @@
  * G5 `recordedAtMs` is one for a batch and never decreases.
  */
 import type { Clock } from '../../host/clock.ts'
-import { findDigest } from '../../model/find-digest.ts'
-import type { Hash, OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
+import type { Hash, OperationId, Position, PrincipalId } from '../../model/ids.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
-import { mayBecome, type OperationState } from '../../model/operation.ts'
 import { Problem, problem } from '../../model/problems.ts'
-import { sketchLine } from '../../model/record-line.ts'
 import type { Receipt } from '../../model/receipt.ts'
 import type { NoteSigner } from '../../model/signed-note.ts'
 import type { LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
@@ -23,6 +20,7 @@ import { inclusionProver } from '../../transparency-log/proofs.ts'
 import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts'
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
+import { judgeRequest, type RecordedOperation, type Standing } from './judge-request.ts'
 import { receiptFrom, type ProofPath } from './proof-path.ts'
 import { prepareCommit, type PreparedWithHeads } from './prepare-commit.ts'
 import { RecentChanges } from './recent-changes.ts'
@@ -44,12 +42,9 @@ export interface CoreParts {
   readonly signer: NoteSigner
 }
 
-type Refusal = Exclude<CommitResult, { kind: 'committed' }>
-
 /** A request of the batch under way that has been accepted. */
 interface Accepted {
   readonly place: number
-  readonly request: CommitRequest
   readonly prepared: PreparedWithHeads
 }
 
@@ -114,14 +109,15 @@ export class CommitterCore {
     }
     const answers: CommitAnswer[] = []
     const accepted: Accepted[] = []
-    const operations = new Map<OperationId, Accepted>()
+    const batch = new Map<OperationId, RecordedOperation>()
+    const standing = this.#standing(batch)
     const until = this.#clock.monotonicUs() + BATCH_WORK_US
     const recordedAtMs = Math.max(this.#clock.nowMs(), this.#head.recordedAtMs)
     let next = (this.#head.position + 1) as Position
     for (const [place, request] of requests.entries()) {
       if (place >= BATCH_COMMANDS_MAX || (place > 0 && this.#clock.monotonicUs() > until)) break
       try {
-        const refusal = this.#judge(request, operations)
+        const refusal = judgeRequest(request, standing)
         if (refusal !== null) {
           answers[place] = refusal
           continue
@@ -130,12 +126,13 @@ export class CommitterCore {
           this.#heads.of(stream),
         )
         // Nothing may throw from here to the end of the iteration (G2).
-        const entry = { place, request, prepared }
+        const entry = { place, prepared }
         for (const [stream, head] of prepared.heads) this.#heads.advance(stream, head)
         for (const row of prepared.commit.rows) this.#changes.add(row.position, row)
-        operations.set(request.operation, entry)
         accepted.push(entry)
         next = (next + prepared.commit.records.length) as Position
+        const { operation, intentHash, state } = request
+        batch.set(operation, { intentHash, state, position: (next - 1) as Position })
         answers[place] = { kind: 'moved', what: '' } // replaced below, once it is durable
       } catch (error) {
         answers[place] = { kind: 'failed', problem: asProblem(error) }
@@ -155,84 +152,17 @@ export class CommitterCore {
     return answers
   }
 
-  /** Why this request may not be committed now; null when it may. Reads only. */
-  #judge(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): Refusal | null {
-    return (
-      this.#judgeOperation(request, batch) ??
-      this.#judgeEpochs(request) ??
-      this.#judgeStreams(request) ??
-      this.#judgeFinds(request) ??
-      this.#judgeRows(request)
-    )
-  }
-
-  #judgeOperation(request: CommitRequest, batch: ReadonlyMap<OperationId, Accepted>): Refusal | null {
-    const inBatch = batch.get(request.operation)
-    const recorded = inBatch === undefined ? this.#recorded(request.operation) : recordedInBatch(inBatch)
-    if (recorded === null) {
-      if (mayBecome('proposed', request.state)) return null
-      throw problem('bug', `an operation does not begin as \`${request.state}\``)
+  /** What requests are judged on: the batch so far over what is committed (G1). */
+  #standing(batch: ReadonlyMap<OperationId, RecordedOperation>): Standing {
+    return {
+      reader: this.#storage.reader,
+      heads: this.#heads,
+      changes: this.#changes,
+      epochs: this.#epochs,
+      models: this.#models,
+      head: this.#head.position,
+      batch,
     }
-    if (recorded.intentHash === request.intentHash && mayBecome(recorded.state, request.state)) return null
-    return { kind: 'known', position: recorded.position, intentHash: recorded.intentHash }
-  }
-
-  #recorded(operation: OperationId): Recorded | null {
-    const { reader } = this.#storage
-    const stored = reader.operation(operation)
-    if (stored === null) return null
-    const line = reader.record(stored.position)?.line
-    const state = line === undefined ? null : (sketchLine(line)?.state ?? null)
-    if (state === null)
-      throw problem('storage-damaged', `the record of \`${operation}\` at ${stored.position} cannot be read`)
-    return { position: stored.position, intentHash: stored.intentHash, state }
-  }
-
-  /** Before the first snapshot is adopted nobody has an epoch, so nobody may commit but the engine itself (an empty chain). */
-  #judgeEpochs({ chain }: CommitRequest): Refusal | null {
-    const dead = chain.find(({ principal, epoch }) => this.#epochs.get(principal) !== epoch)
-    return dead === undefined ? null : { kind: 'revoked', principal: dead.principal }
-  }
-
-  #judgeStreams({ streams, events }: CommitRequest): Refusal | null {
-    for (const { stream, version } of streams)
-      if (this.#heads.of(stream).version !== version) return { kind: 'moved', what: stream }
-    const versions = new Map<StreamId, number>()
-    for (const { stream, version } of events) {
-      if (version !== (versions.get(stream) ?? this.#heads.of(stream).version) + 1)
-        return { kind: 'moved', what: stream }
-      versions.set(stream, version)
-    }
-    return null
-  }
-
-  #judgeFinds({ finds, readPosition }: CommitRequest): Refusal | null {
-    for (const find of finds) {
-      const touched = this.#changes.touched(find, readPosition)
-      if (touched === null) continue
-      const moved: Refusal = { kind: 'moved', what: find.query.model }
-      // A change in this batch is not in storage yet, so the find cannot be asked again: better decided anew than committed wrongly.
-      if (touched !== 'unknown' && touched > this.#head.position) return moved
-      if (findDigest(this.#storage.reader.find(find.query)) !== find.digest) return moved
-      if (touched === 'unknown' && this.#changes.touched(find, this.#head.position) !== null) return moved
-    }
-    return null
-  }
-
-  /** What storage would stumble over must not reach the batch. */
-  #judgeRows({ rows }: CommitRequest): null {
-    for (const { model, row } of rows) {
-      const manifest = this.#models[model]
-      if (manifest === undefined) throw problem('bug', `there is no read model \`${model}\``)
-      if (row === null) continue
-      for (const column of manifest.indexes.flat())
-        if (!['string', 'number', 'boolean'].includes(typeof row[column]))
-          throw problem(
-            'application-output-invalid',
-            `indexed column \`${column}\` of \`${model}\` is not a string, number or boolean`,
-          )
-    }
-    return null
   }
 
   /** @returns null when the batch is durable. A crash before storage answers: nothing acknowledged, the batch there or not; a retry finds out. */
@@ -302,17 +232,6 @@ function committed({ commit, heads }: PreparedWithHeads, prover: Prover): Commit
     heads: [...heads].map(([stream, { version, leaf }]) => ({ stream, version, leaf: leaf as Hash })),
   }
 }
-
-interface Recorded {
-  readonly position: Position
-  readonly intentHash: CommitRequest['intentHash']
-  readonly state: OperationState
-}
-const recordedInBatch = ({ request, prepared }: Accepted): Recorded => ({
-  position: (prepared.commit.first + prepared.commit.records.length - 1) as Position,
-  intentHash: request.intentHash,
-  state: request.state,
-})
 
 const asProblem = (error: unknown): Problem =>
   error instanceof Problem ? error : problem('bug', 'the commit could not be composed', {}, error)

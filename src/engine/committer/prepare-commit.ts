@@ -23,6 +23,7 @@ export function prepareCommit(
   recordedAtMs: number,
   headOf: (stream: StreamId) => Head,
 ): PreparedWithHeads {
+  wellFormed(request.operation)
   const compose = lineComposer({
     log: origin,
     op: request.operation,
