@@ -183,11 +183,12 @@ export class Cell {
     this.#child.kill('SIGKILL')
   }
 
-  /** Resolves when the process is gone. */
-  gone(): Promise<void> {
+  /** Resolves when the process is gone. Its pipes go with it: one that is still open would keep this process from ending. */
+  async gone(): Promise<void> {
     const child = this.#child
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return Promise.resolve()
-    return new Promise((resolve) => child.once('exit', () => resolve()))
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
+      await new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy()
   }
 }
 
