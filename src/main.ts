@@ -4,6 +4,9 @@ import { runCommandLine } from './doors/cli/run.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
+/** Longest that a command which has ended may linger. */
+const END_MS = 5_000
+
 process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   start: async (options) => (await import('./main/start.ts')).start(options),
   buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
@@ -14,3 +17,6 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   verifyOffline: async (dir, keyFile, onProgress, signal) =>
     (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal),
 })
+
+// Whatever is still open by now is not worth waiting for; a command that has ended ends. Unless output is still on its way, this never fires.
+setTimeout(() => process.exit(), END_MS).unref()

@@ -30,6 +30,9 @@ interface Owed {
 const START_MS = 20_000
 /** From the end of its answers to its exit. */
 const LAST_WORDS_MS = 100
+/** How long the pipes of an ended process are still read: what it said last may be on its way. */
+const LAST_WORDS_MS = 1_000
+
 /** What a dying process may say about why. */
 const ERROR_BYTES_MAX = 8_192
 const NODE_ARGUMENTS = ['--no-node-snapshot', '--disable-proto=delete', '--v8-pool-size=1', '--no-warnings']
@@ -68,6 +71,7 @@ export class Cell {
     })
     this.#child.stdin?.on('error', () => {}) // the exit that causes it is what counts
     this.#child.on('error', (error) => this.end('exited', error.message))
+    this.#child.once('exit', () => setTimeout(() => this.#closePipes(), LAST_WORDS_MS).unref())
     this.#child.on('close', (code, signal) => this.end('exited', `${signal ?? `exit ${code}`} ${this.#errors}`.trim()))
     // Its exit, and what it said about it, usually follow at once; a process that goes on without a pipe is of no use.
     this.#child.stdout?.on('end', () => setTimeout(() => this.end('exited', 'its pipe closed'), LAST_WORDS_MS).unref())
@@ -181,14 +185,21 @@ export class Cell {
     // The cell first: its jail ends when it does, and must not outlive it either.
     if (inner !== undefined && inner !== this.#child.pid) killQuietly(inner)
     this.#child.kill('SIGKILL')
+    // A process that its jail had only just started, and that nobody knew yet, ends when there is nothing to read any more.
+    this.#child.stdin?.destroy()
   }
 
-  /** Resolves when the process is gone. Its pipes go with it: one that is still open would keep this process from ending. */
+  /** A pipe that is still open would keep this process from ending. */
+  #closePipes(): void {
+    for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe?.destroy()
+  }
+
+  /** Resolves when the process is gone, and its pipes with it. */
   async gone(): Promise<void> {
     const child = this.#child
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
       await new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy()
+    this.#closePipes()
   }
 }
 
