@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { rowsOf, type Row } from './row.ts'
 import type { Figures, Sizes, Suite } from './suite.ts'
 
+const REASON_MAX = 200 // characters
+
 export interface PerformOptions {
   readonly suites: readonly Suite[]
   readonly sizes: Sizes
@@ -42,8 +44,8 @@ async function performSuite(
   const runs: Figures[] = []
   const notMeasured = (figure: string, why: string): void => void whyNot.set(figure, why)
   const missing = (error: unknown): void => {
-    const why = error instanceof Error ? error.message : String(error)
-    say(`${suite.name}: ${error instanceof Error ? (error.stack ?? why) : why}`)
+    say(`${suite.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    const why = firstLineOf(error instanceof Error ? error.message : String(error))
     for (const { figure } of suite.rows) if (!whyNot.has(figure)) notMeasured(figure, why)
   }
   try {
@@ -62,3 +64,6 @@ async function performSuite(
   }
   return rowsOf(suite, runs, whyNot)
 }
+
+/** Fits into a cell of a table. */
+const firstLineOf = (text: string): string => (text.split('\n')[0] ?? '').replaceAll('|', '/').slice(0, REASON_MAX)

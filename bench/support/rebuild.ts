@@ -1,6 +1,6 @@
 /** Folding streams anew, as a rebuild of read models does: through the sandbox, and in this process as a limit. */
 import { account } from '../application/index.ts'
-import { rebuildStreams } from '../../src/engine/verify.ts'
+import { rebuildStreams } from '../../src/engine/verify-fold.ts'
 import type { Position } from '../../src/model/ids.ts'
 import type { Release } from '../../src/model/manifest.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
