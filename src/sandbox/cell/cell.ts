@@ -30,8 +30,8 @@ interface Owed {
 const START_MS = 20_000
 /** From the end of its answers to its exit. */
 const LAST_WORDS_MS = 100
-/** How long the pipes of an ended process are still read: what it said last may be on its way. */
-const LAST_WORDS_MS = 1_000
+/** From its exit until its pipes are closed on this side, if they are still open then. */
+const PIPES_OPEN_MS = 1_000
 
 /** What a dying process may say about why. */
 const ERROR_BYTES_MAX = 8_192
@@ -71,7 +71,7 @@ export class Cell {
     })
     this.#child.stdin?.on('error', () => {}) // the exit that causes it is what counts
     this.#child.on('error', (error) => this.end('exited', error.message))
-    this.#child.once('exit', () => setTimeout(() => this.#closePipes(), LAST_WORDS_MS).unref())
+    this.#child.once('exit', () => setTimeout(() => this.#closePipes(), PIPES_OPEN_MS).unref())
     this.#child.on('close', (code, signal) => this.end('exited', `${signal ?? `exit ${code}`} ${this.#errors}`.trim()))
     // Its exit, and what it said about it, usually follow at once; a process that goes on without a pipe is of no use.
     this.#child.stdout?.on('end', () => setTimeout(() => this.end('exited', 'its pipe closed'), LAST_WORDS_MS).unref())
