@@ -6,6 +6,9 @@ import type { CellAnswer, CellFailure } from './sandbox.ts'
 import { CellLied, failedBecause, usageOf } from './task.ts'
 import type { Task } from './task.ts'
 
+/** What the answer itself nests around the application's values. */
+const ENVELOPE_DEPTH = 8
+
 export class BulkTask<Answer> implements Task {
   readonly id: number
   readonly op: 'fold' | 'map'
@@ -17,7 +20,7 @@ export class BulkTask<Answer> implements Task {
   readonly answer: Promise<CellAnswer<Answer>>
   readonly #text: string
   readonly #limits: SandboxLimits
-  readonly #check: (value: Json) => Answer | CellFailure
+  readonly #check: (value: Json, body: string) => Answer | CellFailure
   readonly #startedAtMs = performance.now()
   #resolve!: (answer: CellAnswer<Answer>) => void
 
@@ -27,7 +30,7 @@ export class BulkTask<Answer> implements Task {
     release: number,
     text: string,
     limits: SandboxLimits,
-    check: (value: Json) => Answer | CellFailure,
+    check: (value: Json, body: string) => Answer | CellFailure,
   ) {
     this.id = id
     this.op = op
@@ -48,9 +51,12 @@ export class BulkTask<Answer> implements Task {
   }
 
   done(text: string): void {
-    const answer = readAnswer(text, this.#limits.bulkOutputBytes, this.#limits.depth + 8)
+    // JSON holds no line end of its own, so the first one ends it; what follows are texts that it speaks of.
+    const end = text.indexOf('\n')
+    const { bulkOutputBytes, depth } = this.#limits
+    const answer = readAnswer(end < 0 ? text : text.slice(0, end), bulkOutputBytes, depth + ENVELOPE_DEPTH)
     if ('kind' in answer) return this.failed(answer)
-    const checked = this.#check(answer.value)
+    const checked = this.#check(answer.value, end < 0 ? '' : text.slice(end + 1))
     this.settled = true
     const outputBytes = Buffer.byteLength(text)
     this.#resolve({ ...checked, usage: usageOf(this, this.#startedAtMs, 0, outputBytes) } as CellAnswer<Answer>)

@@ -3,6 +3,7 @@ import type { CellDecision, CellReading, FindQuery, RowChange } from '../model/d
 import { FIND_LIMIT_MAX } from '../model/decision.ts'
 import type { Json, JsonObject } from '../model/json.ts'
 import { readJson } from './cell/read-json.ts'
+import type { ReadJson } from './cell/read-json.ts'
 import { CellLied, failedBecause } from './task.ts'
 import type { CellFailure } from './sandbox.ts'
 
@@ -17,9 +18,12 @@ export function readAnswer(text: string, bytesMax: number, depthMax: number): { 
       observed: `${bytes} bytes`,
     })
   const read = readJson(text, depthMax)
-  if (read.ok) return { value: read.value }
-  if (read.limit === null) return failedBecause('application-failed', read.why)
-  return failedBecause('limit-exceeded', read.why, { limit: read.limit, observed: `more than ${depthMax} levels` })
+  return read.ok ? { value: read.value } : unreadable(read)
+}
+
+function unreadable({ limit, why }: ReadJson & { readonly ok: false }): CellFailure {
+  if (limit === null) return failedBecause('application-failed', why)
+  return failedBecause('limit-exceeded', why, { limit, observed: 'more levels than that' })
 }
 
 export function asDecision(value: Json): CellDecision {
@@ -78,20 +82,29 @@ export interface Folded {
   readonly state: string | null
   readonly rows: readonly RowChange[]
 }
-export function asFolded(value: Json, count: number, depthMax: number): readonly Folded[] | CellFailure {
+/** @param states the texts of all states, one behind the other */
+export function asFolded(
+  value: Json,
+  states: string,
+  count: number,
+  depthMax: number,
+): readonly Folded[] | CellFailure {
   const items = list(value)
   expect(items.length === count, 'another number of streams than were sent')
   const folded: Folded[] = []
+  let at = 0
   for (const item of items) {
-    const [state, rows] = list(item)
-    expect(typeof state === 'string' || state === null, 'a state that is no text')
+    const [length, rows] = list(item)
+    expect(Number.isSafeInteger(length) && Number(length) >= -1, 'a state of no length')
     checkRows(rows)
-    if (typeof state === 'string') {
-      const read = readAnswer(state, Number.POSITIVE_INFINITY, depthMax)
-      if ('kind' in read) return read
+    const state = length === -1 ? null : states.slice(at, (at += Number(length)))
+    if (state !== null) {
+      const read = readJson(state, depthMax)
+      if (!read.ok) return unreadable(read)
     }
-    folded.push({ state: state as string | null, rows: rows as unknown as readonly RowChange[] })
+    folded.push({ state, rows: rows as unknown as readonly RowChange[] })
   }
+  expect(at === states.length, 'more or fewer states than their lengths say')
   return folded
 }
 

@@ -98,8 +98,8 @@ class CellSandbox implements Sandbox {
 
   async fold(release: ReleaseId, requests: readonly FoldRequest[], withRows: boolean, signal: AbortSignal) {
     const text = `{"withRows":${withRows},"items":[${requests.map(foldText).join(',')}]}`
-    const check = (value: Json) => {
-      const folded = asFolded(value, requests.length, this.#limits.depth)
+    const check = (value: Json, states: string) => {
+      const folded = asFolded(value, states, requests.length, this.#limits.depth)
       return 'kind' in folded ? folded : { kind: 'folded' as const, folded }
     }
     return this.#run(new BulkTask(this.#pool.newId(), 'fold', this.#keyOf(release), text, this.#limits, check), signal)

@@ -191,7 +191,7 @@ export class Cell {
 
   /** A pipe that is still open would keep this process from ending. */
   #closePipes(): void {
-    for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe?.destroy()
+    for (const pipe of this.#child.stdio) pipe?.destroy()
   }
 
   /** Resolves when the process is gone, and its pipes with it. */

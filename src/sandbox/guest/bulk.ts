@@ -6,16 +6,19 @@ import { beginning, entityNamed, evolved, jsonText, modelsOf, purely, rowChange,
 /** As composed by the engine: entity, id, state or null, events. */
 type FoldItem = readonly [string, string, unknown, readonly (readonly [string, unknown])[]]
 
+/** The answer's first line is JSON: for each stream the characters of its state, -1 for none, and its rows. The states follow as texts. */
 export function foldAll(application: GuestApplication, text: string, maxOutput: number): string {
   return bounded(maxOutput, () => {
     const { withRows, items } = JSON.parse(text) as { withRows: boolean; items: readonly FoldItem[] }
-    return items.map(([name, id, state, events]) => {
+    let states = ''
+    const heads = items.map(([name, id, state, events]) => {
       const entity = entityNamed(application, name)
       const folded = foldOne(entity, id, state, events)
-      if (folded === null) return '[null,[]]'
-      // The state travels as a text inside the text, so that the engine stores the bytes that were folded.
-      return `[${JSON.stringify(folded)},[${withRows ? allRows(application, entity, id, folded) : ''}]]`
+      if (folded === null) return '[-1,[]]'
+      states += folded
+      return `[${folded.length},[${withRows ? allRows(application, entity, id, folded) : ''}]]`
     })
+    return `[${heads.join(',')}]\n${states}`
   })
 }
 
@@ -29,9 +32,12 @@ function foldOne(entity: GuestEntity, id: string, start: unknown, events: FoldIt
 }
 
 function allRows(application: GuestApplication, entity: GuestEntity, id: string, text: string): string {
+  const models = modelsOf(application, entity.name)
+  if (models.length === 0) return ''
+  const state: unknown = JSON.parse(text)
   const changes: string[] = []
-  for (const model of modelsOf(application, entity.name))
-    for (const [key, row] of rowTexts(model, JSON.parse(text), id)) changes.push(rowChange(model.name, id, key, row))
+  for (const model of models)
+    for (const [key, row] of rowTexts(model, state, id)) changes.push(rowChange(model.name, id, key, row))
   return changes.join(',')
 }
 
@@ -45,7 +51,7 @@ export function mapAll(application: GuestApplication, text: string, maxOutput: n
     const importer = Object.hasOwn(application.importers, name) ? application.importers[name] : undefined
     if (importer === undefined) throw new TypeError(`the application declares no importer \`${name}\``)
     const entity = entityNamed(application, importer.of)
-    return records.map((record, index) => {
+    const mapped = records.map((record, index) => {
       const { id, data } = importer.map(record, first + index)
       if (typeof id !== 'string' || id === '')
         throw new TypeError(`importer \`${name}\` gave record ${first + index} no id`)
@@ -54,12 +60,13 @@ export function mapAll(application: GuestApplication, text: string, maxOutput: n
       const rows = allRows(application, entity, id, state)
       return `{"id":${JSON.stringify(id)},"data":${dataText},"state":${state},"rows":[${rows}]}`
     })
+    return `[${mapped.join(',')}]`
   })
 }
 
-function bounded(maxOutput: number, run: () => readonly string[]): string {
+function bounded(maxOutput: number, run: () => string): string {
   try {
-    const text = `[${purely(run).join(',')}]`
+    const text = purely(run)
     if (text.length > maxOutput)
       return limitFailure('output_size', `${text.length} characters`, `an answer of more than ${maxOutput} bytes`)
     return `d${text}`
