@@ -27,6 +27,7 @@ test('every snippet of the README does what it says', { timeout: 110_000 }, asyn
   const tools = await standIns(join(workspace.path, 'bin'))
   const checkout = join(workspace.path, 'plinth')
   await mkdir(checkout)
+  await symlink(join(ROOT, 'verifier'), join(checkout, 'verifier'))
   const shop = join(workspace.path, 'shop')
   const index = join(shop, 'index.ts')
   await using running = new Running()

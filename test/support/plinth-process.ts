@@ -66,6 +66,7 @@ export async function startPlinth(
   clearTimeout(timer)
   if (first.done === true) throw new Error(`it ended before it was ready: ${stderr}`)
   const document = JSON.parse(first.value) as Started['document']
+  if (document['kind'] !== 'started') throw new Error(`it did not start: ${first.value}\n${stderr}`)
   const key = (who: 'agent' | 'operator'): string => (document[who] as { key: string }).key
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
