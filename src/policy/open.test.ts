@@ -43,7 +43,7 @@ test('an admission carries its whole grounds', (t) => {
     attested: {},
     approvals: [],
   })
-  assert.deepEqual(policy.replay(request, authority), { kind: 'agrees', rules: ['all'] })
+  assert.deepEqual(policy.replay(request, authority), { kind: 'agrees', rules: ['all'], verdict: 'admitted' })
   assert.deepEqual(policy.status().leftOut, ['pay.input.rate'])
 })
 
@@ -73,7 +73,11 @@ for (const [what, condition] of FAIL_OPEN)
     const denied = policy.admit(asking())
     assert.equal(denied.kind, 'denied')
     assert.ok(denied.kind === 'denied' && /broken/.test(denied.errors[0] ?? ''))
-    assert.deepEqual(policy.replay(denied.request, denied.authority), { kind: 'agrees', rules: [] })
+    assert.deepEqual(policy.replay(denied.request, denied.authority), {
+      kind: 'agrees',
+      rules: [],
+      verdict: 'denied',
+    })
   })
 
 test('a permit that fails denies too, though another would permit', (t) => {

@@ -113,13 +113,13 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
 
   const replay: Policy['replay'] = (recorded, authority) => {
     const set = sets.get(authority.policySet)
-    const unknown = { kind: 'unknown', rules: [] } as const
+    const unknown = { kind: 'unknown', rules: [], verdict: null } as const
     if (set === undefined || authority.schema !== schema.hash || authority.evaluator !== EVALUATOR) return unknown
     const request = requestFromRecord(recorded)
     if (request === null) return unknown
-    if (sha256Hex(canonicalJson(recorded)) !== authority.request) return { kind: 'differs', rules: [] }
-    const { rules } = set.plainVerdict(request)
-    return { kind: canonicalJson(rules) === canonicalJson(authority.rules) ? 'agrees' : 'differs', rules }
+    if (sha256Hex(canonicalJson(recorded)) !== authority.request) return { kind: 'differs', rules: [], verdict: null }
+    const { kind: verdict, rules } = set.plainVerdict(request)
+    return { kind: canonicalJson(rules) === canonicalJson(authority.rules) ? 'agrees' : 'differs', rules, verdict }
   }
 
   setOf(source.current())

@@ -25,9 +25,13 @@ export interface Policy {
   inScope(principal: Principal, action: string): boolean
   /** Never throws for a policy's sake: an error while evaluating is a denial with the error named. */
   admit(request: AdmitRequest): Admission
-  /** Re-evaluates a recorded request under the policy set with this hash, when it is at hand. */
+  /** Re-evaluates a recorded request under the policy set with this hash, when it is at hand. `verdict` is what comes out now, null when unknown. */
   replay(
     request: AdmissionRequest,
     authority: Authority,
-  ): { readonly kind: 'agrees' | 'differs' | 'unknown'; readonly rules: readonly string[] }
+  ): {
+    readonly kind: 'agrees' | 'differs' | 'unknown'
+    readonly rules: readonly string[]
+    readonly verdict: Admission['kind'] | null
+  }
 }

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { AdmissionRequest, Authority } from '../model/admission.ts'
+import type { Admission, AdmissionRequest, Authority } from '../model/admission.ts'
 import type { AuthoritySnapshot } from '../warden/authority.ts'
 import { openPolicy } from './open.ts'
 import { policyText, request } from './testing/arbitraries.ts'
 import { manifest, memorySource } from './testing/fixture.ts'
 
 interface Recorded {
+  readonly verdict: Admission['kind']
   readonly snapshot: AuthoritySnapshot
   readonly request: AdmissionRequest
   readonly authority: Authority
@@ -28,17 +29,19 @@ test('every decision under every snapshot agrees when it is decided again, elsew
         for (const [text, requests] of versions) {
           await source.publish({ 'a.cedar': text })
           for (const asked of requests) {
-            const { request, authority } = policy.admit(asked)
+            const { kind: verdict, request, authority } = policy.admit(asked)
             // As the log gives it back: text and nothing else.
-            recorded.push(JSON.parse(JSON.stringify({ snapshot: source.current(), request, authority })) as Recorded)
+            recorded.push(
+              JSON.parse(JSON.stringify({ snapshot: source.current(), verdict, request, authority })) as Recorded,
+            )
           }
         }
         policy.close()
 
         const auditor = openPolicy({ source: memorySource({}), manifest })
-        for (const { snapshot, request, authority } of recorded) {
+        for (const { snapshot, verdict, request, authority } of recorded) {
           auditor.recall(snapshot)
-          assert.deepEqual(auditor.replay(request, authority), { kind: 'agrees', rules: authority.rules })
+          assert.deepEqual(auditor.replay(request, authority), { kind: 'agrees', rules: authority.rules, verdict })
         }
         auditor.close()
       },
