@@ -11,7 +11,6 @@ import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { AuthoritySnapshot } from '../warden/authority.ts'
-import type { FolderAuthoritySource } from '../warden/source.ts'
 
 /** The engine as the actor of what nobody asked for: no chain, so nothing can be done in its name. */
 const ENGINE: Principal = {
@@ -45,16 +44,16 @@ export async function enforce(parts: Parts, snapshot: AuthoritySnapshot): Promis
  * At opening: what is current now must be the snapshot last acted on, or follow from it.
  * @throws `authority-invalid` for one that is older, or of another history
  */
-export async function refuseOlder(parts: Parts, authority: FolderAuthoritySource, signal: AbortSignal): Promise<void> {
+export async function refuseOlder(parts: Parts, signal: AbortSignal): Promise<void> {
   const { state } = await parts.states.at(SNAPSHOTS, parts.states.visible, signal)
   if (state === null) return
   const { snapshot, hash } = JSON.parse(state) as { readonly snapshot: number; readonly hash: string }
-  const { number } = authority.current()
+  const { number } = parts.authority.current()
   if (number < snapshot)
     throw problem('authority-invalid', `the newest snapshot is ${number}, but ${snapshot} has been acted on`, {
       reason: 'older',
     })
-  if ((await authority.past(snapshot))?.hash !== hash)
+  if ((await parts.authority.past(snapshot))?.hash !== hash)
     throw problem('authority-invalid', `snapshot ${snapshot} is not the one that has been acted on`, {
       reason: 'forked',
     })

@@ -75,7 +75,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     clock,
     random,
   }
-  await refuseOlder(parts, authority, AbortSignal.timeout(START_TIMEOUT_MS))
+  await refuseOlder(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   opened.defer(authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))) // first: none is missed in between
   await enforce(parts, authority.current())
   await recordAuthority(parts)

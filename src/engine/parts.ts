@@ -7,7 +7,7 @@ import type { Release } from '../model/manifest.ts'
 import type { OpenPolicy } from '../policy/open.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { SideReader, StorageReader } from '../storage/storage.ts'
-import type { AuthoritySource } from '../warden/authority.ts'
+import type { FolderAuthoritySource } from '../warden/source.ts'
 import type { Committer } from './committer/commit-request.ts'
 import type { Aside } from './aside.ts'
 import type { Running } from './running.ts'
@@ -17,7 +17,7 @@ import type { States } from './states.ts'
 export interface Parts {
   readonly release: Release
   readonly validators: Validators
-  readonly authority: AuthoritySource
+  readonly authority: FolderAuthoritySource
   readonly identity: Identity
   readonly policy: OpenPolicy
   readonly sandbox: Sandbox

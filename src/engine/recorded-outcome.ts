@@ -40,7 +40,7 @@ export function recordedOutcome(
 
 async function fromLog(parts: Parts, stored: StoredOperation): Promise<Outcome> {
   const found = readOperation(parts, stored.position)
-  if (found === null)
+  if (found === null || found.record.op !== stored.operation)
     throw problem('storage-damaged', `position ${stored.position} does not hold the operation that the index names`)
   const { operation } = stored
   const { record, payload } = found

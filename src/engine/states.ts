@@ -16,7 +16,7 @@ import { streamParts, type Position, type ReleaseId, type StreamId } from '../mo
 import type { JsonText } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
-import type { StorageReader, StoredEvent } from '../storage/storage.ts'
+import type { Snapshot, StorageReader, StoredEvent } from '../storage/storage.ts'
 import type { Committer } from './committer/commit-request.ts'
 
 export interface StreamState {
@@ -120,8 +120,7 @@ export class States {
 
   async #fold(stream: StreamId, at: Position, signal: AbortSignal): Promise<StreamState> {
     const { entity, id } = streamParts(stream)
-    const snapshot = this.#reader.snapshot(stream, at)
-    const usable = snapshot !== null && snapshot.release === this.#release ? snapshot : null
+    const usable = this.#usableSnapshot(stream, at)
     let state: JsonText | null = usable?.state ?? null
     let last: StreamState = usable === null ? ABSENT : { ...usable }
     let folded = 0
@@ -138,6 +137,14 @@ export class States {
     }
     if (folded >= SNAPSHOT_EVERY && last.state !== null) this.#keepSnapshot(stream, { ...last, state: last.state })
     return last
+  }
+
+  /** One of this release that belongs to the very event it names. Its state is only checked by an audit (verify-snapshots.ts). */
+  #usableSnapshot(stream: StreamId, at: Position): Snapshot | null {
+    const snapshot = this.#reader.snapshot(stream, at)
+    if (snapshot === null || snapshot.release !== this.#release) return null
+    const { version, leaf } = this.#reader.streamHead(stream, snapshot.position)
+    return version === snapshot.version && leaf === snapshot.leaf ? snapshot : null
   }
 
   async #foldInCell(

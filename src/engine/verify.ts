@@ -1,96 +1,98 @@
-/** Checks everything that can be checked from the data alone: every record, link, tree and checkpoint; every read model against a rebuild. */
-import { FOLD_EVENTS_MAX } from './bounds.ts'
+/**
+ * Checks everything that can be checked from the data alone: every record, link, tree and checkpoint; every operation against the index and the
+ * outbox; every admission, derived again; every snapshot and read model against a rebuild.
+ */
+import { APPROVALS_MODEL, ENGINE_READ_MODELS } from './approval-request.ts'
 import type { VerifyReport } from './engine.ts'
 import type { Parts } from './parts.ts'
-import { loadEvents } from '../event-log/load.ts'
-import { verifyLog } from '../event-log/verify.ts'
-import { streamParts, type Position, type StreamId } from '../model/ids.ts'
-import { problem } from '../model/problems.ts'
+import { rebuildStreams } from './verify-fold.ts'
+import { verifyOperations, type Grounds } from './verify-operations.ts'
+import { verifySnapshots } from './verify-snapshots.ts'
+import { verifyLog, type Finding } from '../event-log/verify.ts'
+import { Problem } from '../model/problems.ts'
 import type { NoteVerifier } from '../model/signed-note.ts'
-import { compareReadModels, type RebuiltStream } from '../read-models/rebuild.ts'
-import type { FoldRequest } from '../sandbox/sandbox.ts'
-import type { StoredEvent } from '../storage/storage.ts'
+import { compareReadModels, type Comparison } from '../read-models/rebuild.ts'
 
 /** What an audit needs: also there when no engine is open, from the files of a data directory alone. */
-export interface Audited extends Pick<Parts, 'reader' | 'sandbox' | 'release'> {
+export interface Audited extends Pick<Parts, 'reader' | 'sandbox' | 'release'>, Partial<Grounds> {
   /** Null when none has been stored yet. */
   readonly committer: { checkpoint(): Promise<string | null> }
   /** Key that must have signed the checkpoint. */
   readonly log?: NoteVerifier | null
 }
 
+const FINDINGS_REPORTED = 20
+
 export async function verify(
   parts: Audited,
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const { reader, release } = parts
-  const head = reader.head()
+  const { reader, release, authority, policy } = parts
+  const { position: head, treeSize } = reader.head()
   const log = await verifyLog(reader, {
     checkpoint: await parts.committer.checkpoint(),
     log: parts.log ?? null,
-    onProgress: (done) => onProgress(done, head.treeSize),
+    onProgress: (done) => onProgress(Math.floor(done / 2), treeSize),
     signal,
   })
-  const fold = (entity: string, streams: readonly StreamId[], at: Position): Promise<readonly RebuiltStream[]> =>
-    rebuildStreams(parts, entity, streams, at, signal)
-  const readModels = await compareReadModels(reader, release.manifest, head.position, fold, () => {}, signal)
-  const findings = [...log.findings]
-  for (const [model, { equal }] of Object.entries(readModels))
-    if (!equal) findings.push({ position: null, what: `read model \`${model}\` differs from its rebuild` })
+  const grounds = authority === undefined || policy === undefined ? null : { authority, policy }
+  const operations = await verifyOperations(
+    reader,
+    head,
+    grounds,
+    (done) => onProgress(Math.floor((treeSize + done) / 2), treeSize),
+    signal,
+  )
+  const snapshots = await unlessDamaged(
+    () => verifySnapshots(parts, head, signal),
+    (finding) => [finding],
+  )
+  const manifest = { ...release.manifest, readModels: { ...release.manifest.readModels, ...ENGINE_READ_MODELS } }
+  const damaged: Finding[] = []
+  const { [APPROVALS_MODEL]: approvals, ...readModels } = await unlessDamaged<Readonly<Record<string, Comparison>>>(
+    () =>
+      compareReadModels(
+        reader,
+        manifest,
+        head,
+        (entity, streams, at) => rebuildStreams(parts, entity, streams, at, signal),
+        () => {},
+        signal,
+      ),
+    (finding) => (damaged.push(finding), {}),
+  )
+  const differing = Object.entries({
+    ...readModels,
+    ...(approvals === undefined ? {} : { [APPROVALS_MODEL]: approvals }),
+  })
+    .filter(([, { equal }]) => !equal)
+    .map(([model]) => ({ position: null, what: `read model \`${model}\` differs from its rebuild` }))
+  const findings = [...log.findings, ...operations.findings, ...snapshots, ...damaged, ...differing]
   return {
     verdict: findings.length === 0 ? 'valid' : 'invalid',
     records: log.records,
     treeSize: log.treeSize,
     rootHash: log.rootHash,
-    findings: findings.slice(0, 20),
+    findings: findings.slice(0, FINDINGS_REPORTED),
     readModels,
-    notChecked: log.notChecked,
+    notChecked: [
+      ...log.notChecked,
+      ...operations.notChecked,
+      'earlier versions of rows in read models, and refusals, denials and reads, which are kept beside the log',
+    ],
   }
 }
 
-/** Folds streams from their first event, many a call; a long stream goes in pieces. */
-export async function rebuildStreams(
-  parts: Pick<Parts, 'reader' | 'sandbox' | 'release'>,
-  entity: string,
-  streams: readonly StreamId[],
-  at: Position,
-  signal: AbortSignal,
-): Promise<readonly RebuiltStream[]> {
-  const results: RebuiltStream[] = []
-  let requests: FoldRequest[] = []
-  let events = 0
-  const flush = async (): Promise<void> => {
-    if (requests.length === 0) return
-    for (const { rows } of await foldInCell(parts, requests, true, signal)) results.push({ rows })
-    requests = []
-    events = 0
+/** What cannot be read at all is a finding like any other; the audit goes on with the rest. */
+async function unlessDamaged<Result>(
+  work: () => Promise<Result>,
+  otherwise: (finding: Finding) => Result,
+): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code === 'cancelled' || error.code === 'sandbox-unavailable') throw error
+    return otherwise({ position: null, what: `what is kept beside the log cannot be rebuilt: ${error.detail}` })
   }
-  for (const stream of streams) {
-    const { id } = streamParts(stream)
-    let state: FoldRequest['state'] = null
-    let page: readonly StoredEvent[] = loadEvents(parts.reader, stream, 0, at, FOLD_EVENTS_MAX)
-    while (page.length === FOLD_EVENTS_MAX) {
-      const next = loadEvents(parts.reader, stream, page.at(-1)?.version ?? 0, at, FOLD_EVENTS_MAX)
-      if (next.length === 0) break
-      state = (await foldInCell(parts, [{ entity, id, state, events: page }], false, signal))[0]?.state ?? null
-      page = next
-    }
-    requests.push({ entity, id, state, events: page })
-    events += page.length
-    if (events >= FOLD_EVENTS_MAX) await flush()
-  }
-  await flush()
-  return results
-}
-
-async function foldInCell(
-  { sandbox, release }: Pick<Parts, 'sandbox' | 'release'>,
-  requests: readonly FoldRequest[],
-  withRows: boolean,
-  signal: AbortSignal,
-) {
-  const answer = await sandbox.fold(release.id, requests, withRows, signal)
-  if (answer.kind === 'failed') throw problem(answer.code, `streams could not be folded: ${answer.detail}`)
-  return answer.folded
 }

@@ -7,11 +7,16 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { VerifyReport } from '../engine/engine.ts'
 import { verify } from '../engine/verify.ts'
-import { problem } from '../model/problems.ts'
+import type { Grounds } from '../engine/verify-operations.ts'
+import { systemClock } from '../host/clock.ts'
+import type { Release } from '../model/manifest.ts'
+import { Problem, problem } from '../model/problems.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
+import { openPolicy } from '../policy/open.ts'
+import { openAuthoritySource } from '../warden/source.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
 import { openSqliteReader } from '../storage/sqlite/reader.ts'
-import { isDataDirectory, lastRelease } from './data-directory.ts'
+import { authorityFolder, pinnedKey, isDataDirectory, lastRelease } from './data-directory.ts'
 
 /**
  * @param keyFile public key of the log, kept elsewhere; null takes the one in the directory, which proves less
@@ -34,7 +39,8 @@ export async function verifyOffline(
   await sandbox.load(release.id, release.bundle)
   const checkpoint = reader.meta('checkpoint')
   const committer = { checkpoint: () => Promise.resolve(checkpoint) }
-  const report = await verify({ reader, release, sandbox, committer, log }, onProgress, signal)
+  const grounds = await groundsOf(dir, release, opened)
+  const report = await verify({ reader, release, sandbox, committer, log, ...grounds }, onProgress, signal)
   const notChecked =
     keyFile === null
       ? [
@@ -43,6 +49,20 @@ export async function verifyOffline(
         ]
       : report.notChecked
   return { ...report, notChecked }
+}
+
+/** What admissions are derived again with. Nothing when the authority does not verify: then the report says that they were not checked. */
+async function groundsOf(dir: string, { manifest }: Release, opened: AsyncDisposableStack): Promise<Partial<Grounds>> {
+  try {
+    const authority = await openAuthoritySource(authorityFolder(dir), await pinnedKey(dir), { clock: systemClock })
+    opened.defer(() => authority.close())
+    const policy = openPolicy({ source: authority, manifest })
+    opened.defer(() => policy.close())
+    return { authority, policy }
+  } catch (error) {
+    if (error instanceof Problem) return {}
+    throw error
+  }
 }
 
 async function logKey(path: string): Promise<NoteVerifier> {
