@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import type { Position, StreamId } from '../model/ids.ts'
+import { Frontier } from '../model/merkle.ts'
 import { noteSigner, signNote } from '../model/signed-note.ts'
 import { openSqliteReader } from '../storage/sqlite/reader.ts'
-import { openSqliteWriter } from '../storage/sqlite/writer.ts'
+import { openSqliteWriter, type SqliteWriter } from '../storage/sqlite/writer.ts'
 import { BatchMaker } from '../../test/support/batches.ts'
 import { dataDirectory } from '../../test/support/commits.ts'
 import { loadEvents } from './load.ts'
@@ -16,11 +17,7 @@ import { verifyLog } from './verify.ts'
 const stream = 'order/1' as StreamId
 const LAST = Number.MAX_SAFE_INTEGER as Position
 
-/** A small log on disk; `tamper` edits the file as somebody with access to it could. */
-function log() {
-  const dir = dataDirectory()
-  const writer = openSqliteWriter(dir.path)
-  const maker = new BatchMaker()
+function small(writer: SqliteWriter, maker: BatchMaker): void {
   for (let step = 0; step < 10; step++)
     writer.write(
       maker.batch([
@@ -28,13 +25,21 @@ function log() {
         { events: [{ stream, type: 'again', data: `{"step":${step}}` }] },
       ]),
     )
+}
+
+/** A log on disk; `tamper` edits the file as somebody with access to it could. */
+function log(fill = small) {
+  const dir = dataDirectory()
+  const writer = openSqliteWriter(dir.path)
+  const maker = new BatchMaker()
+  fill(writer, maker)
   writer.close()
   const reader = openSqliteReader(dir.path)
   return {
     reader,
     tamper(sql: string) {
       const database = new DatabaseSync(join(dir.path, 'data.db'))
-      database.exec('DROP TRIGGER log_stays; DROP TRIGGER log_kept')
+      database.exec('DROP TRIGGER IF EXISTS log_stays; DROP TRIGGER IF EXISTS log_kept')
       database.exec(sql)
       database.close()
     },
@@ -129,4 +134,46 @@ describe('event log', () => {
       const read = (of: string): unknown => loadEvents(world.reader, of as StreamId, 0, LAST, 1_000)
       assert.throws(() => [read('order/1'), read('order/2')], { code: 'storage-damaged' })
     })
+
+  test('a log of several stretches: the same is found by one thread and by two, within and between them', async () => {
+    using world = log((writer, maker) => {
+      for (let step = 0; step < 12; step++) {
+        const commit = { events: Array.from({ length: 130 }, (_, place) => ({ stream: `order/${place % 40}` })) }
+        writer.write(maker.batch([commit]))
+      }
+    })
+    const { treeSize, rootHash } = world.reader.head()
+    assert.equal(treeSize, 12 * 131)
+    const signer = noteSigner('log.example/test', generateKeyPairSync('ed25519').privateKey)
+    const report = async (size = treeSize, root: string = rootHash, threads = 0) => {
+      const text = `log.example/test\n${size}\n${Buffer.from(root, 'hex').toString('base64')}\n`
+      const options = { checkpoint: signNote(text, [signer]), log: signer, stretchRecords: 512 }
+      return await verifyLog(world.reader, { ...options, threads })
+    }
+    const intact = await report()
+    assert.deepEqual(await report(treeSize, rootHash, 2), intact)
+    assert.deepEqual([intact.findings, intact.records, intact.rootHash], [[], treeSize, rootHash])
+    for (const size of [1, 511, 512, 513, 1_300]) {
+      const frontier = new Frontier()
+      for (const leaf of world.reader.leafHashes(0, size)) frontier.append(leaf)
+      assert.deepEqual((await report(size, frontier.rootHash())).findings, [], `checkpoint over ${size}`)
+      assert.match((await report(size)).findings[0]?.what ?? '', /checkpoint names another root/)
+    }
+    const aborted = verifyLog(world.reader, { threads: 2, stretchRecords: 512, signal: AbortSignal.timeout(1) })
+    await assert.rejects(aborted, { name: 'TimeoutError' })
+
+    world.tamper(`UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0 AND place = 3`)
+    assert.deepEqual((await report()).findings, [
+      { position: 1_023, what: 'the tile that ends here does not hold the leaves' },
+    ])
+    world.tamper(`DELETE FROM log WHERE first = ${131 * 8}`)
+    const broken = await report()
+    assert.deepEqual(await report(treeSize, rootHash, 2), broken)
+    const findings = broken.findings.map(({ what }) => what)
+    assert(
+      findings.some((what) => /is missing/.test(what)),
+      JSON.stringify(findings.slice(0, 5)),
+    )
+    assert(findings.includes('the head names another root'))
+  })
 })

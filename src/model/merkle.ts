@@ -33,10 +33,21 @@ export class Frontier {
     return this.#size
   }
   append(leaf: Hash): void {
-    let root = leaf
-    for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) root = nodeHash(this.#roots.pop() as Hash, root)
-    this.#roots.push(root)
-    this.#size++
+    this.appendPerfect(0, leaf)
+  }
+  /** Appends 2^height leaves at once by their root. The size so far must be a multiple of that. */
+  appendPerfect(height: number, root: Hash): void {
+    const width = 2 ** height
+    if (this.#size % width !== 0) throw new RangeError(`a subtree of ${width} does not begin at ${this.#size}`)
+    let top = root
+    for (let rest = this.#size / width; rest % 2 === 1; rest = (rest - 1) / 2)
+      top = nodeHash(this.#roots.pop() as Hash, top)
+    this.#roots.push(top)
+    this.#size += width
+  }
+  /** Roots of `perfectSubtrees(size)`. */
+  get roots(): readonly Hash[] {
+    return this.#roots
   }
   rootHash(): Hash {
     return foldRoots(this.#roots)

@@ -60,6 +60,8 @@ export interface Snapshot {
 
 /** Reads. Every method sees only committed batches. `at` is inclusive; omitted means the head. */
 export interface StorageReader {
+  /** How another thread opens a reader of its own on the same data: a module's URL, what it exports, and its argument. */
+  readonly elsewhere?: { readonly module: string; readonly open: string; readonly argument: string }
   head(): LogHead
   /** Greatest position recorded at or before this time; -1 when there is none. */
   positionAt(timeMs: number): Position

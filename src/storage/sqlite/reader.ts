@@ -27,7 +27,8 @@ interface Run {
   readonly count: number
 }
 
-export const openSqliteReader = (directory: string): SqliteReader => new SqliteReader(openReader(directory))
+export const openSqliteReader = (directory: string): SqliteReader =>
+  new SqliteReader(openReader(directory), { module: import.meta.url, open: 'openSqliteReader', argument: directory })
 
 const NO_STREAM: StreamHead = { version: 0, position: -1 as Position, leaf: '' }
 const COMMIT_COLUMNS = 'first, count, leaves, sizes, body'
@@ -35,7 +36,9 @@ const COMMIT_COLUMNS = 'first, count, leaves, sizes, body'
 export class SqliteReader implements StorageReader, SideReader {
   readonly #database: Database
   readonly #models: ReadModelTables
-  constructor(database: Database) {
+  readonly elsewhere?: NonNullable<StorageReader['elsewhere']>
+  constructor(database: Database, elsewhere?: NonNullable<StorageReader['elsewhere']>) {
+    if (elsewhere !== undefined) this.elsewhere = elsewhere
     this.#database = database
     this.#models = new ReadModelTables(database)
   }

@@ -1,0 +1,162 @@
+/**
+ * Verifies a stretch of the log by itself: everything that needs no record before it. What does is handed on, so that stretches can be verified
+ * side by side and joined in order.
+ */
+import { hash } from 'node:crypto'
+import type { Hash, Position, StreamId, Version } from '../model/ids.ts'
+import { Frontier, leafHash } from '../model/merkle.ts'
+import { sketchLine, type LineSketch } from '../model/record-line.ts'
+import type { StorageReader, StoredRecord } from '../storage/storage.ts'
+
+/** A stretch begins at a multiple of this, so that its tree is a perfect subtree of the whole: 2^16. */
+export const CHUNK_RECORDS = 65_536
+export const FINDINGS_MAX = 100 // of a log, and of each of its stretches
+const PAGE_RECORDS = 2_000 // about 2 MB at a time
+const TILE_RECORDS = 256
+
+export interface Finding {
+  readonly position: number | null
+  readonly what: string
+}
+/** What of a record its neighbour is checked against. */
+export type Link = Pick<LineSketch, 'i' | 'n' | 'op' | 't'>
+/** The events of one stream within a stretch. */
+export interface StreamSpan {
+  readonly stream: StreamId
+  readonly position: number
+  readonly firstVersion: Version
+  readonly prev: string
+  version: Version
+  leaf: Hash
+}
+export interface ChunkReport {
+  readonly from: number
+  readonly count: number
+  readonly findings: readonly Finding[]
+  /** Roots of the perfect subtrees over its records; and over those before `rootAt`, when that is in it. */
+  readonly roots: readonly Hash[]
+  readonly rootsBefore: readonly Hash[] | null
+  readonly first: Link | null
+  readonly last: Link | null
+  readonly streams: readonly StreamSpan[]
+}
+
+/** One page at a time, so that the caller may breathe between them. @param rootAt a tree size whose root is wanted, or null */
+export function* verifyChunk(
+  reader: StorageReader,
+  from: number,
+  to: number,
+  rootAt: number | null,
+): Generator<number, ChunkReport> {
+  const audit = new ChunkAudit(from)
+  let rootsBefore: readonly Hash[] | null = null
+  for (let position = from; position < to;) {
+    const limit = Math.min(PAGE_RECORDS, to - position)
+    // Where records are missing, those behind the gap belong to the next stretch.
+    const page = reader.records(position as Position, limit).filter((record) => record.position < to)
+    const leaves = reader.leafHashes(position, position + page.length)
+    if (page.length === 0) {
+      audit.find(position, 'the record is missing')
+      break
+    }
+    for (const [place, record] of page.entries()) {
+      audit.add(reader, record, leaves[place])
+      if (record.position + 1 === rootAt) rootsBefore = [...audit.frontier.roots]
+    }
+    position += page.length
+    yield position
+  }
+  const { frontier, findings, first, last, streams } = audit
+  return {
+    from,
+    count: frontier.size,
+    findings,
+    roots: frontier.roots,
+    rootsBefore,
+    first,
+    last,
+    streams: [...streams.values()],
+  }
+}
+
+/** Records i = 0, 1, … of n stand next to each other under one operation and one time; time never goes back. */
+export function linkFault(before: Link | null, link: Link): string | null {
+  const open = before !== null && before.i < before.n - 1
+  const fits = open && before.op === link.op && before.n === link.n && before.t === link.t
+  if (link.i !== (open ? before.i + 1 : 0) || (open && !fits)) return 'a transaction is incomplete'
+  return before !== null && link.t < before.t ? 'the record is older than the one before it' : null
+}
+
+export function streamFault(
+  stream: StreamId,
+  before: { readonly version: Version; readonly leaf: Hash } | undefined,
+  event: { readonly version: Version; readonly prev: string },
+): string | null {
+  if (event.version !== (before?.version ?? 0) + 1)
+    return `\`${stream}\` goes from ${before?.version ?? 0} to ${event.version}`
+  return event.prev === (before?.leaf ?? '') ? null : `the record does not follow the one before it in \`${stream}\``
+}
+
+class ChunkAudit {
+  readonly frontier = new Frontier()
+  readonly findings: Finding[] = []
+  readonly streams = new Map<StreamId, StreamSpan>()
+  first: Link | null = null
+  last: Link | null = null
+  #next: number
+  #tile = ''
+  constructor(from: number) {
+    this.#next = from
+  }
+
+  find(position: number, what: string | null): void {
+    if (what !== null && this.findings.length < FINDINGS_MAX) this.findings.push({ position, what })
+  }
+
+  add(reader: StorageReader, { position, line, payload }: StoredRecord, stored: Hash | undefined): void {
+    const leaf = leafHash(line)
+    if (position !== this.#next) this.find(position, `position ${this.#next} is missing`)
+    this.#next = position + 1
+    if (leaf !== stored) this.find(position, 'the record does not match its leaf')
+    this.frontier.append(leaf)
+    this.#checkTile(reader, position, leaf)
+    const record = sketchLine(line)
+    if (record === null) return this.find(position, 'the record is not in the form of a record')
+    this.find(position, payloadFault(record, payload))
+    if ((record.i === record.n - 1) !== (record.event === null))
+      this.find(position, 'a transaction does not end in its operation')
+    if (this.last === null) this.first = record
+    else this.find(position, linkFault(this.last, record))
+    this.last = { i: record.i, n: record.n, op: record.op, t: record.t }
+    if (record.event !== null) this.#addEvent(position, record.event, leaf)
+  }
+
+  /** Proofs of older leaves are made from the tiles. */
+  #checkTile(reader: StorageReader, position: number, leaf: Hash): void {
+    this.#tile += leaf
+    if ((position + 1) % TILE_RECORDS !== 0) return
+    const tile = reader.tile(0, (position + 1) / TILE_RECORDS - 1)
+    if (tile === null || Buffer.from(tile).toString('hex') !== this.#tile)
+      this.find(position, 'the tile that ends here does not hold the leaves')
+    this.#tile = ''
+  }
+
+  #addEvent(position: number, event: NonNullable<LineSketch['event']>, leaf: Hash): void {
+    const { stream, version, prev } = event
+    const span = this.streams.get(stream)
+    if (span === undefined) {
+      this.streams.set(stream, { stream, position, firstVersion: version, prev, version, leaf })
+      return
+    }
+    this.find(position, streamFault(stream, span, event))
+    span.version = version
+    span.leaf = leaf
+  }
+}
+
+function payloadFault(record: LineSketch, payload: string | null): string | null {
+  if (payload === null) return 'the payload is missing'
+  const right =
+    Buffer.byteLength(payload) === record.payloadBytes && hash('sha256', payload, 'hex') === record.payloadHash
+  return right ? null : 'the payload does not match its hash'
+}
