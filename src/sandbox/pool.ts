@@ -303,7 +303,7 @@ export class Pool {
     this.#starting.delete(place)
     this.#onEnd.get(place)?.(new Error(`a cell could not be started: ${detail}`))
     this.#onEnd.delete(place)
-    if (cause === 'overdue' || cause === 'memory') this.counters.kills += 1
+    if (cause === 'overdue' || cause === 'stalled' || cause === 'memory') this.counters.kills += 1
     if (cause === 'exited') this.counters.crashes += 1
     if (cause === 'lied') this.counters.lies += 1
     for (const answer of place.orders.values()) answer(blame(cause, detail))
@@ -389,17 +389,17 @@ function failureIn(text: string): CellFailure {
   }
 }
 
-/** A process may be ended from outside, and its spare with it: only when it happens a third time is that the task's doing. */
+/** A process may be held up or ended from outside, and its spare with it: only when it happens a third time is that the task's doing. */
 const isProof = (cause: CellEnd['cause'], detail: string, { tries }: Task): boolean =>
-  cause !== 'exited' || tries > 2 || OUT_OF_MEMORY.test(detail)
+  (cause !== 'exited' && cause !== 'stalled') || tries > 2 || OUT_OF_MEMORY.test(detail)
 
 const OUT_OF_MEMORY = /out of memory|allocation failed|bad_alloc/i
 
 /** What the end of a cell says about the only task in it. */
 function blame(cause: CellEnd['cause'], detail: string): CellFailure {
-  if (cause === 'overdue')
+  if (cause === 'overdue' || cause === 'stalled')
     return failedBecause('limit-exceeded', 'the code did not stop at its time limit, so its cell was killed', {
-      limit: 'cpu_time',
+      limit: cause === 'overdue' ? 'cpu_time' : 'wall_time',
       observed: detail,
     })
   if (cause === 'memory' || (cause === 'exited' && OUT_OF_MEMORY.test(detail)))

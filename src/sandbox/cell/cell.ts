@@ -15,8 +15,11 @@ import type { Op, ReplyFrame } from './frames.ts'
 import { cpuMsOf, rssBytesOf } from './process-usage.ts'
 
 export type CellEnd = {
-  /** `overdue` and `memory`: killed for a limit; `lied`: broke the protocol; `exited`: ended by itself; `closed`: by us. */
-  readonly cause: 'overdue' | 'memory' | 'lied' | 'exited' | 'closed'
+  /**
+   * `overdue` and `memory`: killed for a limit; `stalled`: killed because it did not get on, without using its time; `lied`: broke the
+   * protocol; `exited`: ended by itself; `closed`: by us.
+   */
+  readonly cause: 'overdue' | 'stalled' | 'memory' | 'lied' | 'exited' | 'closed'
   readonly detail: string
   /** Frames without an answer, oldest first. */
   readonly unanswered: readonly number[]
@@ -33,6 +36,8 @@ const LAST_WORDS_MS = 100
 /** From its exit until its pipes are closed on this side, if they are still open then. */
 const PIPES_OPEN_MS = 1_000
 
+/** Share of the time that counts as used where the system does not tell. */
+const UNKNOWN_SHARE = 0.25
 /** What a dying process may say about why. */
 const ERROR_BYTES_MAX = 8_192
 const NODE_ARGUMENTS = ['--no-node-snapshot', '--disable-proto=delete', '--v8-pool-size=1', '--no-warnings']
@@ -161,9 +166,10 @@ export class Cell {
     const cpuMs = cpuMsOf(this.pid)
     const started = this.#headCpu.cpuMs
     // A machine that is busy elsewhere lets little of the cell run: it is not the code's fault, so only its own time counts.
-    const usedMs = cpuMs === null || started === null ? ageMs : cpuMs - started
-    if (usedMs >= limitMs || ageMs >= limitMs * this.#limits.wallFactor)
-      this.end('overdue', `${Math.round(usedMs)} ms of CPU, ${Math.round(ageMs)} ms in all`)
+    const usedMs = cpuMs === null || started === null ? ageMs * UNKNOWN_SHARE : cpuMs - started
+    const observed = `${Math.round(usedMs)} ms of CPU, ${Math.round(ageMs)} ms in all`
+    if (usedMs >= limitMs) this.end('overdue', observed)
+    else if (ageMs >= limitMs * this.#limits.wallFactor) this.end('stalled', observed)
   }
 
   get rssBytes(): number {
