@@ -11,6 +11,7 @@ import { formatVerifierKey } from '../../model/signed-note.ts'
 import { parseCosignatureKey, verifyCosignatures } from '../cosignature.ts'
 import { readCheckpoint } from '../cosignature-checkpoint.ts'
 import { originHash } from './head-files.ts'
+import { readOptions } from './options.ts'
 import { get, post, temporaryDirectory, type Got } from './testing/temporary.ts'
 import { TestLog } from './testing/test-log.ts'
 
@@ -90,10 +91,14 @@ test('words that it does not understand are refused with exit code 2, a director
     [],
     base,
     [...base, '--log-vkey', 'nonsense'],
+    [...base, '--log', vkey],
     [...base, '--log-vkey', vkey, '--else'],
+    [...base, '--log-vkey', vkey, '--floor', join(dir, 'nothing')],
     [...base.with(5, '65536'), '--log-vkey', vkey],
   ]
-  for (const words of wrong) assert.deepEqual(await outcome(...words), [2, 'bad-option'], words.join(' '))
+  for (const words of wrong)
+    assert.throws(() => readOptions(words), { name: 'WitnessFault', code: 'bad-option' }, words.join(' '))
+  assert.deepEqual(await outcome(...base), [2, 'bad-option'])
   writeFileSync(join(dir, 'witness.key'), '')
   assert.deepEqual(await outcome(...base, '--log', `an origin=${vkey}`), [1, 'state-incomplete'])
 })
