@@ -61,8 +61,19 @@ const malformed = (what: string): never => {
 
 const HASH = /^[0-9a-f]{64}$/
 const sha256 = (data: string | Uint8Array): string => hash('sha256', data, 'hex')
-const node = (left: string, right: string): string => sha256(Buffer.from(`01${left}${right}`, 'hex'))
-export const leafOf = (entry: Uint8Array): string => sha256(Buffer.concat([Buffer.of(0), entry]))
+// Both write into one buffer each: a million small ones would be the collector's main work.
+const pair = Buffer.alloc(65, 1)
+function node(left: string, right: string): string {
+  pair.write(left, 1, 'hex')
+  pair.write(right, 33, 'hex')
+  return sha256(pair)
+}
+const leafBytes = Buffer.alloc(65_536)
+export function leafOf(entry: Uint8Array): string {
+  if (entry.length >= leafBytes.length) return sha256(Buffer.concat([Buffer.of(0), entry]))
+  leafBytes.set(entry, 1)
+  return sha256(leafBytes.subarray(0, entry.length + 1))
+}
 /** Greatest power of two below the size. */
 function split(size: number): number {
   let power = 1
@@ -406,6 +417,14 @@ const list =
   (value) =>
     Array.isArray(value) && value.every(item)
 
+// How an operation may go from record to record; '' is before its first. What ends it is not followed by anything.
+const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
+  '': ['held', 'committed', 'refused', 'denied', 'failed', 'stopped'],
+  held: ['committed', 'refused', 'denied', 'failed', 'expired', 'stopped'],
+}
+const STATES = ['', 'held', 'committed', 'refused', 'denied', 'failed', 'expired', 'stopped']
+const isState: Shape = (value) => value === 'proposed' || (value !== '' && STATES.includes(value as string))
+
 const SHARED = {
   ...{ v: is(1), log: isText, op: isText, tx: members({ i: isCount, n: isCount }), t: isCount, actor: isText },
   ...{
@@ -420,15 +439,13 @@ const SHARED = {
 const EVENT = members({ ...SHARED, kind: is('event'), stream: isText, n: isCount, prev: isLink, type: isText })
 const OPERATION = members({
   ...SHARED,
-  ...{ kind: is('operation'), action: isText, state: isText, effects: list(members({ effect: isText, hash: isHash })) },
+  ...{
+    kind: is('operation'),
+    action: isText,
+    state: isState,
+    effects: list(members({ effect: isText, hash: isHash })),
+  },
 })
-// How an operation may go from record to record; '' is before its first. What ends it is not followed by anything.
-const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
-  '': ['held', 'committed', 'refused', 'denied', 'failed', 'stopped'],
-  held: ['committed', 'refused', 'denied', 'failed', 'expired', 'stopped'],
-}
-const STATES = ['', 'held', 'committed', 'refused', 'denied', 'failed', 'expired', 'stopped']
-
 // `JSON.stringify` writes `\udxxx` only for half a surrogate pair.
 const HALF_PAIR = /(?<!\\)(?:\\\\)*\\ud[89a-f]/
 
@@ -449,44 +466,58 @@ export function parseRecord(entry: Uint8Array): LogRecord | null {
 }
 // --------------------------------------------------------------------------------------------------- a table whose memory is counted
 
-/** Fixed-size values by name. Names are kept as 16 bytes of their hash: a million entries take tens of megabytes, not hundreds. */
+/**
+ * Fixed-size values by name. Names are kept as 16 bytes of their hash, in parts that grow one after the other: a million entries take tens of
+ * megabytes, and growing takes little beside them.
+ */
 export class Table {
-  readonly #valueBytes: number
-  #slots = 1024
+  readonly #parts: Part[]
+
+  constructor(valueBytes: number) {
+    this.#parts = Array.from({ length: 256 }, () => new Part(valueBytes))
+  }
+  /** The value's own bytes, zeros for a new name; the first must be set to other than zero. Use it before the next call. */
+  of(name: string): Buffer {
+    const key = hash('sha256', name, 'buffer').subarray(0, 16)
+    return (this.#parts[key[0] as number] as Part).of(key)
+  }
+}
+
+class Part {
+  readonly #width: number
+  #slots = 8
   #used = 0
   #data: Buffer
 
   constructor(valueBytes: number) {
-    this.#valueBytes = valueBytes
-    this.#data = Buffer.alloc(this.#slots * (16 + valueBytes))
+    this.#width = 16 + valueBytes
+    this.#data = table(this.#slots * this.#width)
   }
-  /** The value's own bytes, zeros for a new name; the first must be set to other than zero. Use it before the next call. */
-  of(name: string): Buffer {
-    if (this.#used * 4 > this.#slots * 3) this.#grow()
-    const key = hash('sha256', name, 'buffer').subarray(0, 16)
-    const at = this.#slot(key)
+  of(key: Buffer): Buffer {
+    if (this.#used * 8 > this.#slots * 7) this.#grow()
+    const at = this.#place(key)
     if (this.#data[at + 16] === 0) {
       this.#used++
       this.#data.set(key, at)
     }
-    return this.#data.subarray(at + 16, at + 16 + this.#valueBytes)
+    return this.#data.subarray(at + 16, at + this.#width)
   }
-  #slot(key: Buffer): number {
-    const width = 16 + this.#valueBytes
-    for (let slot = key.readUInt32LE() % this.#slots; ; slot = (slot + 1) % this.#slots) {
-      const at = slot * width
+  #place(key: Buffer): number {
+    for (let slot = key.readUInt32LE(4) % this.#slots; ; slot = (slot + 1) % this.#slots) {
+      const at = slot * this.#width
       if (this.#data[at + 16] === 0 || this.#data.compare(key, 0, 16, at, at + 16) === 0) return at
     }
   }
   #grow(): void {
     const old = this.#data
-    const width = 16 + this.#valueBytes
     this.#slots *= 2
-    this.#data = Buffer.alloc(this.#slots * width)
-    for (let at = 0; at < old.length; at += width)
-      if (old[at + 16] !== 0) this.#data.set(old.subarray(at, at + width), this.#slot(old.subarray(at, at + 16)))
+    this.#data = table(this.#slots * this.#width)
+    for (let at = 0; at < old.length; at += this.#width)
+      if (old[at + 16] !== 0) this.#data.set(old.subarray(at, at + this.#width), this.#place(old.subarray(at, at + 16)))
+    ;(old.buffer as ArrayBuffer).transfer(0) // gives the memory back now, not when the collector comes by
   }
 }
+const table = (bytes: number): Buffer => Buffer.from(new ArrayBuffer(bytes))
 
 // ---------------------------------------------------------------------------------------------------------------------- the archive
 
@@ -497,36 +528,38 @@ const READ_BYTES = 2 ** 16
 /** Fills a buffer with the next bytes of a bundle, as far as it can. @returns how many; 0 at the end */
 export type Read = (into: Buffer) => number
 
-/** Reads from front to back, a piece at a time. */
+/** Reads from front to back through one buffer. */
 class Source {
   readonly #read: Read
-  #buffer = Buffer.alloc(0)
+  #buffer = Buffer.allocUnsafe(READ_BYTES)
+  #from = 0
+  #to = 0
 
   constructor(read: Read) {
     this.#read = read
   }
   /** Exactly so many bytes; they stay as they are until the next call. */
   take(bytes: number): Buffer {
-    if (this.#buffer.length < bytes && !this.#fill(bytes)) return malformed('the bundle ends early')
-    const taken = this.#buffer.subarray(0, bytes)
-    this.#buffer = this.#buffer.subarray(bytes)
-    return taken
+    if (!this.#has(bytes)) return malformed('the bundle ends early')
+    this.#from += bytes
+    return this.#buffer.subarray(this.#from - bytes, this.#from)
   }
   atEnd(): boolean {
-    return this.#buffer.length === 0 && !this.#fill(1)
+    return !this.#has(1)
   }
-  #fill(bytes: number): boolean {
-    const parts = [this.#buffer]
-    let have = this.#buffer.length
-    while (have < bytes) {
-      const part = Buffer.allocUnsafe(Math.max(bytes - have, READ_BYTES))
-      const read = this.#read(part)
-      if (read === 0) break
-      parts.push(part.subarray(0, read))
-      have += read
+  #has(bytes: number): boolean {
+    if (this.#to - this.#from >= bytes) return true
+    const rest = this.#buffer.subarray(this.#from, this.#to)
+    if (bytes > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(bytes)
+    this.#buffer.set(rest)
+    this.#from = 0
+    this.#to = rest.length
+    while (this.#to < bytes) {
+      const read = this.#read(this.#buffer.subarray(this.#to))
+      if (read === 0) return false
+      this.#to += read
     }
-    this.#buffer = Buffer.concat(parts)
-    return have >= bytes
+    return true
   }
 }
 
