@@ -25,20 +25,27 @@ interface Run {
   readonly first: number
   readonly ordinal: number
   readonly count: number
+  /** Of its commit; null when that is not there. */
+  readonly leaves: Uint8Array | null
 }
 
 export const openSqliteReader = (directory: string): SqliteReader =>
   new SqliteReader(openReader(directory), { module: import.meta.url, open: 'openSqliteReader', argument: directory })
 
+const STREAM_NUMBERS_MAX = 100_000 // numbers kept at hand; about 10 MB
 const NO_STREAM: StreamHead = { version: 0, position: -1 as Position, leaf: '' }
 const COMMIT_COLUMNS = 'first, count, leaves, sizes, body'
 
 export class SqliteReader implements StorageReader, SideReader {
   readonly #database: Database
   readonly #models: ReadModelTables
+  readonly #streamNumbers = new Map<StreamId, number>()
+  /** Not on the writer's own connection: what it sees may yet be rolled back. */
+  readonly #cachesNumbers: boolean
   readonly elsewhere?: NonNullable<StorageReader['elsewhere']>
   constructor(database: Database, elsewhere?: NonNullable<StorageReader['elsewhere']>) {
     if (elsewhere !== undefined) this.elsewhere = elsewhere
+    this.#cachesNumbers = elsewhere !== undefined
     this.#database = database
     this.#models = new ReadModelTables(database)
   }
@@ -74,21 +81,20 @@ export class SqliteReader implements StorageReader, SideReader {
   }
 
   streamHead(stream: StreamId, at?: Position): StreamHead {
-    return this.#database.reading(() => {
-      const no = this.#streamNo(stream)
-      if (no === undefined) return NO_STREAM
-      const run = this.#runAt(no, at ?? Number.MAX_SAFE_INTEGER)
-      if (run === undefined) return NO_STREAM
-      const within = Math.min(run.count, (at ?? Number.MAX_SAFE_INTEGER) - run.first - run.ordinal + 1)
-      const commit = this.#database.one<{ leaves: Uint8Array }>('SELECT leaves FROM log WHERE first = ?', run.first)
-      if (commit === undefined) throw problem('storage-damaged', `the commit at ${run.first} is missing`)
-      const place = run.ordinal + within - 1
-      return {
-        version: run.version + within - 1,
-        position: (run.first + place) as Position,
-        leaf: leafAt(commit.leaves, place),
-      }
-    })
+    const no = this.#streamNo(stream)
+    if (no === undefined) return NO_STREAM
+    const last = this.#run(no, Number.MAX_SAFE_INTEGER)
+    if (last === undefined) return NO_STREAM
+    const run = at === undefined || last.first + last.ordinal <= at ? last : this.#runBefore(no, last, at)
+    if (run === undefined) return NO_STREAM
+    const within = at === undefined ? run.count : Math.min(run.count, at - run.first - run.ordinal + 1)
+    if (run.leaves === null) throw problem('storage-damaged', `the commit at ${run.first} is missing`)
+    const place = run.ordinal + within - 1
+    return {
+      version: run.version + within - 1,
+      position: (run.first + place) as Position,
+      leaf: leafAt(run.leaves, place),
+    }
   }
 
   events(stream: StreamId, fromVersion: number, at: Position, limit: number): readonly StoredEvent[] {
@@ -160,7 +166,7 @@ export class SqliteReader implements StorageReader, SideReader {
   }
 
   operation(operation: OperationId): StoredOperation | null {
-    return this.#database.reading(() => findOperation(this.#database, operation))
+    return findOperation(this.#database, operation)
   }
 
   record(position: Position): StoredRecord | null {
@@ -263,17 +269,23 @@ export class SqliteReader implements StorageReader, SideReader {
     this.#database.close()
   }
 
+  /** The number of a stream never changes, once it has one. */
   #streamNo(stream: StreamId): number | undefined {
-    return this.#database.one<{ no: number }>('SELECT no FROM stream WHERE id = ?', stream)?.no
+    const known = this.#streamNumbers.get(stream)
+    if (known !== undefined) return known
+    const no = this.#database.one<{ no: number }>('SELECT no FROM stream WHERE id = ?', stream)?.no
+    if (no !== undefined && this.#cachesNumbers) {
+      if (this.#streamNumbers.size >= STREAM_NUMBERS_MAX) this.#streamNumbers.clear()
+      this.#streamNumbers.set(stream, no)
+    }
+    return no
   }
 
   /** The last run that begins at or before a position. Versions rise with positions, so halving over versions finds it in any history. */
-  #runAt(no: number, at: number): Run | undefined {
-    let run = this.#run(no, Number.MAX_SAFE_INTEGER)
-    if (run === undefined || run.first + run.ordinal <= at) return run
+  #runBefore(no: number, last: Run, at: number): Run | undefined {
+    let run: Run | undefined
     let low = 1
-    let high = run.version - 1
-    run = undefined
+    let high = last.version - 1
     while (low <= high) {
       const middle = Math.floor((low + high) / 2)
       const candidate = this.#run(no, middle)
@@ -287,7 +299,8 @@ export class SqliteReader implements StorageReader, SideReader {
   }
   #run(no: number, version: number): Run | undefined {
     return this.#database.one<Run>(
-      'SELECT version, first, ordinal, count FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1',
+      'SELECT e.version, e.first, e.ordinal, e.count, l.leaves FROM event e LEFT JOIN log l ON l.first = e.first' +
+        ' WHERE e.stream = ? AND e.version <= ? ORDER BY e.version DESC LIMIT 1',
       no,
       version,
     )
