@@ -158,6 +158,6 @@ test('answers and log are those of one request at a time, whatever the batches',
       assert.equal(report.records, model.position + 1)
       storage.close()
     }),
-    { numRuns: 120 },
+    { numRuns: 80 },
   )
 })
