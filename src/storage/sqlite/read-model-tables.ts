@@ -219,15 +219,20 @@ export class ReadModelTables {
     )
   }
 
+  /** Rows that lack a column which is indexed now are left out: rows are derived, and a new release rebuilds them (src/engine/activate.ts). */
   #copy(from: ModelTable, to: ModelTable): void {
+    const fits = (row: JsonObject): boolean =>
+      to.columns.every((column) => ['string', 'number', 'boolean'].includes(typeof row[column]))
     for (const old of this.#database.sql(`SELECT id, key, since, row FROM rows_${from.no}`).iterate() as Iterable<
       StoredRow & { since: number }
-    >)
-      this.#put(to, old, old.since, old.row, JSON.parse(old.row) as JsonObject)
+    >) {
+      const row = JSON.parse(old.row) as JsonObject
+      if (fits(row)) this.#put(to, old, old.since, old.row, row)
+    }
     for (const old of this.#database
       .sql(`SELECT id, key, since, until, row FROM past_${from.no}`)
       .iterate() as Iterable<StoredRow & { since: number; until: number }>)
-      this.#bury(to, old, old, old.until)
+      if (fits(JSON.parse(old.row) as JsonObject)) this.#bury(to, old, old, old.until)
   }
 
   #table(name: string): ModelTable {
