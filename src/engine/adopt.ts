@@ -2,25 +2,12 @@
  * A new authority snapshot comes into force: first in the committer (so that nothing revoked can commit any more), then for what is under way
  * (told to stop), then on record in the log.
  */
-import { commitPlan } from './engine-operation.ts'
-import { AUTHORITY, foldEngineStream, RELEASE } from './engine-streams.ts'
+import { AUTHORITY } from './engine-streams.ts'
+import { recordOnce } from './record-once.ts'
 import type { Parts } from './parts.ts'
-import type { Proposal } from './proposal.ts'
-import { operationId, sha256Hex, streamId, type PrincipalId, type StreamId } from '../model/ids.ts'
-import { canonicalJson, type JsonObject } from '../model/json.ts'
-import type { Principal } from '../model/principal.ts'
+import { streamId, type PrincipalId } from '../model/ids.ts'
 import { problem } from '../model/problems.ts'
 import type { AuthoritySnapshot } from '../warden/authority.ts'
-
-/** The engine as the actor of what nobody asked for: no chain, so nothing can be done in its name. */
-const ENGINE: Principal = {
-  id: 'plinth' as PrincipalId,
-  kind: 'service',
-  roles: [],
-  chain: [],
-  onBehalfOf: null,
-  tenant: 'default',
-}
 
 const SNAPSHOTS = streamId(AUTHORITY, 'snapshots')
 
@@ -67,48 +54,4 @@ export function recordAuthority(parts: Parts): Promise<void> {
     snapshot: number,
     hash,
   })
-}
-
-/** One record for each release that became the active one. */
-export async function recordRelease(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { id, manifest, bundle } = parts.release
-  const stream = streamId(RELEASE, manifest.name)
-  const { version, state } = await parts.states.at(stream, parts.states.visible, signal)
-  if (state !== null && (JSON.parse(state) as JsonObject)['release'] === id) return
-  const data = { release: id, manifest: sha256Hex(canonicalJson(manifest)), bundle: sha256Hex(bundle) }
-  await recordOnce(parts, stream, 'plinth.activate', `release:${id}:${version}`, 'activated', data)
-}
-
-async function recordOnce(
-  parts: Parts,
-  stream: StreamId,
-  command: string,
-  key: string,
-  type: string,
-  data: JsonObject,
-): Promise<void> {
-  const operation = operationId(ENGINE.id, key)
-  if (parts.reader.operation(operation) !== null) return
-  const proposal: Proposal = {
-    operation,
-    intentHash: sha256Hex(key),
-    principal: ENGINE,
-    intent: { command, input: data, idempotencyKey: key, run: null, correlation: null, causation: null },
-    input: data,
-    approvals: [],
-    resumed: null,
-  }
-  const text = canonicalJson(data)
-  for (;;) {
-    const { version, state } = await parts.states.at(stream, parts.states.visible, AbortSignal.timeout(10_000))
-    const after = foldEngineStream('', state, [{ data: text }])
-    const result = await commitPlan(parts, proposal, null, {
-      streams: [{ stream, version }],
-      events: [{ stream, version: version + 1, type, data: text }],
-      rows: [],
-      after: new Map([[stream, after]]),
-      result: null,
-    })
-    if (result.kind !== 'moved') return
-  }
 }

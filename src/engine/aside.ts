@@ -7,16 +7,21 @@ import type { OperationPayload } from './operation-payload.ts'
 import type { Clock } from '../host/clock.ts'
 import type { OperationId } from '../model/ids.ts'
 import type { Principal } from '../model/principal.ts'
-import { SIDE_BODY_BYTES_MAX, type SideReader, type SideRecord } from '../storage/storage.ts'
+import { SIDE_BODY_BYTES_MAX, SIDE_RECORDS_MAX, type SideReader, type SideRecord } from '../storage/storage.ts'
 import type { Committer } from './committer/commit-request.ts'
 
 /** Covers what the committer has not written yet many times over. */
 const NEWEST_KEPT = 4_096
 /** Of the rules behind a verdict, and of roles, in a record that would otherwise be too long. A name has at most 128 characters. */
 const RULES_KEPT = 20
+/** Kinds whose outcome a retry gets again. */
+const VERDICTS = ['refused', 'denied'] as const
+const PAGE = 1_000
 
 export class Aside {
   readonly #newest = new LruMap<OperationId, SideRecord>(NEWEST_KEPT)
+  /** Every operation with a verdict on record, so that a new key, the usual case, costs no look at the disk. Holds more than the tables keep. */
+  readonly #withVerdict = new LruMap<OperationId, true>(VERDICTS.length * SIDE_RECORDS_MAX + NEWEST_KEPT)
   readonly #reader: SideReader
   readonly #committer: Pick<Committer, 'writeSide'>
   readonly #clock: Clock
@@ -25,6 +30,7 @@ export class Aside {
     this.#reader = reader
     this.#committer = committer
     this.#clock = clock
+    for (const kind of VERDICTS) this.#recallVerdicts(kind)
   }
 
   record(kind: SideRecord['kind'], principal: Principal, operation: OperationId, payload: OperationPayload): void {
@@ -37,7 +43,15 @@ export class Aside {
       body: boundedBody(payload),
     }
     if (kind !== 'read') this.#newest.set(operation, record)
+    if (kind === 'refused' || kind === 'denied') this.#withVerdict.set(operation, true)
     this.#committer.writeSide([record], [])
+  }
+
+  /** The refusal or denial of an operation, while it is kept. */
+  verdict(operation: OperationId): SideRecord | null {
+    if (!this.#withVerdict.has(operation)) return null
+    const record = this.find(operation)?.record
+    return record?.kind === 'refused' || record?.kind === 'denied' ? record : null
   }
 
   /** The latest side record of an operation, while it is kept; `ref` names it in an answer. */
@@ -46,6 +60,16 @@ export class Aside {
     const newest = this.#newest.get(operation)
     if (newest !== undefined && newest.body !== stored?.body) return { record: newest, ref: 'side:new' } // not on disk yet
     return stored === undefined ? null : { record: stored, ref: `side:${stored.id}` }
+  }
+
+  #recallVerdicts(kind: SideRecord['kind']): void {
+    let before: number | null = null
+    for (;;) {
+      const page: ReturnType<SideReader['sideRecords']> = this.#reader.sideRecords({ kind }, before, PAGE)
+      for (const { operation } of page) if (operation !== null) this.#withVerdict.set(operation, true)
+      if (page.length < PAGE) return
+      before = page.at(-1)?.id ?? null
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Opens the engine over its parts, in the order in which each needs the one before, and closes them in reverse. */
 import { Aside } from './aside.ts'
-import { enforce, recordAuthority, recordRelease, refuseOlder } from './adopt.ts'
+import { activate } from './activate.ts'
+import { enforce, recordAuthority, refuseOlder } from './adopt.ts'
 import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
@@ -79,7 +80,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   opened.defer(authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))) // first: none is missed in between
   await enforce(parts, authority.current())
   await recordAuthority(parts)
-  await recordRelease(parts, AbortSignal.timeout(START_TIMEOUT_MS))
+  await activate(parts, new AbortController().signal) // takes as long as there are rows to rebuild
   opened.defer(() => parts.running.drained())
   const loops = startLoops(parts, onProblem)
   opened.defer(() => loops.stop())

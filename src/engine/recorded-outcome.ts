@@ -29,8 +29,8 @@ export function recordedOutcome(
     samePayload(operation, stored.intentHash, intentHash)
     return fromLog(parts, stored)
   }
-  const side = parts.aside.find(operation)?.record
-  if (side === undefined || (side.kind !== 'refused' && side.kind !== 'denied')) return null
+  const side = parts.aside.verdict(operation)
+  if (side === null) return null
   const payload = JSON.parse(side.body) as OperationPayload
   samePayload(operation, payload.intentHash, intentHash)
   return payload.outcome.kind === 'committed'

@@ -33,8 +33,8 @@ function serve(options: WorkerOptions): void {
   let nowMs = 0 // the clock of the main thread, as of its last mail
   const clock: Clock = { nowMs: () => nowMs, monotonicUs: () => systemClock.monotonicUs() }
   try {
-    const signer = openLogKey(options.logKeyPath, options.vkeyPath, options.origin)
     claimOrigin(storage, options.origin)
+    const signer = openLogKey(options.logKeyPath, options.vkeyPath, options.origin)
     core = new CommitterCore({ storage, clock, signer })
     send({ kind: 'ready', vkey: formatVerifierKey(signer) })
   } catch (error) {
