@@ -73,6 +73,21 @@ describe('an equivocation proof', () => {
         assert(verifyEquivocation(await proofOf(log.signed(a), fork.signed(b), b >= a ? fork : log), log.pinned))
   })
 
+  test('an honest log cannot be convicted with its own proofs', () => {
+    const heads = [log.signed(30), log.signed(37)] as const
+    const proof = { v: 1, kind: 'equivocation', origin: log.signer.name, heads } as const
+    const proofs = [inclusionProof(log.nodes, 25, 30), inclusionProof(log.nodes, 25, 37)]
+    for (const contradiction of [
+      { kind: 'other-prefix', root: log.root(30), proof: log.consistencyProof(30, 37) },
+      { kind: 'other-prefix', root: fork.root(30), proof: log.consistencyProof(30, 37) },
+      { kind: 'other-leaf', index: 25, leaves: [log.leaf(25), log.leaf(25)], proofs },
+      { kind: 'other-leaf', index: 25, leaves: [log.leaf(25), fork.leaf(25)], proofs },
+    ])
+      assert.throws(() => verifyEquivocation({ ...proof, contradiction }, log.pinned), rejected)
+    const twice = { ...proof, heads: [log.signed(30), log.signed(30)], contradiction: { kind: 'same-size' } }
+    assert.throws(() => verifyEquivocation(twice, log.pinned), rejected)
+  })
+
   test('about another log, with another key, or changed in any place proves nothing', async () => {
     const proof = await proofOf(log.signed(30), fork.signed(37), fork)
     const { contradiction } = proof
@@ -84,6 +99,7 @@ describe('an equivocation proof', () => {
     const changes: readonly unknown[] = [
       { ...proof, v: 2 },
       { ...proof, more: 1 },
+      { ...proof, origin: 'log.example/else' },
       { ...proof, heads: [proof.heads[0]] },
       { ...proof, heads: proof.heads.toReversed() },
       { ...proof, heads: [log.signed(30), log.signed(37)] },

@@ -138,6 +138,24 @@ describe('what a witness answers', () => {
     )
   })
 
+  test('a clock that is set back does not date a later cosignature before an earlier one', async (t) => {
+    let nowMs = 1_700_000_000_000
+    const clock = { nowMs: () => nowMs, monotonicUs: () => performance.now() * 1000 }
+    const witness = await startWitness(t, { logs, clock })
+    const times = []
+    for (const [size, ms] of [
+      [1, 0],
+      [2, -9_000],
+      [2, -9_000],
+      [3, 5_000],
+    ] as const) {
+      nowMs += ms
+      const { body } = await post(witness.url, log.request(times.length === 2 ? 2 : Math.max(size - 1, 0), size))
+      times.push(verifyCosignatures(log.signed(size) + body, [witness.signer])[0]?.timeSeconds)
+    }
+    assert.deepEqual(times, [1_700_000_000, 1_700_000_000, 1_700_000_000, 1_700_000_000])
+  })
+
   test('a body beyond its bound is refused before it is read to its end', async (t) => {
     const witness = await startWitness(t, { logs })
     assert.equal((await post(witness.url, 'x'.repeat(ADD_CHECKPOINT_BYTES_MAX))).status, 400)
