@@ -1,16 +1,20 @@
 /** The outcome of an operation, for whoever asked it: now, or as soon as it changes within a bounded wait. Asking changes nothing. */
 import { OUTCOME_WAIT_MAX_MS } from './bounds.ts'
+import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { READ_RECORDS } from './reading.ts'
 import { readOperation, recordedOutcome } from './recorded-outcome.ts'
 import type { OperationId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
-import { problem } from '../model/problems.ts'
+import { problem, type Problem } from '../model/problems.ts'
 
 const LOOK_EVERY_MS = 100
 
-/** @throws `no-such-operation`: also for somebody else's, unless the caller may read records */
+/**
+ * @throws `no-such-operation`: also for somebody else's, unless the caller may read records, and for one that ended without an outcome;
+ * `operation-running` when it is still under way after the wait
+ */
 export async function outcome(
   parts: Parts,
   credentials: Credentials,
@@ -27,6 +31,7 @@ export async function outcome(
   for (;;) {
     const recorded = await recordedOutcome(parts, operation, null)
     if (recorded !== null && (recorded.kind !== 'held' || parts.clock.nowMs() >= until)) return recorded
+    if (recorded === null && !parts.running.has(operation)) throw withoutOutcome(parts, operation)
     if (recorded === null && parts.clock.nowMs() >= until)
       throw problem('operation-running', 'it is under way', { operation })
     await new Promise<void>((resolve, reject) => {
@@ -40,6 +45,14 @@ export async function outcome(
       signal.addEventListener('abort', done, { once: true })
     })
   }
+}
+
+/** A fault is no outcome: nothing was written, and the same key tries again. */
+function withoutOutcome(parts: Parts, operation: OperationId): Problem {
+  const failed = parts.aside.find(operation)?.record
+  const { outcome } = failed === undefined ? { outcome: null } : (JSON.parse(failed.body) as OperationPayload)
+  const why = outcome?.kind === 'refused' ? `it failed with \`${outcome.code}\`` : 'it was given up'
+  return problem('no-such-operation', `${why} and wrote nothing; the same request with the same key tries again`)
 }
 
 function ownerOf(parts: Parts, operation: OperationId): string | null {
