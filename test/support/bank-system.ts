@@ -20,8 +20,16 @@ export interface Bank extends System {
   readonly operator: Credentials
   readonly frontDoor: Credentials
   /** Submits as the agent, under a fresh key unless one is given. */
-  do(command: string, input: Json, options?: { readonly key?: string; readonly run?: string; readonly as?: Credentials }): Promise<Outcome>
-  ask(query: string, input: Json, options?: { readonly run?: string; readonly at?: number; readonly as?: Credentials }): Promise<Awaited<ReturnType<System['engine']['query']>>['answer']>
+  do(
+    command: string,
+    input: Json,
+    options?: { readonly key?: string; readonly run?: string; readonly as?: Credentials },
+  ): Promise<Outcome>
+  ask(
+    query: string,
+    input: Json,
+    options?: { readonly run?: string; readonly at?: number; readonly as?: Credentials },
+  ): Promise<Awaited<ReturnType<System['engine']['query']>>['answer']>
   /** Closes and opens the same data directory again. */
   again(): Promise<Bank>
 }
@@ -50,12 +58,24 @@ export async function openBank(test: TestContext, options: Partial<SystemOptions
     operator: bearer(system.credentials.operator.apiKey),
     frontDoor: bearer(system.credentials.frontDoor.apiKey),
     async do(command, input, { key = `key-${++keys}`, run, as = agent } = {}) {
-      const intent = { command, input, idempotencyKey: key, run: (run ?? null) as RunId | null, correlation: null, causation: null }
+      const intent = {
+        command,
+        input,
+        idempotencyKey: key,
+        run: (run ?? null) as RunId | null,
+        correlation: null,
+        causation: null,
+      }
       const timed: Timed<Outcome> = await system.engine.submit(as, intent, NEVER)
       return timed.answer
     },
     async ask(query, input, { run, at, as = agent } = {}) {
-      const request = { query, input, run: (run ?? null) as RunId | null, at: at === undefined ? null : { position: at } }
+      const request = {
+        query,
+        input,
+        run: (run ?? null) as RunId | null,
+        at: at === undefined ? null : { position: at },
+      }
       return (await system.engine.query(as, request, NEVER)).answer
     },
     async again() {
