@@ -16,7 +16,7 @@ import type { EquivocationProof } from './equivocation.ts'
 import { fileEvidence } from './evidence.ts'
 import { WitnessFault } from './fault.ts'
 import { HeadFiles, headsFolderExists, headsFolderIsEmpty, makeHeadsFolder, readHead, takeLock } from './head-files.ts'
-import { serve, type WitnessLimits } from './server.ts'
+import { LIMITS, serve, type WitnessLimits } from './server.ts'
 import { checkClock, checkFloor, ROLLED_BACK_MARK, Witness } from './witness.ts'
 
 export interface OpenWitnessOptions {
@@ -55,6 +55,7 @@ const VKEY_FILE = 'witness.vkey'
 export async function openWitness(options: OpenWitnessOptions): Promise<RunningWitness> {
   const { dir, clock = systemClock } = options
   mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const limits = { ...LIMITS, ...options.limits }
   const lock = takeLock(dir)
   try {
     const signer = openKey(dir, options.name)
@@ -66,14 +67,14 @@ export async function openWitness(options: OpenWitnessOptions): Promise<RunningW
       heads,
       clock,
       dir,
-      perOriginPerSecond: options.limits?.perOriginPerSecond ?? 500,
+      perOriginPerSecond: limits.perOriginPerSecond,
       onEquivocation: (proof) => {
         const path = fileEvidence(dir, proof) // kept whether or not anybody listens
         options.onEquivocation?.(proof, path)
       },
       onFault: (fault) => options.onFault?.(fault),
     })
-    const door = await serve(witness, options.host ?? '127.0.0.1', options.port, clock, options.limits ?? {})
+    const door = await serve(witness, options.host ?? '127.0.0.1', options.port, clock, limits)
     const close = async (): Promise<void> => {
       await door.close()
       await witness.idle()

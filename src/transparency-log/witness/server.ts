@@ -12,6 +12,7 @@ import { RateBound } from './rate-bound.ts'
 import type { Witness } from './witness.ts'
 
 export interface WitnessLimits {
+  /** Cosigned checkpoints per second and origin; a log that asks for more is told to wait. */
   readonly perOriginPerSecond: number
   /** Requests per second and address that were refused as malformed, unknown or unsigned; beyond it, an address waits. */
   readonly refusedPerSecond: number
@@ -19,7 +20,12 @@ export interface WitnessLimits {
   /** Until a request has arrived whole. */
   readonly requestMs: number
 }
-const LIMITS: WitnessLimits = { perOriginPerSecond: 500, refusedPerSecond: 50, connectionsMax: 256, requestMs: 10_000 }
+export const LIMITS: WitnessLimits = {
+  perOriginPerSecond: 500,
+  refusedPerSecond: 50,
+  connectionsMax: 256,
+  requestMs: 10_000,
+}
 const HEADER_BYTES_MAX = 8_192
 const IDLE_MS = 60_000 // logs are asked to keep their connection
 
@@ -35,9 +41,9 @@ export async function serve(
   host: string,
   port: number,
   clock: Clock,
-  limits: Partial<WitnessLimits>,
+  limits: WitnessLimits,
 ): Promise<WitnessDoor> {
-  const { refusedPerSecond, connectionsMax, requestMs } = { ...LIMITS, ...limits }
+  const { refusedPerSecond, connectionsMax, requestMs } = limits
   const refused = new RateBound(refusedPerSecond, clock)
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,

@@ -23,7 +23,6 @@ export interface WitnessOptions {
   readonly logs: ReadonlyMap<string, PinnedLog>
   readonly heads: HeadFiles
   readonly clock: Clock
-  /** Cosigned checkpoints per second and origin; a log that asks for more is told to wait. */
   readonly perOriginPerSecond: number
   /** Directory, for the mark that the state is older than what was signed. */
   readonly dir: string
