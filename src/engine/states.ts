@@ -2,7 +2,7 @@
  * Entity states as of a log position: from memory when the latest is asked for, otherwise folded from snapshot and events.
  * Owns the cache and the visible head; owns no truth: everything here can be dropped and comes back from the log.
  *
- * 1. An entry is the newest committed state of its stream, or it is not there.
+ * 1. An entry is the newest committed state of its stream, or it is not there. What does not exist has none.
  * 2. `visible` moves only after the entries of that commit have: who reads at `visible` never meets an older entry.
  * 3. A tentative entry is what a commit under way would leave. Deciding on it keeps one busy stream moving without waiting for the disk.
  * 4. Commits under way on one stream form a chain: each was decided on the one before it, or it is not handed in (`rival`). The committer takes
@@ -93,7 +93,8 @@ export class States {
     const known = this.cached(stream, at)
     if (known !== undefined) return known
     const head = this.#reader.streamHead(stream, at)
-    const loaded = head.version === 0 ? ABSENT : await this.#fold(stream, at, signal)
+    if (head.version === 0) return ABSENT // not remembered: ids that do not exist must not drive out those that do
+    const loaded = await this.#fold(stream, at, signal)
     // Another commit may have landed while this one was folding; only the newest may be remembered.
     if (this.#reader.streamHead(stream).version === loaded.version && !this.#latest.has(stream)) {
       this.#latest.set(stream, loaded)
