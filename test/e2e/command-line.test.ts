@@ -220,28 +220,29 @@ describe('a shop, run from the command line', () => {
     assert.match(stderr, /data-directory-locked/)
   })
 
-  const READING = [
-    ['state'],
-    ['state', 'product'],
-    ['ops'],
-    ['log', 'tail'],
-    ['approvals', 'list'],
-    ['principals', 'list'],
-    ['policy', 'show'],
-    ['policy', 'status'],
-    ['release', 'show'],
-    ['release', 'build', STARTER],
-    ['verify'],
+  // Those whose `--json` no other test reads are asked for it here.
+  const READING: readonly (readonly [words: readonly string[], json: boolean])[] = [
+    [['state'], false],
+    [['state', 'product'], true],
+    [['ops'], false],
+    [['log', 'tail'], false],
+    [['approvals', 'list'], false],
+    [['principals', 'list'], false],
+    [['policy', 'show'], true],
+    [['policy', 'status'], false],
+    [['release', 'show'], true],
+    [['release', 'build', STARTER], true],
+    [['verify'], false],
   ]
-  for (const words of READING)
-    test(`\`plinth ${words[0]} ${words[1]?.startsWith('/') === true ? 'APP' : (words[1] ?? '')}\`: piped text holds no escape byte, and --json parses`, async () => {
+  for (const [words, json] of READING)
+    test(`\`plinth ${words.slice(0, 2).join(' ')}\`: piped, it holds no escape byte${json ? ', and --json parses' : ''}`, async () => {
       const text = await run(...words)
       assert.equal(text.code, 0, text.stderr)
       assert.ok(!`${text.stdout}${text.stderr}`.includes('\u001b'))
+      if (!json) return
       const { stdout, code } = await run(...words, '--json')
       assert.equal(code, 0)
-      for (const line of stdout.trim().split('\n'))
-        assert.equal(typeof (JSON.parse(line) as { kind: unknown }).kind, 'string')
+      assert.equal(typeof (JSON.parse(stdout) as { kind: unknown }).kind, 'string')
     })
 
   test('a second start finds the same data, and one Ctrl-C stops cleanly', async () => {
@@ -268,16 +269,17 @@ describe('without a system', () => {
     ['start', '--port', 'four'],
   ]
   for (const words of WRONG)
-    test(`\`plinth ${words.join(' ')}\` is a usage problem, as text and as JSON`, async () => {
-      await using folder = await temporaryFolder()
-      const where = { env: { PLINTH_DIR: folder.path, PLINTH_URL: 'http://127.0.0.1:9' } }
-      const { code, stdout, stderr } = await plinth(words, where)
+    test(`\`plinth ${words.join(' ')}\` is a usage problem`, async () => {
+      const { code, stdout, stderr } = await plinth(words, { env: { PLINTH_URL: 'http://127.0.0.1:9' } })
       assert.equal(code, 2, stderr)
       assert.equal(stdout, '')
       assert.match(stderr, /^usage: [\s\S]*\n {2}next: /)
-      const asJson = await plinth([...words, '--json'], where)
-      assert.deepEqual([asJson.code, asJson.json()['code']], [2, 'usage'])
     })
+
+  test('with --json a problem is one document on stdout', async () => {
+    const { code, json } = await plinth(['nonsense', '--json'])
+    assert.deepEqual([code, json()['kind'], json()['code']], [2, 'problem', 'usage'])
+  })
 
   test('every command has its help, and the overview names them all', async () => {
     const { code, stdout } = await plinth(['--help'])
