@@ -33,7 +33,8 @@ export type Refusal = Extract<WitnessAnswer, { kind: 'refused' }>
 export interface Cosigned {
   /**
    * `enough`: the note satisfies the policy. `refused`: a witness says that the log contradicts itself; nothing may be acknowledged on this
-   * checkpoint. `short`: all have answered or failed, and it is not enough; later checkpoints may fare better.
+   * checkpoint; look at `evidence.proof`, since a witness may be wrong. `short`: all have answered or failed, and it is not enough. Where the
+   * answers say `overtaken`, a later checkpoint is being cosigned and covers this one; otherwise later ones may fare better.
    */
   readonly kind: 'enough' | 'refused' | 'short'
   /** The checkpoint with the cosignatures so far, in the order of their arrival. */

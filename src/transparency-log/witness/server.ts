@@ -78,8 +78,12 @@ export async function serve(
     port: bound,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeIdleConnections()
+        // Closing ends the server's own watch over slow requests: who has not sent his by then is cut off.
+        const cutOff = setTimeout(() => server.closeAllConnections(), requestMs)
+        server.close(() => {
+          clearTimeout(cutOff)
+          resolve()
+        })
       }),
   }
 }

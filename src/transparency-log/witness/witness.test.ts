@@ -214,6 +214,16 @@ describe('what a witness remembers', () => {
     assert.equal(body, late.status === 'fulfilled' && late.value.status === 200 ? '301\n' : '300\n')
   })
 
+  test('a caller who never ends his request does not keep it from stopping', async (t) => {
+    const witness = await startWitness(t, { logs, limits: { requestMs: 100 } })
+    const socket = connect(witness.port, '127.0.0.1')
+    t.after(() => socket.destroy())
+    socket.on('error', () => {}).write('POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: 9\r\n\r\nold')
+    await post(witness.url, 'nonsense') // by now the other has been heard, too
+    await witness.close()
+    await assert.rejects(fetch(witness.url))
+  })
+
   test('one process at a time has the directory', async (t) => {
     const dir = temporaryDirectory(t)
     await startWitness(t, { logs, dir })
