@@ -471,15 +471,17 @@ export function parseRecord(entry: Uint8Array): LogRecord | null {
  * megabytes, and growing takes little beside them.
  */
 export class Table {
-  readonly #parts: Part[]
+  readonly #valueBytes: number
+  readonly #parts: Part[] = []
 
   constructor(valueBytes: number) {
-    this.#parts = Array.from({ length: 256 }, () => new Part(valueBytes))
+    this.#valueBytes = valueBytes
   }
   /** The value's own bytes, zeros for a new name; the first must be set to other than zero. Use it before the next call. */
   of(name: string): Buffer {
     const key = hash('sha256', name, 'buffer').subarray(0, 16)
-    return (this.#parts[key[0] as number] as Part).of(key)
+    const part = (this.#parts[key[0] as number] ??= new Part(this.#valueBytes))
+    return part.of(key)
   }
 }
 

@@ -6,7 +6,7 @@
  * the verifier has kept, or a policy that asks for witnesses.
  *
  * `PLINTH_MUTATIONS=full` flips every bit of a small bundle and every byte of one with full tiles, and tries every mutation of every record
- * (an hour). Otherwise all headers and signatures are flipped, and of the rest as much as a short run allows, elsewhere every day.
+ * (an hour or more). Otherwise it flips a part of each file, tries every other mutation of each record, and stays at some 15 seconds of one core.
  */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
@@ -78,11 +78,13 @@ test('mutations of a bundle', async (context) => {
     const bits = FULL ? [1, 2, 4, 8, 16, 32, 64, 128] : null
     const members = unpack(small.bundle)
     const records = members.findIndex(({ name }) => name.startsWith('tile/entries'))
-    // Each byte before the records and of each header's fields, always; the rest in steps that fall on another bit and column each time.
+    // Denser before the records and in headers; the rest in steps that fall on another bit and column each time.
     const dense = (at: number): boolean =>
-      at < (members[records]?.at ?? 0) || members.some((member) => at >= member.at && at < member.at + 352)
-    const flipped = flipEach(small, (at) => bits ?? (dense(at) || at % 11 === 0 ? [1 << at % 8] : []))
-    assert(flipped > small.bundle.length / 11)
+      at < (members[records]?.at ?? 0)
+        ? at % 2 === 0
+        : members.some((member) => at >= member.at && at < member.at + 352 && (at - member.at) % 5 === 0)
+    const flipped = flipEach(small, (at) => bits ?? (dense(at) || at % 17 === 0 ? [1 << at % 8] : []))
+    assert(flipped > small.bundle.length / 17)
     const { at: tile = 0 } = unpack(large.bundle).find(({ name }) => name === 'tile/0/000') ?? {}
     flipEach(large, (at) => (FULL || at % 16_411 === 0 || (at >= tile && at % 2_503 === 0) ? [1 << at % 8] : []))
   })
@@ -132,16 +134,18 @@ test('mutations of a bundle', async (context) => {
   })
 
   await context.test('every record: deleted, doubled, swapped, edited, re-attributed, without the key', async () => {
-    for (const [place, [what, changed]] of recordMutations(small.records).entries())
+    for (const [place, [what, changed]] of recordMutations(small.records).entries()) {
+      if (!FULL && place % 2 === 1) continue
       for (const trust of FULL ? [small.bare, small.witnessed, small.keeper] : [[small.bare, small.witnessed, small.keeper][place % 3] as Trust])
         verdictIs(verifyBytes(await underOldCheckpoint(small, changed), trust), ['INVALID'], what)
+    }
     const some = FULL ? recordMutations(large.records) : recordMutations(large.records).filter((_, place) => place % 397 === 0)
     for (const [what, changed] of some)
       verdictIs(verifyBytes(await underOldCheckpoint(large, changed), large.witnessed), ['INVALID'], what)
   })
 
   await context.test('every record: the same, signed with the key', async () => {
-    for (const [what, changed, whole] of recordMutations(small.records)) {
+    for (const [what, changed, whole] of recordMutations(small.records).filter(([what], place) => FULL || place % 2 === 1 || /without their operation|, alone/.test(what))) {
       const forged = await signedAnew(small, changed)
       // What does not contradict itself stays convincing to who knows nothing but the key; never to who kept a checkpoint or asks witnesses.
       const alone = whole ? (['INVALID', 'VALID_UNWITNESSED'] as const) : (['INVALID'] as const)
@@ -250,12 +254,19 @@ function recordMutations(records: readonly Raw[]): Mutation[] {
     const operation = ofOperation(records, i)
     if (operation[0] === i) {
       add('and its transaction deleted', records.toSpliced(i, operation.length), true)
+      // Events that no operation answers for, numbered as if they were whole.
+      const events = operation.slice(0, -1).map((place) => records[place] as Raw)
+      const fewer = (one: Raw): Raw => ({ ...one, line: one.line.replace(/("tx":\{"i":\d+,"n":)\d+/, `$1${events.length}`) })
+      if (events.length > 0)
+        add('and its transaction without their operation', relinked(records.toSpliced(i, operation.length, ...events.map(fewer))))
+      const throughout = (member: string): Raw[] =>
+        relinked(records.map((one, place) => (operation.includes(place) ? reattribute(one, member) : one)))
       for (const member of ['actor+', 'tenant', 'corr', 'run', 'op'])
-        add(
-          `and its transaction with another \`${member}\`, all links made anew`,
-          relinked(records.map((one, place) => (operation.includes(place) ? reattribute(one, member) : one))),
-          true,
-        )
+        add(`and its transaction with another \`${member}\`, all links made anew`, throughout(member), true)
+      // These contradict something else: the chain of owners, the payload, the checkpoint, the time of the record before.
+      const contradicted = ['gate', 'log', ...(i > 0 ? ['t'] : []), ...(record.line.includes('"chain":[]') ? [] : ['actor'])]
+      for (const member of contradicted)
+        add(`and its transaction with another \`${member}\`, alone`, throughout(member))
     }
   }
   return mutations
