@@ -46,8 +46,7 @@ export const admission: Suite = {
 
 async function open({ sizes }: Bench): Promise<OpenSuite> {
   const cells = await openSandbox()
-  const { manifest } = await benchRelease(cells)
-  await cells.close()
+  const { manifest } = await benchRelease(cells).finally(() => cells.close())
 
   async function run(): Promise<Figures> {
     const figures: Record<string, number> = {}

@@ -1,6 +1,5 @@
 /** A whole governed call: identified, scoped, decided in the sandbox, admitted, committed with its evidence, answered with its receipt. */
 import { join } from 'node:path'
-import { rm } from 'node:fs/promises'
 import {
   atLeast,
   atMost,
@@ -98,7 +97,9 @@ export const governedCall: Suite = {
 async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
   const dir = join(scratch, 'governed-call')
   const accounts = sizes.name === 'smoke' ? SMOKE_ACCOUNTS : ACCOUNTS
+  await using opened = new AsyncDisposableStack()
   const system = await startSystem(dir, APPLICATION, accounts)
+  opened.defer(() => system.close())
   const targets = Array.from({ length: accounts }, (_, number) => ({ target: accountId(number), run: '' }))
   const pid = system.process.pid as number
   let loads = 0
@@ -120,13 +121,8 @@ async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
       }
     return figures
   }
-  return {
-    run,
-    async close() {
-      await system.close()
-      await rm(dir, { recursive: true })
-    },
-  }
+  const all = opened.move()
+  return { run, close: () => all.disposeAsync() }
 }
 
 const perCall = (before: ProcessorTime, after: ProcessorTime, calls: number): Figures => ({

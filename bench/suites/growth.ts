@@ -3,7 +3,6 @@
  * and measured in every run.
  */
 import { join } from 'node:path'
-import { rm } from 'node:fs/promises'
 import {
   atLeast,
   atMost,
@@ -131,7 +130,9 @@ interface Log {
 }
 
 async function open({ sizes, scratch, say }: Bench): Promise<OpenSuite> {
+  await using opened = new AsyncDisposableStack()
   const cells = await openSandbox()
+  opened.defer(() => cells.close())
   const logs: Log[] = []
   let buildRate = 0
   for (const events of sizes.logEvents) {
@@ -139,7 +140,9 @@ async function open({ sizes, scratch, say }: Bench): Promise<OpenSuite> {
     const seconds = await buildLog(dir, events, cells)
     buildRate = events / seconds
     say(`growth: built ${events} events in ${seconds.toFixed(1)} s`)
-    logs.push({ dir, events, system: await openBuilt(dir, cells) })
+    const log: Log = { dir, events, system: await openBuilt(dir, cells) }
+    opened.defer(() => log.system.close())
+    logs.push(log)
   }
   const [, middle, large] = logs as [Log, Log, Log]
   const hashed = hashedSizes(large.dir)
@@ -171,8 +174,9 @@ async function open({ sizes, scratch, say }: Bench): Promise<OpenSuite> {
   async function weights(): Promise<Figures> {
     const idle = await weighStarted(idleDir)
     await large.system.close()
-    const full = await weighStarted(large.dir)
-    large.system = await openBuilt(large.dir, cells)
+    const full = await weighStarted(large.dir).finally(async () => {
+      large.system = await openBuilt(large.dir, cells)
+    })
     const mb = (bytes: number | null): number => (bytes === null ? Number.NaN : bytes / 1e6)
     return {
       startLargeMs: full.startMs,
@@ -192,12 +196,6 @@ async function open({ sizes, scratch, say }: Bench): Promise<OpenSuite> {
     return { ...weight, startMs }
   }
 
-  async function close(): Promise<void> {
-    for (const { system, dir } of logs) {
-      await system.close()
-      await rm(dir, { recursive: true })
-    }
-    await cells.close()
-  }
-  return { run, close }
+  const all = opened.move()
+  return { run, close: () => all.disposeAsync() }
 }

@@ -1,6 +1,5 @@
 /** Increments of one hot account by sixteen clients at once: none may be lost, and it should not be much slower than on accounts of their own. */
 import { join } from 'node:path'
-import { rm } from 'node:fs/promises'
 import { atLeast, type Bench, type Figures, type OpenSuite, type Suite } from '../measure/suite.ts'
 import { accountId, APPLICATION, importAccounts } from '../support/application.ts'
 import { openSystem } from '../../src/main/open-system.ts'
@@ -36,7 +35,9 @@ export const hotKey: Suite = {
 
 async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
   const dir = join(scratch, 'hot-key')
+  await using opened = new AsyncDisposableStack()
   const system = await openSystem({ dir, application: APPLICATION })
+  opened.defer(() => system.close())
   const { engine, credentials } = system
   const bearer = (bearer: string): Credentials => ({ bearer, onBehalfOf: null })
   const agent = bearer(credentials.agent.apiKey)
@@ -76,11 +77,6 @@ async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
     const cold = await load(sizes.increments, (call) => accountId(call))
     return { hot, cold, keptPercent: (kept / sizes.increments) * 100 }
   }
-  return {
-    run,
-    async close() {
-      await system.close()
-      await rm(dir, { recursive: true })
-    },
-  }
+  const all = opened.move()
+  return { run, close: () => all.disposeAsync() }
 }

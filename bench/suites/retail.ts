@@ -1,5 +1,4 @@
 /** The same on a real application: cancelling an order of the retail example, with its facts, its policies, its refund. */
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { generate } from '../../examples/retail/generate.ts'
@@ -41,7 +40,9 @@ export const retail: Suite = {
 
 async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
   const dir = join(scratch, 'retail')
+  await using opened = new AsyncDisposableStack()
   const system = await startSystem(dir, RETAIL, 0)
+  opened.defer(() => system.close())
   const pending = generate().orders.filter(({ value }) => value.status === 'pending')
   const targets = pending.map(({ id, value }) => ({ target: id, run: `run-${value.user_id}` }))
   for (const user of new Set(pending.map(({ value }) => value.user_id))) await attest(system, user)
@@ -67,13 +68,8 @@ async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
       admit: result.phases['admit'] ?? Number.NaN,
     }
   }
-  return {
-    run,
-    async close() {
-      await system.close()
-      await rm(dir, { recursive: true })
-    },
-  }
+  const all = opened.move()
+  return { run, close: () => all.disposeAsync() }
 }
 
 /** Says for a run who is being served, and that they have confirmed. */

@@ -35,7 +35,9 @@ export const sandbox: Suite = {
 }
 
 async function open({ sizes }: Bench): Promise<OpenSuite> {
+  await using opened = new AsyncDisposableStack()
   const cells = await openSandbox()
+  opened.defer(() => cells.close())
   const release = await benchRelease(cells)
   await cells.load(release.id, release.bundle)
   const input = JSON.stringify({ account: accountId(1), amount: 5, note: 'Paid at the counter.' })
@@ -77,7 +79,8 @@ async function open({ sizes }: Bench): Promise<OpenSuite> {
       rate: await rate(),
     }
   }
-  return { run, close: () => cells.close() }
+  const all = opened.move()
+  return { run, close: () => all.disposeAsync() }
 }
 
 /** The function as it is, on a transaction that does nothing but hand over and take down. */
