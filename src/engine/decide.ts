@@ -16,6 +16,8 @@ export interface Ground {
   readonly facts: JsonObject | null
   readonly attested: JsonObject
   readonly usage: Usage
+  /** What policy is asked; a refusal would do nothing, so its impact is empty. */
+  readonly admitRequest: AdmitRequest
 }
 export interface Accepted extends Ground {
   readonly kind: 'accepted'
@@ -25,13 +27,14 @@ export interface Accepted extends Ground {
   readonly states: readonly NewState[]
   readonly rows: readonly RowChange[]
   readonly impact: Impact
-  readonly admitRequest: AdmitRequest
 }
 export interface Refusal extends Ground {
   readonly kind: 'refused'
   readonly code: string
   readonly detail: JsonObject
 }
+
+const NOTHING: Impact = { events: [], streams: [], effects: [], irreversible: false }
 
 /**
  * @returns `unfounded` when the code failed on a state that never came to be: decide again
@@ -84,32 +87,24 @@ async function decideOn(
       ...(answer.limit === undefined ? {} : { limit: answer.limit, observed: answer.observed ?? null }),
     })
   }
-  const ground: Ground = {
-    session,
-    facts: checkedFacts(parts, intent.command, answer.facts),
+  const facts = checkedFacts(parts, intent.command, answer.facts)
+  const target = command.targets[0]
+  const targetId = target === undefined ? undefined : input[target.member]
+  const admitRequest: AdmitRequest = {
+    principal,
+    action: intent.command,
+    resource: target !== undefined && typeof targetId === 'string' ? { entity: target.entity, id: targetId } : null,
+    input,
+    facts,
+    impact: NOTHING,
     attested,
-    usage: answer.usage,
+    approvals: proposal.approvals,
   }
+  const ground: Ground = { session, facts, attested, usage: answer.usage, admitRequest }
   if (answer.kind === 'refused') return { kind: 'refused', ...ground, code: answer.code, detail: answer.detail }
   checkAccepted(parts, intent.command, answer)
   const impact = impactOf(parts, answer)
-  const target = command.targets[0]
-  const targetId = target === undefined ? undefined : input[target.member]
-  return {
-    ...answer,
-    ...ground,
-    impact,
-    admitRequest: {
-      principal,
-      action: intent.command,
-      resource: target !== undefined && typeof targetId === 'string' ? { entity: target.entity, id: targetId } : null,
-      input,
-      facts: ground.facts,
-      impact,
-      attested,
-      approvals: proposal.approvals,
-    },
-  }
+  return { ...answer, ...ground, impact, admitRequest: { ...admitRequest, impact } }
 }
 
 function checkedFacts(parts: Parts, command: string, facts: JsonObject | null): JsonObject | null {

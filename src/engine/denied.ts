@@ -1,6 +1,6 @@
 /** Policy said no. Recorded aside with the authority it rests on; nothing was spent or written. */
 import { endHeld } from './hold.ts'
-import type { Accepted } from './decide.ts'
+import type { Ground } from './decide.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
@@ -10,12 +10,12 @@ import type { Outcome } from '../model/operation.ts'
 export async function denied(
   parts: Parts,
   proposal: Proposal,
-  decision: Accepted,
+  decision: Ground,
   admission: Extract<Admission, { kind: 'denied' }>,
   attempts: number,
 ): Promise<Outcome> {
   const outcome = { kind: 'denied', rules: admission.authority.rules } as const
-  const payload = payloadOf(proposal, decision, { admission, impact: decision.impact, attempts, outcome })
+  const payload = payloadOf(proposal, decision, { admission, impact: decision.admitRequest.impact, attempts, outcome })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'denied', payload)
   parts.aside.record('denied', proposal.principal, proposal.operation, payload)
   return { ...outcome, operation: proposal.operation, replayed: false }

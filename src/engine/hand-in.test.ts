@@ -15,7 +15,7 @@ function underControl() {
   const answers: ((result: CommitResult | Error) => void)[] = []
   const head = { version: 4, position: 3, leaf: 'leaf' }
   const reader = {
-    head: () => ({ position: 3 }),
+    head: () => ({ position: head.position }),
     streamHead: () => head,
     snapshot: () => ({ ...head, release: 'rel', state: '"committed"' }),
     events: () => [],
@@ -102,6 +102,19 @@ test('a failed write leaves nothing to build on', async () => {
   await assert.rejects(lost)
   assert.equal(await waiting, false)
   assert.equal((await read().get('counter', 'a')).state, '"committed"')
+})
+
+test('a write that failed and has landed all the same is seen by the next one', async () => {
+  const { answers, head, read, write } = underControl()
+  const first = read()
+  await first.get('counter', 'a')
+  const unknown = write(first, '"unknown"')
+  Object.assign(head, { version: 5, position: 5 })
+  answers[0]?.(new Error('storage did not answer'))
+  await assert.rejects(unknown)
+  const next = read()
+  assert.equal((await next.get('counter', 'a')).version, 5)
+  assert.equal(next.position, 5)
 })
 
 test('an execution that asks again sees what it saw', async () => {

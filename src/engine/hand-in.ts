@@ -6,7 +6,7 @@ import type { CommitUnderWay, TentativeState } from './states.ts'
 import type { Position, StreamId } from '../model/ids.ts'
 import type { JsonText } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
-import { problem } from '../model/problems.ts'
+import { Problem, problem } from '../model/problems.ts'
 
 export type HandedIn =
   | Extract<CommitResult, { kind: 'committed' }>
@@ -39,7 +39,10 @@ export async function handIn(
   for (const [stream, state] of after) tentative.set(stream, { version: versions.get(stream) ?? 0, state, commit })
   parts.states.expect(tentative)
   try {
-    const result = await posted
+    const result = await posted.catch((error: unknown) => {
+      if (!(error instanceof Problem) || error.code === 'storage-unavailable') parts.states.distrust()
+      throw error // any other turned this one down before it was written
+    })
     if (result.kind === 'committed') takeIn(parts, request, after, result)
     if (result.kind === 'moved') parts.states.forget(request.streams.map(({ stream }) => stream))
     if (result.kind === 'revoked') {

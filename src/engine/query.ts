@@ -5,7 +5,7 @@ import type { At, QueryOutcome, Timed } from './engine.ts'
 import type { OperationPayload, StoredOutcome } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { ReadSession } from './read-session.ts'
-import { titleOf } from './refused.ts'
+import { isForbidden, titleOf } from './refused.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { Admission } from '../model/admission.ts'
 import { base32, sha256Hex, type OperationId, type RunId } from '../model/ids.ts'
@@ -82,12 +82,6 @@ export async function query(
     parts.aside.record(kind, principal, operation, payload)
   }
   const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
-  if (answer.kind === 'refused') {
-    const { code, detail } = answer
-    const title = titleOf(parts, request.query, code)
-    remember('refused', null, { kind: 'refused', code, title, detail })
-    return done({ kind: 'refused', code, title, detail, operation })
-  }
   const target = manifest.targets[0]
   const targetId = target === undefined ? undefined : (input as JsonObject)[target.member]
   const admission = policy.admit({
@@ -101,7 +95,14 @@ export async function query(
     approvals: [],
   })
   watch.lap('admit')
-  if (admission.kind !== 'admitted') {
+  const forbidden = admission.kind === 'denied' && answer.facts !== null && isForbidden(admission)
+  if (answer.kind === 'refused' && !forbidden) {
+    const { code, detail } = answer
+    const title = titleOf(parts, request.query, code)
+    remember('refused', null, { kind: 'refused', code, title, detail })
+    return done({ kind: 'refused', code, title, detail, operation })
+  }
+  if (admission.kind !== 'admitted' || answer.kind === 'refused') {
     // There is nothing to park in a read: what a rule would hold is denied until it is so.
     const { rules } = admission.authority
     remember('denied', admission, { kind: 'denied', rules })

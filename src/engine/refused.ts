@@ -1,9 +1,14 @@
-/** The application itself said no. Recorded aside; an operation that was held ends in the log, where its hold is. */
+/**
+ * The application itself said no. Recorded aside; an operation that was held ends in the log, where its hold is. Who may not do a thing may not
+ * learn about it either: where policy forbids it on the facts alone, the answer is the denial and not the application's reason.
+ */
+import { denied } from './denied.ts'
 import { endHeld } from './hold.ts'
 import type { Refusal } from './decide.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
+import type { Admission } from '../model/admission.ts'
 import type { Outcome } from '../model/operation.ts'
 import { problem } from '../model/problems.ts'
 
@@ -15,6 +20,9 @@ const COMMON_TITLES: Readonly<Record<string, string>> = {
 }
 
 export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal, attempts: number): Promise<Outcome> {
+  const admission = refusal.facts === null ? null : parts.policy.admit(refusal.admitRequest)
+  if (admission?.kind === 'denied' && isForbidden(admission))
+    return denied(parts, proposal, refusal, admission, attempts)
   const { code, detail } = refusal
   const title = titleOf(parts, proposal.intent.command, code)
   const outcome = { kind: 'refused', code, title, detail } as const
@@ -23,6 +31,10 @@ export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal
   parts.aside.record('refused', proposal.principal, proposal.operation, payload)
   return { ...outcome, operation: proposal.operation, replayed: false }
 }
+
+/** Forbidden by rules that were evaluated: not merely not permitted, which a request without impact may well be. */
+export const isForbidden = ({ authority, errors }: Extract<Admission, { kind: 'denied' }>): boolean =>
+  errors.length === 0 && authority.rules.length > 0
 
 /** @throws `application-output-invalid` for a code that the action does not declare */
 export function titleOf(parts: Pick<Parts, 'release'>, action: string, code: string): string {

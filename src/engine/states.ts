@@ -114,6 +114,12 @@ export class States {
     if (position > this.visible) this.visible = position
   }
 
+  /** After a write of which nobody knows whether it landed: storage alone knows what there is, and how far it goes. */
+  distrust(): void {
+    this.#latest.clear()
+    this.advance(this.#reader.head().position)
+  }
+
   /** Drops what a lost race has shown to be stale. */
   forget(streams: Iterable<StreamId>): void {
     for (const stream of streams) this.#latest.delete(stream)

@@ -237,3 +237,14 @@ test('why answers what was read, written and why it was allowed, and who has rea
   assert.ok(since.readers.some(({ operation }) => operation === second.operation))
   assert.ok(lines.every(({ kind }) => kind === 'recorded' || kind === 'derived' || kind === 'unknown'))
 })
+
+test('who may not do a thing does not learn why the application would refuse it', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a1', owner: 'ann' })
+  await bank.engine.attest(bank.frontDoor, 'r1' as never, { customer: 'bob' }, 'k', NEVER)
+  const other = await bank.do('withdraw', { account: 'a1', amount: 1 }, { run: 'r1' })
+  assert.deepEqual(other.kind === 'denied' && other.rules, ['only-the-customer-served'])
+  await bank.engine.attest(bank.frontDoor, 'r2' as never, { customer: 'ann' }, 'k2', NEVER)
+  const own = await bank.do('withdraw', { account: 'a1', amount: 1 }, { run: 'r2' })
+  assert.equal(own.kind === 'refused' && own.code, 'not-enough')
+})
