@@ -512,7 +512,7 @@ class Part {
   }
   #grow(): void {
     const old = this.#data
-    this.#slots *= 2
+    this.#slots = Math.ceil(this.#slots * 1.5)
     this.#data = table(this.#slots * this.#width)
     for (let at = 0; at < old.length; at += this.#width)
       if (old[at + 16] !== 0) this.#data.set(old.subarray(at, at + this.#width), this.#place(old.subarray(at, at + 16)))
