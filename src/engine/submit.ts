@@ -80,8 +80,11 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
         if (!(await decision.session.stillHolds())) continue
         return await refused(parts, proposal, decision, attempts)
       }
-      if (proposal.resumed !== null && bindingOf(proposal, decision) !== proposal.resumed.binds)
+      if (proposal.resumed !== null && bindingOf(proposal, decision) !== proposal.resumed.binds) {
+        turn.end()
+        if (!(await decision.session.stillHolds())) continue
         return await changedSinceApproval(parts, proposal, decision, attempts)
+      }
       const admission = parts.policy.admit(decision.admitRequest)
       watch.lap('admit')
       if (admission.kind !== 'admitted') {
