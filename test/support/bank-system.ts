@@ -1,19 +1,41 @@
-/** A bank of its own for one test: a whole system in a temporary directory, closed and removed when the test ends. */
+/**
+ * A bank of its own for one test: a whole system in a temporary directory, closed and removed when the test ends. The sandbox and what was built
+ * are shared by the tests of one file, which take most of the time to make and keep nothing of an execution.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { openSystem, type System, type SystemOptions } from '../../src/main/open-system.ts'
+import { buildRelease } from '../../src/application/build.ts'
+import { entryOf, openSystem, type System, type SystemOptions } from '../../src/main/open-system.ts'
+import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
+import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import type { Timed } from '../../src/engine/engine.ts'
 import type { RunId } from '../../src/model/ids.ts'
 import type { Json } from '../../src/model/json.ts'
+import type { Release } from '../../src/model/manifest.ts'
 import type { Outcome } from '../../src/model/operation.ts'
 import type { Credentials } from '../../src/model/principal.ts'
 
 export const BANK = fileURLToPath(new URL('./bank/', import.meta.url))
 export const NEVER = new AbortController().signal
 let keys = 0
+
+let shared: Promise<Sandbox> | null = null
+const built = new Map<string, Promise<Release>>()
+after(async () => (await shared)?.close())
+
+function releaseOf(application: string, sandbox: Sandbox): Promise<Release> {
+  let release = built.get(application)
+  if (release === undefined) {
+    release = entryOf(application)
+      .then((entry) => buildRelease(entry, { describe: (bundle) => sandbox.describe(bundle) }))
+      .then(({ release: made }) => made)
+    built.set(application, release)
+  }
+  return release
+}
 
 export interface Bank extends System {
   readonly agent: Credentials
@@ -42,7 +64,10 @@ export async function temporaryDirectory(test: TestContext): Promise<string> {
 
 export async function openBank(test: TestContext, options: Partial<SystemOptions> = {}): Promise<Bank> {
   const dir = options.dir ?? join(await temporaryDirectory(test), 'data')
-  const system = await openSystem({ application: BANK, ...options, dir })
+  const application = options.application ?? BANK
+  const sandbox = await (shared ??= openSandbox())
+  const release = await releaseOf(application, sandbox)
+  const system = await openSystem({ sandbox, release, ...options, application, dir })
   let open = true
   const close = async (): Promise<void> => {
     if (open) await system.close()

@@ -109,7 +109,7 @@ export class Cell {
     return this.#owed.has(id)
   }
 
-  /** Sends a frame that will be answered. At once when the cell is idle; otherwise together with what else is sent in this turn. */
+  /** Sends a frame that will be answered, together with what else is sent in this turn. */
   send(op: Op, id: number, release: number, text: string, limitMs: number, answer: (frame: ReplyFrame) => void): void {
     if (this.#owed.size === 0) this.#headSince = performance.now()
     const idle = this.#owed.size === 0 && this.#queue.length === 0
@@ -122,19 +122,19 @@ export class Cell {
     this.#write(encodeFrame('drop', id, release, ''), false)
   }
 
+  /** An idle cell gets what this turn of the loop asks of it as soon as the turn's promises have run; a busy one with the next turn's. */
   #write(frame: Buffer, idle: boolean): void {
     if (this.#ended) return
-    if (idle) {
-      this.#child.stdin?.write(frame)
-      return
-    }
     this.#queue.push(frame)
     if (this.#queue.length > 1) return
-    setImmediate(() => {
-      const queue = this.#queue
-      this.#queue = []
-      if (!this.#ended) this.#child.stdin?.write(queue.length === 1 ? (queue[0] as Buffer) : Buffer.concat(queue))
-    })
+    if (idle) process.nextTick(() => this.#flush())
+    else setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    const queue = this.#queue
+    this.#queue = []
+    if (!this.#ended) this.#child.stdin?.write(queue.length === 1 ? (queue[0] as Buffer) : Buffer.concat(queue))
   }
 
   #accept(frame: ReplyFrame): void {
