@@ -248,3 +248,20 @@ test('who may not do a thing does not learn why the application would refuse it'
   const own = await bank.do('withdraw', { account: 'a1', amount: 1 }, { run: 'r2' })
   assert.equal(own.kind === 'refused' && own.code, 'not-enough')
 })
+
+test('an import is held to the invariants like everything else, and says which record', async (t) => {
+  const bank = await openBank(t)
+  const records = async function* () {
+    yield { id: 'i1', owner: 'ann', cents: 5 }
+    yield { id: 'i2', owner: 'ann', cents: -5 }
+  }
+  const before = (await bank.engine.self(bank.operator, NEVER)).position
+  await assert.rejects(
+    bank.engine.importRecords(bank.operator, 'accounts', records(), () => {}, NEVER),
+    (error) => {
+      assert.match(String(error), /record 1 would break invariant `not-overdrawn`/)
+      return true
+    },
+  )
+  assert.equal((await bank.engine.self(bank.operator, NEVER)).position, before)
+})

@@ -1,5 +1,5 @@
 /** Folding and importing many streams in one call. Answers are `d` + JSON, or `f` + JSON. */
-import type { GuestApplication, GuestEntity } from '../../application/guest.ts'
+import type { GuestApplication, GuestEntity, GuestInvariant } from '../../application/guest.ts'
 import { failure, limitFailure, textOf } from './execution.ts'
 import { beginning, entityNamed, evolved, jsonText, modelsOf, purely, rowChange, rowTexts } from './fold.ts'
 
@@ -51,18 +51,24 @@ export function mapAll(application: GuestApplication, text: string, maxOutput: n
     const importer = Object.hasOwn(application.importers, name) ? application.importers[name] : undefined
     if (importer === undefined) throw new TypeError(`the application declares no importer \`${name}\``)
     const entity = entityNamed(application, importer.of)
+    const invariants = Object.values(application.invariants).filter(({ of }) => of === entity.name)
     const mapped = records.map((record, index) => {
       const { id, data } = importer.map(record, first + index)
       if (typeof id !== 'string' || id === '')
         throw new TypeError(`importer \`${name}\` gave record ${first + index} no id`)
       const dataText = jsonText(data ?? null, 'data of record', String(first + index))
       const state = evolved(entity, beginning(entity), importer.event, JSON.parse(dataText), id)
+      const broken = invariants.length === 0 ? undefined : brokenBy(invariants, JSON.parse(state), id)
+      if (broken !== undefined) throw new TypeError(`record ${first + index} would break invariant \`${broken}\``)
       const rows = allRows(application, entity, id, state)
       return `{"id":${JSON.stringify(id)},"data":${dataText},"state":${state},"rows":[${rows}]}`
     })
     return `[${mapped.join(',')}]`
   })
 }
+
+const brokenBy = (invariants: readonly GuestInvariant[], state: unknown, id: string): string | undefined =>
+  invariants.find((invariant) => invariant.holds(state, id) !== true)?.name
 
 function bounded(maxOutput: number, run: () => string): string {
   try {
