@@ -1,4 +1,5 @@
 /** Opens the sandbox: chooses the jail, starts the cells, and offers them as the engine knows them (`sandbox.ts`). */
+import { availableParallelism } from 'node:os'
 import type { CellDecision, CellReading } from '../model/decision.ts'
 import type { ReleaseId } from '../model/ids.ts'
 import type { Json, JsonText } from '../model/json.ts'
@@ -20,7 +21,7 @@ import type { Call, CellAnswer, FoldRequest, ReadPort, Sandbox, SandboxStatus } 
 
 export interface SandboxOptions {
   readonly limits?: Partial<SandboxLimits>
-  /** Working cells; one more is kept booted beside them. */
+  /** Working cells, one for each processor but one unless given; one more is kept booted beside them. */
   readonly cells?: number
   /** With V8's compilers: faster for code that computes much, and the larger target. Off unless asked for. */
   readonly jit?: boolean
@@ -29,6 +30,9 @@ export interface SandboxOptions {
 }
 
 const JAIL_KINDS: readonly JailKind[] = ['bubblewrap', 'namespaces', 'plain']
+
+/** One processor stays with the engine; a few cells are enough to keep a slow command from holding up the rest. */
+const cellsHere = (): number => Math.min(4, Math.max(1, availableParallelism() - 1))
 
 /** @throws `sandbox-unavailable` when not even one cell can be started. */
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -42,7 +46,7 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
     jail: chosen.jail,
     program,
     limits,
-    cells: options.cells ?? 2,
+    cells: options.cells ?? cellsHere(),
     jit: options.jit ?? false,
   })
   try {

@@ -125,8 +125,8 @@ export const HOSTILE_PROGRAMS: readonly HostileProgram[] = [
   ),
   program('deep recursion', 'failed', 'return (function f(n) { return f(n + 1) + 1 })(0)'),
   program(
-    'deeply nested regular expression',
-    'stopped-or-failed',
+    'deeply nested regular expression', // a quick machine gets through it within the limit
+    'bounded',
     'return new RegExp("(?:".repeat(1e5) + "a" + ")".repeat(1e5)).test("a")',
   ),
   program('large quantifiers', 'bounded', 'return new RegExp("(?:(?:(?:a{1,1000}){1,1000}){1,1000})").test("a")'),
