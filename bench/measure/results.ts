@@ -31,7 +31,7 @@ function head({ machine, sizes }: Results): string {
   const quick =
     sizes.name === 'full'
       ? ''
-      : '\n\n**A quick run, on a machine that was doing other work: good for the shape of this page, not for quoting.**'
+      : '\n\n**A quick run, with few calls a row and small logs: what is labelled 10,000, 100,000 and 1,000,000 events was 2,000, 10,000 and 50,000. Good for the shape of this page, not for quoting; `npm run bench` makes the full one.**'
   return (
     '# Measurements\n\nWritten by `npm run bench`; not edited by hand. ' +
     `Medians of ${sizes.runs} runs, with the least and the greatest in brackets. A ratio is ours divided by what it is compared with, ` +
