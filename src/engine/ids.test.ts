@@ -84,3 +84,11 @@ test('a refusal code is one that was declared, never what every object has', () 
   for (const code of ['constructor', '__proto__', 'other'])
     assert.throws(() => titleOf(parts, 'a', code), fails('application-output-invalid'))
 })
+
+test('an action that declares no refusals may refuse with any word, and the word is the title', () => {
+  const refusals = { 'not-found': 'something that it needs does not exist' } // every manifest has it
+  const parts = { release: { manifest: { commands: { a: { refusals } }, queries: { a: { refusals } } } } } as never
+  assert.equal(titleOf(parts, 'a', 'order-not-pending'), 'order not pending')
+  for (const code of ['constructor ', '__proto__', 'Order', '', 'a--b', 'x'.repeat(40), 'a\nb'])
+    assert.throws(() => titleOf(parts, 'a', code), fails('application-output-invalid'))
+})

@@ -36,10 +36,15 @@ export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal
 export const isForbidden = ({ authority, errors }: Extract<Admission, { kind: 'denied' }>): boolean =>
   errors.length === 0 && authority.rules.length > 0
 
-/** @throws `application-output-invalid` for a code that the action does not declare */
+/** A code that nobody declared, of an action that declares none: then any kebab-case word is one, and reads as its own title. */
+const UNDECLARED_CODE = /^[a-z][a-z0-9]{0,31}(?:-[a-z0-9]{1,31}){0,7}$/
+
+/** @throws `application-output-invalid` for a code that the action does not declare, when it declares any, and for one that is not a word */
 export function titleOf(parts: Pick<Parts, 'release'>, action: string, code: string): string {
   const { commands, queries } = parts.release.manifest
-  for (const titles of [(commands[action] ?? queries[action])?.refusals ?? {}, COMMON_TITLES])
-    if (Object.hasOwn(titles, code)) return titles[code] ?? code
+  const declared = (commands[action] ?? queries[action])?.refusals ?? {}
+  for (const titles of [declared, COMMON_TITLES]) if (Object.hasOwn(titles, code)) return titles[code] ?? code
+  const declaresNone = Object.keys(declared).every((own) => Object.hasOwn(COMMON_TITLES, own))
+  if (declaresNone && UNDECLARED_CODE.test(code)) return code.replaceAll('-', ' ')
   throw problem('application-output-invalid', `\`${action}\` refused with a code that it does not declare`)
 }
