@@ -23,4 +23,4 @@ export type {
   Query,
   ReadModel,
 } from './application/declarations.ts'
-export type { FoundRow, Pin, ReadTransaction, Refusal, StateOf, Transaction } from './application/transaction.ts'
+export type { FoundRow, Pin, ReadTransaction, Refusal, RefusalDetail, StateOf, Transaction } from './application/transaction.ts'

@@ -1,5 +1,5 @@
 /** Branded identifiers. Each has one place that may make it; everything else passes it on. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 declare const brand: unique symbol
 export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
@@ -43,13 +43,12 @@ export function base32(bytes: Uint8Array): string {
   return text
 }
 
-export const sha256Hex = (data: string | Uint8Array): Hash => createHash('sha256').update(data).digest('hex') as Hash
+export const sha256Hex = (data: string | Uint8Array): Hash => hash('sha256', data) as Hash
 
 /** 26 base32 characters of the first 16 bytes of SHA-256 over the parts, each length-prefixed. */
 export function derivedSuffix(...parts: readonly string[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:${part}`)
-  return base32(hash.digest().subarray(0, 16))
+  const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('')
+  return base32(hash('sha256', text, 'buffer').subarray(0, 16))
 }
 
 export const operationId = (principal: PrincipalId, idempotencyKey: string): OperationId =>
