@@ -23,4 +23,12 @@ export type {
   Query,
   ReadModel,
 } from './application/declarations.ts'
-export type { FoundRow, Pin, ReadTransaction, Refusal, RefusalDetail, StateOf, Transaction } from './application/transaction.ts'
+export type {
+  FoundRow,
+  Pin,
+  ReadTransaction,
+  Refusal,
+  RefusalDetail,
+  StateOf,
+  Transaction,
+} from './application/transaction.ts'
