@@ -3,11 +3,13 @@ import { sha256Hex, type PrincipalId } from '../../src/model/ids.ts'
 import { canonicalJson } from '../../src/model/json.ts'
 import type { Principal } from '../../src/model/principal.ts'
 import type { AuthoritySnapshot, AuthoritySource } from '../../src/warden/authority.ts'
+import { NO_LEVERS } from '../../src/warden/snapshot.ts'
 
 export function fixedAuthority(policies: Readonly<Record<string, string>>): AuthoritySource {
   const snapshot: AuthoritySnapshot = {
     ...{ format: 1, number: 1, previous: '', createdAtMs: 0, principals: [], issuers: [] },
     policies,
+    ...NO_LEVERS,
   }
   const hash = sha256Hex(canonicalJson(snapshot))
   return {

@@ -13,6 +13,7 @@ import { canonicalJson } from '../../src/model/json.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { openPolicy } from '../../src/policy/open.ts'
 import type { AuthoritySnapshot, AuthoritySource } from '../../src/warden/authority.ts'
+import { NO_LEVERS } from '../../src/warden/snapshot.ts'
 import { World } from './world.ts'
 import type { Asked, Decided } from './world.ts'
 
@@ -126,6 +127,7 @@ function unsignedSource(policies: AuthoritySnapshot['policies']): AuthoritySourc
     principals: [],
     issuers: [],
     policies,
+    ...NO_LEVERS,
   }
   const hash = sha256Hex(canonicalJson(snapshot))
   return {

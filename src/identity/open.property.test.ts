@@ -7,6 +7,7 @@ import { Problem } from '../model/problems.ts'
 import type { AuthoritySnapshot, AuthoritySource } from '../warden/authority.ts'
 import { addKey, addPrincipal, all } from '../warden/changes.ts'
 import { newApiKey } from '../warden/secrets.ts'
+import { NO_LEVERS } from '../warden/snapshot.ts'
 import { openIdentity } from './open.ts'
 
 const secret = newApiKey()
@@ -28,6 +29,7 @@ const snapshot = all(
   principals: [],
   issuers: [issuer],
   policies: {},
+  ...NO_LEVERS,
 } as AuthoritySnapshot)
 const source: AuthoritySource = {
   current: () => snapshot,

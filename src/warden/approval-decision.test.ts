@@ -6,6 +6,7 @@ import { signApproval, verifyApproval } from './approval-decision.ts'
 import type { ApprovalDecision, AuthoritySnapshot } from './authority.ts'
 import { addPrincipal, all, revoke, setApprovalKey } from './changes.ts'
 import { newEd25519 } from './secrets.ts'
+import { NO_LEVERS } from './snapshot.ts'
 
 const mia = newEd25519()
 const noah = newEd25519()
@@ -17,6 +18,7 @@ const empty: AuthoritySnapshot = {
   principals: [],
   issuers: [],
   policies: {},
+  ...NO_LEVERS,
 }
 const snapshot = all(
   addPrincipal({ id: 'boss', kind: 'human', owner: null, roles: [] }),

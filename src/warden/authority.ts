@@ -29,6 +29,71 @@ export interface IssuerEntry {
   /** Maps a verified `sub` to a principal: `prefix` + sub must be an entry, or `template` makes one with these roles. */
   readonly subjects: readonly { readonly sub: string; readonly principal: PrincipalId }[]
 }
+/** What a switch reaches. `value` is `*` for `global`; otherwise a name: of the tenant, principal (with all that it owns), run, command, effect … */
+export interface SwitchScope {
+  readonly kind: 'global' | 'application' | 'tenant' | 'principal' | 'run' | 'command' | 'effect' | 'policy-set'
+  /** For `policy-set` the hash of the set, as `plinth state` shows it: nothing is admitted under it. */
+  readonly value: string
+}
+/** `pause`: refused, try again later. `stop`: refused, and what is under way is aborted. `contain`: reads only. `freeze`: no release is activated. */
+export type SwitchAction = 'pause' | 'stop' | 'contain' | 'freeze'
+export interface SwitchEntry {
+  readonly id: string
+  readonly scope: SwitchScope
+  readonly action: SwitchAction
+  /** Shown in every refusal that it causes. */
+  readonly reason: string
+  /** The operator who asked for it. */
+  readonly by: string
+  readonly atMs: number
+}
+
+/** Kinds of change, each with its own threshold; an operator's roles say which of them it may sign. */
+export type ChangeKind =
+  | 'principals'
+  | 'revoke'
+  | 'policies'
+  | 'issuers'
+  | 'switch-on'
+  | 'switch-off'
+  | 'ceilings'
+  | 'protected'
+  | 'operators'
+  | 'root'
+
+/** Who may ask the warden for changes. Not a principal: an operator key opens no door of the runtime. */
+export interface OperatorEntry {
+  readonly id: string
+  readonly algorithm: 'ed25519'
+  /** Base64 SPKI. */
+  readonly publicKey: string
+  /** Kinds of change that it may sign, or `*`. */
+  readonly roles: readonly (ChangeKind | '*')[]
+}
+
+/** A named budget: at most `limit` of `unit` in any `windowMs` (null: ever), counted for everything in its scope together. */
+export interface CeilingEntry {
+  readonly name: string
+  readonly scope: SwitchScope
+  /** `operations`, or what is summed, e.g. `usd-cents`. */
+  readonly unit: string
+  readonly limit: number
+  readonly windowMs: number | null
+}
+
+/** A declaration that no release may change or leave out. */
+export interface ProtectedEntry {
+  readonly kind: 'entity' | 'event' | 'command' | 'query' | 'read-model' | 'effect' | 'invariant'
+  /** As the manifest names it; an event as `entity.event`. */
+  readonly name: string
+}
+
+/** The policy files of one folder; `main` is those without one. A set that only observes is evaluated and recorded, and decides nothing. */
+export interface PolicySetEntry {
+  readonly name: string
+  readonly mode: 'enforce' | 'observe'
+}
+
 export interface AuthoritySnapshot {
   readonly format: 1
   readonly number: number
@@ -39,6 +104,19 @@ export interface AuthoritySnapshot {
   readonly issuers: readonly IssuerEntry[]
   /** Cedar source by file name; `scope/*` decide scope, all others admission. */
   readonly policies: Readonly<Record<string, string>>
+  /** Sets that are not listed enforce. */
+  readonly policySets: readonly PolicySetEntry[]
+  /** Those that are on, oldest first. */
+  readonly switches: readonly SwitchEntry[]
+  readonly operators: readonly OperatorEntry[]
+  /** How many operators must sign a change of this kind; 1 where nothing is said. */
+  readonly thresholds: Readonly<Partial<Record<ChangeKind, number>>>
+  readonly ceilings: readonly CeilingEntry[]
+  readonly protected: readonly ProtectedEntry[]
+  /** The runtime changes nothing when the warden's last sign of life is older than this; null: it needs none. */
+  readonly leaseMs: number | null
+  /** Verifier key that signs the snapshots after this one; null: the same as before. */
+  readonly nextRootKey: string | null
 }
 
 /** A file of the authority folder that was passed over, and why. The snapshot in force stays what it was. */

@@ -13,6 +13,7 @@ import type { AuthoritySnapshot } from './authority.ts'
 import { addKey, addPrincipal, all, setPolicies, type Change, type NewPrincipal, type PolicyCheck } from './changes.ts'
 import { newApiKey, newEd25519 } from './secrets.ts'
 import {
+  NO_LEVERS,
   openSnapshot,
   SNAPSHOT_BYTES_MAX,
   snapshotFaults,
@@ -94,6 +95,7 @@ export async function createAuthority(dir: string, options: NewAuthority): Promi
     principals: [],
     issuers: [],
     policies: {},
+    ...NO_LEVERS,
   }
   const change = all(...changes, setPolicies(options.policies, options.checkPolicies))
   const snapshot = checked(change(empty as AuthoritySnapshot))

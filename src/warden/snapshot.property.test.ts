@@ -9,7 +9,7 @@ import { signApproval, verifyApproval } from './approval-decision.ts'
 import type { ApprovalDecision, AuthoritySnapshot } from './authority.ts'
 import { addKey, addPrincipal, all } from './changes.ts'
 import { newEd25519 } from './secrets.ts'
-import { openSnapshot, snapshotFaults, snapshotText } from './snapshot.ts'
+import { NO_LEVERS, openSnapshot, snapshotFaults, snapshotText } from './snapshot.ts'
 
 const operator = newEd25519()
 const signer = noteSigner('authority', createPrivateKey(operator.privateKey))
@@ -24,6 +24,7 @@ const snapshot = all(
   principals: [],
   issuers: [],
   policies: { 'a.cedar': '// nothing\n' },
+  ...NO_LEVERS,
 } as AuthoritySnapshot)
 const note = signNote(snapshotText(snapshot), [signer])
 

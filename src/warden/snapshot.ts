@@ -3,11 +3,11 @@
  * A snapshot is one line of canonical JSON and a newline, inside a signed note; its hash is SHA-256 over that text.
  */
 import { z } from 'zod'
-import { NOTE_BYTES_MAX, NoteError, verifyNote, type NoteVerifier } from '../model/signed-note.ts'
+import { NOTE_BYTES_MAX, NoteError, parseVerifierKey, verifyNote, type NoteVerifier } from '../model/signed-note.ts'
 import { sha256Hex, type Hash, type PrincipalId } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
-import type { AuthoritySnapshot, PrincipalEntry } from './authority.ts'
+import type { AuthoritySnapshot, ChangeKind, OperatorEntry, PrincipalEntry } from './authority.ts'
 
 /** Links of an owner chain, the principal itself included. Longer ones are refused, so walking one is bounded. */
 export const CHAIN_LINKS_MAX = 8
@@ -57,6 +57,67 @@ const issuerEntry = z.strictObject({
   subjects: z.array(z.strictObject({ sub: z.string().min(1).max(1_024), principal: principalId })).max(PRINCIPALS_MAX),
 })
 const policyFile = z.string().regex(/^(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,3}[a-z0-9][a-z0-9._-]{0,63}\.cedar$/)
+const scope = z
+  .strictObject({
+    kind: z.enum(['global', 'application', 'tenant', 'principal', 'run', 'command', 'effect', 'policy-set']),
+    value: z.string().min(1).max(512),
+  })
+  .refine(({ kind, value }) => (kind === 'global') === (value === '*'), 'only the scope `global` has the value `*`')
+const switchEntry = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/),
+  scope,
+  action: z.enum(['pause', 'stop', 'contain', 'freeze']),
+  reason: z.string().min(1).max(1_000),
+  by: principalId,
+  atMs: timeMs,
+})
+export const CHANGE_KINDS: readonly ChangeKind[] = [
+  'principals',
+  'revoke',
+  'policies',
+  'issuers',
+  'switch-on',
+  'switch-off',
+  'ceilings',
+  'protected',
+  'operators',
+  'root',
+]
+const changeKind = z.enum(CHANGE_KINDS)
+const operatorEntry = z.strictObject({
+  id: principalId,
+  algorithm: z.literal('ed25519'),
+  publicKey: z.string().regex(/^[A-Za-z0-9+/]{1,340}={0,2}$/),
+  roles: z.array(z.union([z.literal('*'), changeKind])).max(CHANGE_KINDS.length + 1),
+})
+const ceiling = z.strictObject({
+  name: roleName,
+  scope,
+  unit: roleName,
+  limit: z.int().min(0),
+  windowMs: z.int().min(1).nullable(),
+})
+const protectedEntry = z.strictObject({
+  kind: z.enum(['entity', 'event', 'command', 'query', 'read-model', 'effect', 'invariant']),
+  name: label,
+})
+const policySet = z.strictObject({
+  name: z.string().regex(/^(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,2}[a-z0-9][a-z0-9._-]{0,63}$/),
+  mode: z.enum(['enforce', 'observe']),
+})
+
+/** What a snapshot written before there were levers says of them: nothing. */
+export const NO_LEVERS = {
+  policySets: [],
+  switches: [],
+  operators: [],
+  thresholds: {},
+  ceilings: [],
+  protected: [],
+  leaseMs: null,
+  nextRootKey: null,
+} as const satisfies Partial<AuthoritySnapshot>
+
 const authoritySnapshot = z.strictObject({
   format: z.literal(1),
   number: z.int().min(1).max(999_999),
@@ -65,6 +126,14 @@ const authoritySnapshot = z.strictObject({
   principals: z.array(principalEntry).max(PRINCIPALS_MAX),
   issuers: z.array(issuerEntry).max(32),
   policies: z.record(policyFile, z.string()),
+  policySets: z.array(policySet).max(64).optional(),
+  switches: z.array(switchEntry).max(256).optional(),
+  operators: z.array(operatorEntry).max(64).optional(),
+  thresholds: z.partialRecord(changeKind, z.int().min(1).max(64)).optional(),
+  ceilings: z.array(ceiling).max(256).optional(),
+  protected: z.array(protectedEntry).max(1_000).optional(),
+  leaseMs: z.int().min(1_000).max(86_400_000).nullable().optional(),
+  nextRootKey: z.string().max(256).nullable().optional(),
 })
 
 export const snapshotText = (snapshot: AuthoritySnapshot): string => `${canonicalJson(snapshot)}\n`
@@ -81,7 +150,7 @@ export function snapshotFaults(value: unknown): readonly string[] {
   const parsed = authoritySnapshot.safeParse(value)
   if (!parsed.success)
     return parsed.error.issues.slice(0, 20).map((issue) => `\`${issue.path.map(String).join('.')}\`: ${issue.message}`)
-  const snapshot = parsed.data as unknown as AuthoritySnapshot
+  const snapshot = { ...NO_LEVERS, ...parsed.data } as unknown as AuthoritySnapshot
   const faults: string[] = []
   if ((snapshot.number === 1) !== (snapshot.previous === '')) faults.push('only the first snapshot has no previous one')
   const byId = new Map(snapshot.principals.map((entry) => [entry.id, entry]))
@@ -100,7 +169,57 @@ export function snapshotFaults(value: unknown): readonly string[] {
     for (const { principal } of issuer.subjects)
       if (!byId.has(principal)) faults.push(`issuer \`${issuer.issuer}\` maps to \`${principal}\`, who is not there`)
   }
+  return [...faults, ...leverFaults(snapshot)]
+}
+
+/** The engine acts as `plinth`: nobody else may be called that, or seem to be a part of it. */
+const isReserved = (id: string): boolean => id === 'plinth' || id.startsWith('plinth.')
+
+function leverFaults(snapshot: AuthoritySnapshot): readonly string[] {
+  const { principals, operators, switches, ceilings, policySets, thresholds, nextRootKey } = snapshot
+  const faults: string[] = []
+  for (const { id } of principals) if (isReserved(id)) faults.push(`the name \`${id}\` is the engine's own`)
+  const once = (what: string, names: readonly string[]): void => {
+    if (new Set(names).size !== names.length) faults.push(`two ${what} have the same name`)
+  }
+  once(
+    'switches',
+    switches.map(({ id }) => id),
+  )
+  once(
+    'operators',
+    operators.map(({ id }) => id),
+  )
+  once(
+    'operators’ keys',
+    operators.map(({ publicKey }) => publicKey),
+  )
+  once(
+    'ceilings',
+    ceilings.map(({ name }) => name),
+  )
+  once(
+    'policy sets',
+    policySets.map(({ name }) => name),
+  )
+  for (const [kind, needed] of Object.entries(thresholds) as [ChangeKind, number][])
+    if (needed > operators.filter((operator) => maySign(operator, kind)).length)
+      faults.push(`\`${kind}\` would need ${needed} signatures, more than there are operators who may give one`)
+  if (nextRootKey !== null && !isVerifierKey(nextRootKey)) faults.push('`nextRootKey` is not a verifier key')
   return faults
+}
+
+export const maySign = ({ roles }: OperatorEntry, kind: ChangeKind): boolean =>
+  roles.includes('*') || roles.includes(kind)
+
+function isVerifierKey(text: string): boolean {
+  try {
+    parseVerifierKey(text)
+    return true
+  } catch (error) {
+    if (error instanceof NoteError) return false
+    throw error
+  }
 }
 
 function chainFault(entry: PrincipalEntry, byId: ReadonlyMap<PrincipalId, PrincipalEntry>): string | null {
@@ -132,8 +251,7 @@ export function openSnapshot(note: string, verifier: NoteVerifier): VerifiedSnap
   }
   const faults = snapshotFaults(value)
   if (faults.length > 0) throw problem('authority-invalid', faults.join('; '), { reason: 'malformed' })
-  const snapshot = value as AuthoritySnapshot
-  if (snapshotText(snapshot) !== text)
+  if (snapshotText(value as AuthoritySnapshot) !== text)
     throw problem('authority-invalid', 'the snapshot is not in canonical form', { reason: 'malformed' })
-  return { snapshot, hash: sha256Hex(text) }
+  return { snapshot: { ...NO_LEVERS, ...(value as AuthoritySnapshot) }, hash: sha256Hex(text) }
 }

@@ -4,6 +4,7 @@ import { canonicalJson, type JsonObject, type JsonSchema } from '../../model/jso
 import type { ActionManifest, CommandManifest, Manifest } from '../../model/manifest.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { AuthoritySnapshot, AuthoritySource } from '../../warden/authority.ts'
+import { NO_LEVERS } from '../../warden/snapshot.ts'
 import type { AdmitRequest } from '../policy.ts'
 
 export const object = (properties: JsonObject, required: readonly string[] = Object.keys(properties)): JsonSchema => ({
@@ -104,6 +105,7 @@ export function memorySource(policies: Readonly<Record<string, string>>): Author
     principals: [],
     issuers: [],
     policies,
+    ...NO_LEVERS,
   }
   const hash = () => sha256Hex(canonicalJson(current))
   return {
