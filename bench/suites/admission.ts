@@ -1,19 +1,26 @@
-/** What permission costs: admission on impact with ten and with a hundred policies, seen before and new; scope. The limit is the bare evaluator. */
+/**
+ * What permission costs: admission on impact with ten, a hundred and a thousand policies, seen before and new; scope; what publishing policies again
+ * and again leaves behind. The limit is the bare evaluator.
+ */
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
-import type { Bench, Figures, OpenSuite, RowSpec, Suite } from '../measure/suite.ts'
+import { atMost, type Bench, type Figures, type OpenSuite, type RowSpec, type Suite } from '../measure/suite.ts'
 import { latenciesOf } from '../measure/timing.ts'
 import { accountId } from '../support/application.ts'
-import { BENCH_AGENT, fixedAuthority } from '../support/fixed-authority.ts'
+import { BENCH_AGENT, fixedAuthority, publishingAuthority } from '../support/fixed-authority.ts'
 import { benchRelease } from '../support/release.ts'
 import { streamId } from '../../src/model/ids.ts'
 import type { Manifest } from '../../src/model/manifest.ts'
-import { openPolicy } from '../../src/policy/open.ts'
+import { openPolicy, type OpenPolicy } from '../../src/policy/open.ts'
 import type { AdmitRequest } from '../../src/policy/policy.ts'
 import { cedarRequest } from '../../src/policy/request.ts'
 import { schemaOf } from '../../src/policy/schema.ts'
 import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
 
-const POLICIES = [10, 100] as const
+const POLICIES = [10, 100, 1_000] as const
+const ACTIONS = ['add', 'balance_of', 'plinth.attest'] as const // that the policies of `spread` are about, in turn
+const NEW_US_MAX = 500 // at a hundred policies
+const PUBLICATIONS = { full: 1_000, quick: 200, smoke: 20 } as const
+const PUBLICATIONS_BEFORE = 20 // until what is kept once is kept
 const SETS_OF_NAMES = 'plinth-bench' // under which the evaluator keeps what it has parsed for the limit
 
 const rowsFor = (count: number): RowSpec[] => [
@@ -22,6 +29,14 @@ const rowsFor = (count: number): RowSpec[] => [
     what: `admission of a request not seen before, ${count} policies, p50`,
     unit: 'µs',
     figure: `new${count}`,
+    ...(count === 100 ? { target: atMost(NEW_US_MAX) } : {}),
+    against: [{ what: 'the bare evaluator, policies parsed', figure: `bare${count}` }],
+  },
+  {
+    id: `admit-${count}-spread`,
+    what: `the same, the policies being about ${ACTIONS.length} actions in turn, p50`,
+    unit: 'µs',
+    figure: `spread${count}`,
     against: [{ what: 'the bare evaluator, policies parsed', figure: `bare${count}` }],
   },
   {
@@ -39,8 +54,17 @@ export const admission: Suite = {
   title: 'Admission',
   method:
     'Policies that look at facts, input and impact of `add`; all but one are conditions that do not hold. New requests differ in a fact that a policy reads; the bare ' +
-    'evaluator gets the same request ready made, checked against the schema, and no authority record is made of its answer.',
-  rows: POLICIES.flatMap(rowsFor),
+    'evaluator gets the same request ready made, checked against the schema, and no authority record is made of its answer. The request names eight entities: the ' +
+    'principal, its six roles and the resource. Memory is what the process holds after publishing sets of a hundred policies one after the other, less what it held before.',
+  rows: [
+    ...POLICIES.flatMap(rowsFor),
+    {
+      id: 'publications',
+      what: 'memory that publishing policies again and again leaves',
+      unit: 'MB',
+      figure: 'publications',
+    },
+  ],
   open,
 }
 
@@ -52,37 +76,62 @@ async function open({ sizes }: Bench): Promise<OpenSuite> {
     const figures: Record<string, number> = {}
     for (const count of POLICIES) {
       const texts = policyTexts(count)
-      const files = { 'rules.cedar': Object.values(texts).join('\n'), 'scope/all.cedar': SCOPE }
-      const policy = openPolicy({ source: fixedAuthority(files), manifest })
+      const policy = openPolicy({ source: fixedAuthority(filesOf(texts)), manifest })
       const repeat = async (call: (i: number) => unknown): Promise<number> =>
         (await latenciesOf(sizes.repetitions, call)).p50Us
-      const admit = (amount: number): void => {
-        const { kind } = policy.admit(asking(amount))
-        if (kind !== 'admitted') throw new Error(`the request was \`${kind}\``)
-      }
-      figures[`new${count}`] = await repeat((i) => admit(i + 1))
-      figures[`seen${count}`] = await repeat(() => admit(1))
+      figures[`new${count}`] = await repeat((i) => admit(policy, i + 1))
+      figures[`seen${count}`] = await repeat(() => admit(policy, 1))
       figures[`scope${count}`] = await repeat(() => policy.inScope(BENCH_AGENT, 'add'))
       policy.close()
+      const spread = openPolicy({ source: fixedAuthority(filesOf(policyTexts(count, ACTIONS))), manifest })
+      figures[`spread${count}`] = await repeat((i) => admit(spread, i + 1))
+      spread.close()
       const evaluate = bareEvaluator(manifest, texts)
       figures[`bare${count}`] = await repeat((i) => evaluate(i + 1))
     }
+    figures['publications'] = await memoryLeft(manifest, PUBLICATIONS[sizes.name])
     return figures
   }
   return { run, close: async () => {} }
 }
 
+function admit(policy: OpenPolicy, amount: number): void {
+  const { kind } = policy.admit(asking(amount))
+  if (kind !== 'admitted') throw new Error(`the request was \`${kind}\``)
+}
+
+/** Megabytes more than before, after so many sets have been in force for one decision each. */
+async function memoryLeft(manifest: Manifest, publications: number): Promise<number> {
+  const source = publishingAuthority(filesOf(policyTexts(100)))
+  const policy = openPolicy({ source, manifest })
+  const publish = async (round: number): Promise<void> => {
+    await source.publish({ ...filesOf(policyTexts(100)), 'round.cedar': `// ${round}` })
+    admit(policy, round + 1)
+  }
+  for (let round = 0; round < PUBLICATIONS_BEFORE; round++) await publish(round)
+  const before = process.memoryUsage.rss()
+  for (let round = 0; round < publications; round++) await publish(PUBLICATIONS_BEFORE + round)
+  const left = process.memoryUsage.rss() - before
+  policy.close()
+  return Math.max(0, left) / 1_000_000
+}
+
+const filesOf = (texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> => ({
+  'rules.cedar': Object.values(texts).join('\n'),
+  'scope/all.cedar': SCOPE,
+})
+
 const SCOPE = '@id("scope-agents")\npermit (principal in Role::"agent", action, resource);'
 
 /** By id. Each reads a fact, and does not apply. */
-function policyTexts(count: number): Readonly<Record<string, string>> {
+function policyTexts(count: number, actions: readonly string[] = ['add']): Readonly<Record<string, string>> {
   const texts: Record<string, string> = {
     'agents-work': '@id("agents-work")\npermit (principal in Role::"agent", action, resource);',
   }
   for (let i = 1; i < count; i++)
     texts[`rule-${i}`] =
-      `@id("rule-${i}")\nforbid (principal, action == Action::"add", resource)\n` +
-      `when { context.facts.amount > ${i * 1_000_000} && context.facts.owner == "nobody-${i}" };`
+      `@id("rule-${i}")\nforbid (principal, action == Action::"${actions[i % actions.length]}", resource)\n` +
+      `when { context has facts && context.facts.amount > ${i * 1_000_000} && context.facts.owner == "nobody-${i}" };`
   return texts
 }
 

@@ -21,11 +21,34 @@ export function fixedAuthority(policies: Readonly<Record<string, string>>): Auth
   }
 }
 
+/** The same, but that other policies can be put in force. */
+export function publishingAuthority(policies: Readonly<Record<string, string>>): AuthoritySource & {
+  publish(policies: Readonly<Record<string, string>>): Promise<void>
+} {
+  let source = fixedAuthority(policies)
+  const listeners = new Set<Parameters<AuthoritySource['onAdopt']>[0]>()
+  return {
+    current: () => source.current(),
+    hash: () => source.hash(),
+    status: () => source.status(),
+    onAdopt(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async publish(next) {
+      const fresh = fixedAuthority(next)
+      for (const listener of listeners) await listener(fresh.current(), fresh.hash())
+      source = fresh
+    },
+    close: () => {},
+  }
+}
+
 const id = 'agent' as PrincipalId
 export const BENCH_AGENT: Principal = {
   id,
   kind: 'agent',
-  roles: ['agent'],
+  roles: ['agent', 'support', 'refunds', 'weekdays', 'europe', 'trainees'],
   chain: [
     { principal: id, epoch: 1 },
     { principal: 'operator' as PrincipalId, epoch: 1 },

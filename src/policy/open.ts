@@ -118,7 +118,8 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
     const request = requestFromRecord(recorded)
     if (request === null) return unknown
     if (sha256Hex(canonicalJson(recorded)) !== authority.request) return { kind: 'differs', rules: [], verdict: null }
-    const { kind: verdict, rules } = set.plainVerdict(request)
+    const group = schema.actions.get(request.action.id)?.group ?? 'engine'
+    const { kind: verdict, rules } = set.plainVerdict(request, group)
     return { kind: canonicalJson(rules) === canonicalJson(authority.rules) ? 'agrees' : 'differs', rules, verdict }
   }
 

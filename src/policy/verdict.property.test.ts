@@ -23,7 +23,7 @@ test('remembered and plain verdicts agree', () => {
         const full = requestOf(asked)
         if (full === null) continue
         const group = schema.actions.get(asked.action)?.group ?? 'engine'
-        assert.deepEqual(set.verdict(full, group), set.plainVerdict(full))
+        assert.deepEqual(set.verdict(full, group), set.plainVerdict(full, group))
       }
       set.release()
     }),

@@ -2,6 +2,7 @@
 import type { Hash } from '../model/ids.ts'
 import { sha256Hex } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
+import { actionPolicies } from './action-policies.ts'
 import { evaluate, formatUid, parsePolicySet, validatePolicies, type CedarRequest, type Parsed } from './cedar.ts'
 import { readPolicyFiles, textsOf, type NamedPolicy } from './policy-set.ts'
 import type { ActionGroup, PolicySchema } from './schema.ts'
@@ -32,7 +33,7 @@ export interface CompiledSet {
   inScope(request: CedarRequest): boolean
   /** As `plainVerdict`, from memory when the visible inputs were seen before. */
   verdict(request: CedarRequest, group: ActionGroup): Verdict
-  plainVerdict(request: CedarRequest): Verdict
+  plainVerdict(request: CedarRequest, group: ActionGroup): Verdict
   release(): void
 }
 
@@ -49,13 +50,15 @@ export function compileSet(
   const { policies, faults } = readPolicyFiles(files)
   if (faults.length > 0) return deniesAll(policies.hash, faults)
   const scope = parsePolicySet(textsOf(policies.scope))
-  const admission = parsePolicySet(textsOf(policies.admission))
+  const admission = actionPolicies(policies.admission)
+  admission.warm([...schema.actions].map(([name, { group }]) => [name, group]))
   const byId = new Map(policies.admission.map((policy) => [policy.id, policy]))
   const structures = policies.admission.map(({ policy }) => policy)
   const visible = new Map<string, Visible>()
   const remembered = new Map<string, Verdict>()
 
-  const plainVerdict = (request: CedarRequest): Verdict => decide(admission, parsed.admission, byId, request)
+  const plainVerdict = (request: CedarRequest, group: ActionGroup): Verdict =>
+    decide(admission.of([request.action.id, group]), parsed.admission, byId, request)
 
   function verdict(request: CedarRequest, group: ActionGroup): Verdict {
     const action = request.action.id
@@ -68,7 +71,7 @@ export function compileSet(
       remembered.set(key, known)
       return known
     }
-    const fresh = plainVerdict(request)
+    const fresh = plainVerdict(request, group)
     if (remembered.size >= VERDICTS_MAX) remembered.delete(remembered.keys().next().value ?? '')
     remembered.set(key, fresh)
     return fresh

@@ -47,7 +47,8 @@ function valueAt(context: JsonObject, path: readonly string[]): Json {
   return [value]
 }
 
-function mayApply(constraint: CedarPolicy['action'], names: readonly string[]): boolean {
+/** Whether a policy with this action constraint could apply to an action of these names. What is not understood could. */
+export function mayApply(constraint: CedarPolicy['action'], names: readonly string[]): boolean {
   if (constraint.op === 'All') return true
   const isNamed = (entity: { readonly id: string } | { readonly __entity: { readonly id: string } }): boolean =>
     names.includes('__entity' in entity ? entity.__entity.id : entity.id)
