@@ -5,6 +5,7 @@ import type { Json, JsonObject } from '../model/json.ts'
 import type { Manifest, Release } from '../model/manifest.ts'
 import type { Intent, Outcome, OperationState, Timings } from '../model/operation.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
+import type { Consistency } from '../model/receipt.ts'
 import type { SandboxStatus } from '../sandbox/sandbox.ts'
 import type { StoredRecord } from '../storage/storage.ts'
 
@@ -30,7 +31,14 @@ export interface Timed<T> {
 }
 
 export type QueryOutcome =
-  | { readonly kind: 'answered'; readonly result: Json; readonly asOf: Position; readonly operation: OperationId }
+  | {
+      readonly kind: 'answered'
+      readonly result: Json
+      readonly asOf: Position
+      /** Signed checkpoint of the log that was read: over the position it was read at, and maybe more. */
+      readonly checkpoint: string
+      readonly operation: OperationId
+    }
   | {
       readonly kind: 'refused'
       readonly code: string
@@ -164,6 +172,8 @@ export interface Engine {
   decideApproval(credentials: Credentials, decision: string, signature: string, signal: AbortSignal): Promise<Outcome>
   self(credentials: Credentials, signal: AbortSignal): Promise<Self>
   checkpoint(): Promise<string>
+  /** Proof that the log of `to` records begins with its first `from`: for whoever keeps checkpoints. @throws `invalid-position` */
+  consistency(from: number, to: number): Promise<Consistency>
 
   /** Imports outside records as opening events, in bounded commits; reports progress. By a principal in scope for `plinth.import`. */
   importRecords(

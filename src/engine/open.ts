@@ -116,6 +116,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       decideApproval(parts, credentials, decision, signature, signal),
     self: (credentials, signal) => self(parts, origin, startedAtMs, credentials, signal),
     checkpoint: () => committer.checkpoint(),
+    consistency: (from, to) => committer.consistency(from, to),
     importRecords: (credentials, importer, source, onProgress, signal) =>
       importRecords(parts, credentials, importer, source, onProgress, signal),
     verify: (onProgress, signal) => verify(parts, onProgress, signal),

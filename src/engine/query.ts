@@ -109,5 +109,6 @@ export async function query(
     return done({ kind: 'denied', rules, operation })
   }
   remember('read', admission, { kind: 'committed', result: null })
-  return done({ kind: 'answered', result: answer.result, asOf: session.position, operation })
+  const checkpoint = await parts.committer.checkpointOver(session.position)
+  return done({ kind: 'answered', result: answer.result, asOf: session.position, checkpoint, operation })
 }

@@ -1,5 +1,5 @@
 /** Evidence a caller keeps: a C2SP tlog-proof that the operation's record is in the log under a signed checkpoint. */
-import type { Position } from './ids.ts'
+import type { Hash, Position } from './ids.ts'
 
 export interface Receipt {
   /** Index of the operation record's leaf. */
@@ -9,3 +9,16 @@ export interface Receipt {
   /** C2SP tlog-proof text: header line, index, hashes, blank line, signed checkpoint. */
   readonly proof: string
 }
+
+/** That the log's first `from` leaves are those that it had at that size (RFC 9162 §2.1.4), for whoever has kept an older checkpoint. */
+export interface Consistency {
+  readonly from: number
+  /** Size of the checkpoint that it leads to. */
+  readonly to: number
+  /** What the log now says was the root of its first `from` leaves. Says otherwise than a checkpoint it has signed: proof against it. */
+  readonly root: Hash
+  readonly proof: readonly Hash[]
+}
+
+/** The checkpoint that a receipt is under: a signed note, byte for byte. */
+export const checkpointOf = (receipt: Receipt): string => receipt.proof.slice(receipt.proof.indexOf('\n\n') + 2)

@@ -63,7 +63,11 @@ export class Tree {
     this.#size++
   }
   rootHash(): Hash {
-    return foldRoots(perfectSubtrees(this.#size).map(({ height, index }) => this.node(height, index)))
+    return this.rootAt(this.#size)
+  }
+  /** Root of the first `size` leaves. */
+  rootAt(size: number): Hash {
+    return foldRoots(perfectSubtrees(size).map(({ height, index }) => this.node(height, index)))
   }
   /** Full tiles completed since the last call. They must be stored before the tree is asked about older leaves. */
   takeFullTiles(): readonly Tile[] {

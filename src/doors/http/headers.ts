@@ -15,6 +15,7 @@ const NAMES = [
   'origin',
   'plinth-causation',
   'plinth-correlation',
+  'plinth-log-since',
   'plinth-on-behalf-of',
   'plinth-run',
   'transfer-encoding',

@@ -1,6 +1,7 @@
 /** What goes back: answers as they are, faults as RFC 9457 problems. Both carry only what the engine or the registry said. */
 import type { Outcome, Timings } from '../../model/operation.ts'
 import { Problem, problem, type ProblemCode } from '../../model/problems.ts'
+import { checkpointOf } from '../../model/receipt.ts'
 import type { QueryOutcome } from '../../engine/engine.ts'
 
 export interface Reply {
@@ -11,6 +12,8 @@ export interface Reply {
   readonly headers: readonly string[]
   /** Phases of the engine, for the `Plinth-Timing` header. */
   readonly timings: Timings | null
+  /** The checkpoint that the answer itself carries; otherwise the newest stands for it. */
+  readonly checkpoint?: string
 }
 
 const NO_HEADERS: readonly string[] = []
@@ -43,7 +46,7 @@ export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
   switch (outcome.kind) {
     case 'committed':
       headers.push('Plinth-Position', String(outcome.position))
-      return json(outcome, 200, headers, timings)
+      return { ...json(outcome, 200, headers, timings), checkpoint: checkpointOf(outcome.receipt) }
     case 'held':
       headers.push('Location', `/v1/operations/${outcome.operation}/outcome`)
       return json({ ...outcome, title: NEXT['held-title'], next: NEXT.held }, 202, headers, timings)
@@ -61,7 +64,7 @@ export function queryReply(outcome: QueryOutcome, timings: Timings): Reply {
   switch (outcome.kind) {
     case 'answered':
       headers.push('Plinth-Position', String(outcome.asOf))
-      return json(outcome, 200, headers, timings)
+      return { ...json(outcome, 200, headers, timings), checkpoint: outcome.checkpoint }
     case 'denied':
       return json({ ...outcome, title: NEXT['denied-title'], next: NEXT.denied }, 403, headers, timings)
     case 'refused':

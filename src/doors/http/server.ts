@@ -16,6 +16,7 @@ import { problem } from '../../model/problems.ts'
 import { expectJson, readBody } from './body.ts'
 import { announcesBody, credentialsOf, readHeaders, type RequestHeaders } from './headers.ts'
 import { HTTP_LIMITS, WAIT_MS_MAX, type HttpLimits } from './limits.ts'
+import { logSince, withLog } from './log-headers.ts'
 import { allowedNames, checkOrigin, type AllowedNames } from './origin.ts'
 import { asProblem, problemReply, stoppedFor, timingHeader, type Reply } from './reply.ts'
 import type { Route } from './route.ts'
@@ -67,6 +68,15 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<HttpDoor> 
   const door = new Door(options)
   await door.listen(options.port, options.host ?? '127.0.0.1')
   return door
+}
+
+/** A request whose route is known. */
+interface Found {
+  readonly parameters: readonly string[]
+  readonly target: Target
+  readonly request: IncomingMessage
+  readonly headers: RequestHeaders
+  readonly work: Work
 }
 
 interface Work extends Exchange {
@@ -174,6 +184,12 @@ class Door implements HttpDoor {
   async #route(request: IncomingMessage, target: Target, headers: RequestHeaders, work: Work): Promise<Reply> {
     const { route, parameters } = this.#router.find(request.method ?? '', target.segments)
     expectMembers(route, target)
+    const since = logSince(headers)
+    const reply = await this.#handle(route, { parameters, target, request, headers, work })
+    return since === null ? reply : withLog(this.#engine, since, reply)
+  }
+
+  async #handle(route: Route, { parameters, target, request, headers, work }: Found): Promise<Reply> {
     const credentials = credentialsOf(headers)
     if (credentials.bearer === null && route.open !== true)
       throw problem('credentials-missing', 'header `Authorization` is not there')

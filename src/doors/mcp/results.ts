@@ -52,7 +52,7 @@ export function answerResult(outcome: QueryOutcome): CallToolResult {
   switch (kind) {
     case 'answered': {
       const content = { kind, operation, asOf: outcome.asOf, result: outcome.result }
-      return result(content, JSON.stringify(content), meta, false)
+      return result(content, JSON.stringify(content), { ...meta, 'plinth/checkpoint': outcome.checkpoint }, false)
     }
     case 'denied': {
       const next = 'do not try again: ask for something else'

@@ -8,8 +8,10 @@ import type { Json } from '../../model/json.ts'
 import type { Timings } from '../../model/operation.ts'
 import type { Credentials } from '../../model/principal.ts'
 import { Problem, problem } from '../../model/problems.ts'
+import { checkpointOf, type Receipt } from '../../model/receipt.ts'
 import { checkedKey, checkedName, checkedRun } from '../http/parameters.ts'
 import { asProblem, problemObject, stoppedFor, timingHeader } from '../http/reply.ts'
+import { sizeOf } from '../http/log-headers.ts'
 import type { Exchange } from '../http/server.ts'
 import { engineTools } from './engine-tools.ts'
 import { answerResult, outcomeResult, problemResult } from './results.ts'
@@ -42,13 +44,14 @@ export function openTools(
 
   async function call(caller: Caller, name: string, input: Json, meta: Readonly<Record<string, unknown>>) {
     const { credentials, exchange } = caller
+    checkSince(meta)
     const ownTool = own.get(name)
-    if (ownTool !== undefined) return ownTool.call(caller, input)
+    if (ownTool !== undefined) return watched(await ownTool.call(caller, input), meta)
     const run = runOf(caller, meta)
     if (Object.hasOwn(engine.manifest.queries, name)) {
       const asked = await engine.query(credentials, { query: name, input, run, at: null }, exchange.signal)
       showTimings(caller, asked.timings)
-      return answerResult(asked.answer)
+      return watched(answerResult(asked.answer), meta)
     }
     // A name that is no command at all goes the same way as one out of scope, so that both get the same answer.
     const intent = {
@@ -61,7 +64,18 @@ export function openTools(
     }
     const { answer, timings } = await engine.submit(credentials, intent, exchange.signal)
     showTimings(caller, timings)
-    return outcomeResult(answer)
+    return watched(outcomeResult(answer), meta)
+  }
+
+  /** Whoever says in `_meta` what size of the log it knows gets the proof that this answer's log goes on from there. */
+  async function watched(result: CallToolResult, meta: Meta): Promise<CallToolResult> {
+    const since = meta['plinth/logSince']
+    if (since === undefined) return result
+    const checkpoint = shownCheckpoint(result) ?? (await engine.checkpoint())
+    const size = sizeOf(checkpoint)
+    const known = since as number // checked before the call
+    const consistency = known <= size ? await engine.consistency(known, size) : null
+    return { ...result, _meta: { ...result._meta, 'plinth/log': { checkpoint, consistency } } }
   }
 
   const showTimings = ({ response, exchange }: Caller, timings: Timings) => {
@@ -110,6 +124,20 @@ export function openTools(
       }
     },
   }
+}
+
+type Meta = Readonly<Record<string, unknown>>
+
+function checkSince(meta: Meta): void {
+  const since = meta['plinth/logSince']
+  if (since !== undefined && !(Number.isSafeInteger(since) && (since as number) >= 0))
+    throw problem('malformed-request', '`_meta["plinth/logSince"]` must be a tree size')
+}
+
+/** The one that the answer is under: its receipt's, or that of what it read. */
+function shownCheckpoint({ _meta: meta }: CallToolResult): string | null {
+  const receipt = meta?.['plinth/receipt'] as Receipt | undefined
+  return receipt === undefined ? ((meta?.['plinth/checkpoint'] as string | undefined) ?? null) : checkpointOf(receipt)
 }
 
 const GONE: ReadonlySet<string> = new Set(['no-such-command', 'no-such-query'])

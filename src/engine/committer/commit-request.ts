@@ -3,7 +3,7 @@ import type { Hash, OperationId, Position, PrincipalId, ReleaseId, RunId, Stream
 import type { FindEntry, RowChange } from '../../model/decision.ts'
 import type { JsonText } from '../../model/json.ts'
 import type { ChainLink } from '../../model/principal.ts'
-import type { Receipt } from '../../model/receipt.ts'
+import type { Consistency, Receipt } from '../../model/receipt.ts'
 
 export interface CommitRequest {
   readonly operation: OperationId
@@ -72,5 +72,9 @@ export interface Committer {
   receipt(position: Position): Promise<Receipt>
   /** Latest signed checkpoint (C2SP signed note text). */
   checkpoint(): Promise<string>
+  /** A checkpoint over more than this position: the newest one at hand, which costs no crossing of threads. */
+  checkpointOver(position: Position): Promise<string>
+  /** Proof that the tree of `to` records begins with that of `from`. @throws `invalid-position` beyond the log */
+  consistency(from: number, to: number): Promise<Consistency>
   close(): Promise<void>
 }

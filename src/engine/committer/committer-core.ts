@@ -12,11 +12,11 @@ import type { Clock } from '../../host/clock.ts'
 import type { Hash, OperationId, Position, PrincipalId } from '../../model/ids.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { Problem, problem } from '../../model/problems.ts'
-import type { Receipt } from '../../model/receipt.ts'
+import type { Consistency, Receipt } from '../../model/receipt.ts'
 import type { NoteSigner } from '../../model/signed-note.ts'
 import type { LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
 import { signCheckpoint } from '../../transparency-log/checkpoint.ts'
-import { inclusionProver } from '../../transparency-log/proofs.ts'
+import { consistencyProof, inclusionProver } from '../../transparency-log/proofs.ts'
 import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts'
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
@@ -96,6 +96,13 @@ export class CommitterCore {
     const record = position > this.#head.position ? null : this.#storage.reader.record(position)
     if (record === null) throw problem('invalid-position', `the log has no position ${position}`)
     return receiptFrom(this.#prover()(position, record.line), this.#checkpoint)
+  }
+
+  /** From a size that somebody has kept a checkpoint of to another, up to the tree's. @throws `invalid-position` */
+  consistency(from: number, to: number): Consistency {
+    const size = this.#head.treeSize
+    if (to > size || from > to) throw problem('invalid-position', `the log has ${size} records`, { treeSize: size })
+    return { from, to, root: this.#tree.rootAt(from), proof: consistencyProof(this.#tree, from, to) }
   }
 
   /**

@@ -100,6 +100,8 @@ function serve(options: WorkerOptions): void {
         return core.receipt(call.position)
       case 'checkpoint':
         return core.checkpoint
+      case 'consistency':
+        return core.consistency(call.from, call.to)
       case 'close':
         flushSide()
         storage.close()

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { systemClock, type Clock } from '../../host/clock.ts'
 import type { Position } from '../../model/ids.ts'
 import { problem, type Problem } from '../../model/problems.ts'
-import type { Receipt } from '../../model/receipt.ts'
+import type { Consistency, Receipt } from '../../model/receipt.ts'
 import { openSqliteReader, type SqliteReader } from '../../storage/sqlite/reader.ts'
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { SideRecord, Snapshot } from '../../storage/storage.ts'
@@ -84,6 +84,8 @@ class CommitterClient implements OpenCommitter {
   #outgoing = noMail()
   #scheduled = false
   #ended: Problem | null = null
+  /** Latest that has come with replies. */
+  #newest = { note: '', size: 0 }
 
   constructor(worker: Worker, options: CommitterOptions, vkey: string) {
     this.#worker = worker
@@ -113,6 +115,12 @@ class CommitterClient implements OpenCommitter {
   }
   checkpoint(): Promise<string> {
     return this.#call({ kind: 'checkpoint' })
+  }
+  async checkpointOver(position: Position): Promise<string> {
+    return position < this.#newest.size && this.#newest.note !== '' ? this.#newest.note : this.checkpoint()
+  }
+  consistency(from: number, to: number): Promise<Consistency> {
+    return this.#call({ kind: 'consistency', from, to })
   }
   writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void {
     if (this.#ended !== null) return
@@ -174,6 +182,8 @@ class CommitterClient implements OpenCommitter {
   }
   #receive(message: ThreadMessage): void {
     if (message.kind !== 'replies') return
+    if (message.checkpoint !== this.#newest.note)
+      this.#newest = { note: message.checkpoint, size: Number(message.checkpoint.split('\n', 2)[1]) }
     for (const reply of message.replies) {
       const waiting = this.#waiting.get(reply.number)
       this.#waiting.delete(reply.number)

@@ -21,6 +21,7 @@ export type Call =
   | { readonly kind: 'declare'; readonly models: Readonly<Record<string, ReadModelManifest>> }
   | { readonly kind: 'receipt'; readonly position: Position }
   | { readonly kind: 'checkpoint' }
+  | { readonly kind: 'consistency'; readonly from: number; readonly to: number }
   | { readonly kind: 'close' }
 
 /** To the thread. Numbers are the client's, and come back with the answer. */

@@ -38,7 +38,32 @@ export const getCheckpoint: Route = {
   headers: [],
   answers: { 200: 'The signed note.' },
   open: true,
-  handle: async (engine) => text(await engine.checkpoint()),
+  async handle(engine) {
+    const checkpoint = await engine.checkpoint()
+    return { ...text(checkpoint), checkpoint }
+  },
+}
+
+export const getConsistency: Route = {
+  method: 'GET',
+  path: '/v1/log/consistency',
+  id: 'getConsistency',
+  describe:
+    'Proof that the log of `to` records begins with its first `from` (RFC 9162), for whoever has kept checkpoints of both sizes.',
+  query: ['from', 'to'].map((name) => ({
+    name,
+    describe: 'Tree size of a checkpoint.',
+    schema: { type: 'integer', minimum: 0 },
+  })),
+  body: null,
+  headers: [],
+  answers: { 200: 'Sizes, the root at `from`, and the hashes of the proof, in hex.' },
+  open: true,
+  async handle(engine, { query }) {
+    const from = readCount(query, 'from', 0, Number.MAX_SAFE_INTEGER, 0)
+    const to = readCount(query, 'to', 0, Number.MAX_SAFE_INTEGER, from)
+    return json(await engine.consistency(from, to))
+  },
 }
 
 export const getSelf: Route = {
