@@ -8,7 +8,7 @@ import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import { accountId, APPLICATION } from './application.ts'
 
 export const EVENTS_PER_ACCOUNT = 100
-const EVENTS_PER_COMMIT = 10
+export const EVENTS_PER_COMMIT = 10
 const WAITING_MAX = 512 // commits handed in at once
 const AMOUNT = 1
 
