@@ -33,6 +33,7 @@ export async function handIn(
     await rival.settled
     return { kind: 'moved' }
   }
+  parts.known.note(request.operation)
   const posted = parts.committer.commit(request)
   const commit = underWay(posted)
   const tentative = new Map<StreamId, TentativeState>()

@@ -12,6 +12,7 @@ import { IMPORT, importRecords } from './import-records.ts'
 import { operations } from './operations.ts'
 import { outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
+import { KnownOperations } from './known-operations.ts'
 import { query } from './query.ts'
 import { READ_RECORDS } from './reading.ts'
 import { records, rows, state, states } from './records.ts'
@@ -70,12 +71,18 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     reader,
     committer,
     states: new States(reader, sandbox, committer, release.id),
+    known: new KnownOperations(),
     running: new Running(),
     turns: new Turns(),
     aside: new Aside(reader, committer, clock),
     clock,
     random,
   }
+  const recalling = new AbortController()
+  opened.defer(() => recalling.abort())
+  parts.known
+    .recall(reader, recalling.signal)
+    .catch((error: unknown) => onProblem('reading the index of operations', error))
   await refuseOlder(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   opened.defer(authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))) // first: none is missed in between
   await enforce(parts, authority.current())

@@ -10,6 +10,7 @@ import type { SideReader, StorageReader } from '../storage/storage.ts'
 import type { FolderAuthoritySource } from '../warden/source.ts'
 import type { Committer } from './committer/commit-request.ts'
 import type { Aside } from './aside.ts'
+import type { KnownOperations } from './known-operations.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
@@ -24,6 +25,7 @@ export interface Parts {
   readonly reader: StorageReader & SideReader
   readonly committer: Committer
   readonly states: States
+  readonly known: KnownOperations
   readonly running: Running
   readonly turns: Turns
   readonly aside: Aside

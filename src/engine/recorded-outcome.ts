@@ -24,7 +24,7 @@ export function recordedOutcome(
   operation: OperationId,
   intentHash: Hash | null,
 ): Promise<Outcome> | null {
-  const stored = parts.reader.operation(operation)
+  const stored = parts.known.mayBeRecorded(operation) ? parts.reader.operation(operation) : null
   if (stored !== null) {
     samePayload(operation, stored.intentHash, intentHash)
     return fromLog(parts, stored)

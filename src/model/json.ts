@@ -19,7 +19,7 @@ export function canonicalJson(value: unknown): JsonText {
       return JSON.stringify(value)
     case 'number':
       if (!Number.isFinite(value)) throw new TypeError('a number that is not finite has no JSON form')
-      return JSON.stringify(value)
+      return String(value === 0 ? 0 : value) // as JSON.stringify prints it, minus zero included
     case 'boolean':
       return value ? 'true' : 'false'
     case 'object':
@@ -32,23 +32,41 @@ export function canonicalJson(value: unknown): JsonText {
 
 function canonicalArray(items: readonly unknown[]): JsonText {
   let text = '['
-  for (let i = 0; i < items.length; i++) text += `${i === 0 ? '' : ','}${canonicalJson(items[i] ?? null)}`
+  for (let i = 0; i < items.length; i++) {
+    if (i > 0) text += ','
+    text += canonicalJson(items[i] ?? null)
+  }
   return `${text}]`
 }
 
 // Most objects come with their members in order already: looking costs less than sorting, and this runs several times an operation.
 function canonicalObject(object: Readonly<Record<string, unknown>>): JsonText {
-  const names = Object.keys(object)
-  for (let i = 1; i < names.length; i++) {
-    if ((names[i - 1] as string) > (names[i] as string)) {
-      names.sort()
+  const members = Object.keys(object)
+  for (let i = 1; i < members.length; i++) {
+    if ((members[i - 1] as string) > (members[i] as string)) {
+      members.sort()
       break
     }
   }
   let text = '{'
-  for (const name of names) {
+  for (const name of members) {
     const member = object[name]
-    if (member !== undefined) text += `${text.length === 1 ? '' : ','}${JSON.stringify(name)}:${canonicalJson(member)}`
+    if (member === undefined) continue
+    if (text.length > 1) text += ','
+    text += nameText(name)
+    text += canonicalJson(member)
   }
   return `${text}}`
+}
+
+const NAMES_KEPT = 4_096 // member names repeat, and quoting one costs as much as the rest of its member
+const NAME_LENGTH_KEPT = 64
+const names = new Map<string, string>()
+
+function nameText(name: string): string {
+  const known = names.get(name)
+  if (known !== undefined) return known
+  const text = `${JSON.stringify(name)}:`
+  if (names.size < NAMES_KEPT && name.length <= NAME_LENGTH_KEPT) names.set(name, text)
+  return text
 }

@@ -72,6 +72,8 @@ export interface StorageReader {
   streams(entity: string, afterId: string | null, at: Position, limit: number): readonly StreamId[]
   snapshot(stream: StreamId, at: Position): Snapshot | null
   operation(operation: OperationId): StoredOperation | null
+  /** Digests (operation-digest.ts) of the operations on record, ascending, greater than `after`, at most `limit`. */
+  operationDigests(after: number, limit: number): readonly number[]
   record(position: Position): StoredRecord | null
   /** Records from a position on, ascending. For verifying, exporting, rebuilding. */
   records(from: Position, limit: number): readonly StoredRecord[]

@@ -7,6 +7,7 @@ import { sha256Hex, type OperationId, type Position, type PrincipalId, type Stre
 import type { JsonObject } from '../../src/model/json.ts'
 import type { ReadModelManifest } from '../../src/model/manifest.ts'
 import { EMPTY_ROOT } from '../../src/model/merkle.ts'
+import { operationDigest } from '../../src/storage/operation-digest.ts'
 import {
   SIDE_BODY_BYTES_MAX,
   SIDE_RECORDS_MAX,
@@ -60,6 +61,7 @@ export function storageConformance(name: string, open: () => Promise<OpenStorage
       assert.deepEqual(reader.streams('order', null, LAST, 10), [])
       assert.equal(reader.snapshot(stream('order/1'), LAST), null)
       assert.equal(reader.operation('op_0' as OperationId), null)
+      assert.deepEqual(reader.operationDigests(-1, 10), [])
       assert.equal(reader.record(at(0)), null)
       assert.deepEqual(reader.records(at(0), 10), [])
       assert.deepEqual(reader.leafHashes(0, 10), [])
@@ -238,6 +240,24 @@ export function storageConformance(name: string, open: () => Promise<OpenStorage
       await write({ operation: 'op_x' })
       await write({ operation: 'op_x', events: [{ stream: 'a/1' }] })
       assert.equal(storage.reader.operation('op_x' as OperationId)?.position, 2)
+    })
+
+    test('digests of all operations are listed in order, each once, page by page', async () => {
+      const ids = Array.from({ length: 2_500 }, (_, i) => `op_${i}`) // more than the newest index entries hold
+      for (let first = 0; first < ids.length; first += 250)
+        await write(...ids.slice(first, first + 250).map((operation) => ({ operation })))
+      await write({ operation: 'op_0' })
+      const listed: number[] = []
+      for (let page: readonly number[]; ;) {
+        page = storage.reader.operationDigests(listed.at(-1) ?? -1, 700)
+        listed.push(...page)
+        if (page.length < 700) break
+      }
+      const digests = ids.map((id) => operationDigest(id as OperationId))
+      assert.deepEqual(
+        listed,
+        digests.sort((left, right) => left - right),
+      )
     })
 
     test('full tiles hold the leaves and the roots of the level below', async () => {

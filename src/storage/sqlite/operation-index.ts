@@ -3,32 +3,30 @@
  * operation. Here they gather in a small table, are moved together, in order, to a larger one, and from there, a range of keys at a time, to
  * the one that holds them all: a page is written for many entries at once, and no move takes long.
  *
- * An entry is part of a hash of the id, and a position. Nothing is ever replaced: a lookup takes the latest position whose commit is
+ * An entry is a digest of the id, and a position. Nothing is ever replaced: a lookup takes the latest position whose commit is
  * really of that operation.
  */
-import { hash } from 'node:crypto'
 import type { Hash, OperationId, Position } from '../../model/ids.ts'
+import { OPERATION_DIGESTS, operationDigest } from '../operation-digest.ts'
 import type { StoredOperation } from '../storage.ts'
 import type { Database } from './database.ts'
 
-const KEY_DIGITS = 13 // of hex: 52 bits, which a number holds exactly
-const KEYS = 2 ** 52
 const GATHERED_MAX = 2_048 // entries of the small table: about ten pages, and a move of about two milliseconds
 const RANGES = 32 // of keys; each time the small table moves on, one range of the middle one does
 
-export const OPERATION_INDEX_SCHEMA = ['operation_new', 'operation_middle', 'operation_old']
-  .map(
-    (table) =>
-      `CREATE TABLE IF NOT EXISTS ${table}(key INTEGER, position INTEGER, PRIMARY KEY(key, position)) WITHOUT ROWID;`,
-  )
-  .join('\n')
+const TABLES = ['operation_new', 'operation_middle', 'operation_old']
 
-const FIND = ['operation_new', 'operation_middle', 'operation_old']
-  .map((table) => `SELECT position FROM ${table} WHERE key = ?1`)
-  .join(' UNION ALL ')
+export const OPERATION_INDEX_SCHEMA = TABLES.map(
+  (table) =>
+    `CREATE TABLE IF NOT EXISTS ${table}(key INTEGER, position INTEGER, PRIMARY KEY(key, position)) WITHOUT ROWID;`,
+).join('\n')
+
+const FIND = TABLES.map((table) => `SELECT position FROM ${table} WHERE key = ?1`).join(' UNION ALL ')
+// Each table is in order of its keys, so a page costs what it holds.
+const LIST = `${TABLES.map((table) => `SELECT key FROM ${table} WHERE key > ?1`).join(' UNION ')} ORDER BY key LIMIT ?2`
 
 export function findOperation(database: Database, operation: OperationId): StoredOperation | null {
-  const entries = database.all<{ position: number }>(FIND, keyOf(operation))
+  const entries = database.all<{ position: number }>(FIND, operationDigest(operation))
   if (entries.length > 1) entries.sort((left, right) => right.position - left.position)
   for (const { position } of entries) {
     const commit = database.one<{ operation: string; intent: Uint8Array }>(
@@ -45,6 +43,9 @@ export function findOperation(database: Database, operation: OperationId): Store
   return null
 }
 
+export const listOperationDigests = (database: Database, after: number, limit: number): readonly number[] =>
+  database.all<{ key: number }>(LIST, after, limit).map(({ key }) => key)
+
 /** The writing side. `add` within the batch's transaction; `forget` when that has failed. */
 export class OperationIndex {
   readonly #database: Database
@@ -55,14 +56,17 @@ export class OperationIndex {
     this.#gathered = this.#count()
   }
   add(operation: OperationId, position: number): void {
-    this.#database.run('INSERT INTO operation_new VALUES (?, ?)', keyOf(operation), position)
+    this.#database.run('INSERT INTO operation_new VALUES (?, ?)', operationDigest(operation), position)
     if (++this.#gathered >= GATHERED_MAX) this.#moveOn()
   }
   forget(): void {
     this.#gathered = this.#count()
   }
   #moveOn(): void {
-    const [from, to] = [this.#range, this.#range + 1].map((range) => (range * KEYS) / RANGES) as [number, number]
+    const [from, to] = [this.#range, this.#range + 1].map((range) => (range * OPERATION_DIGESTS) / RANGES) as [
+      number,
+      number,
+    ]
     this.#database.run('INSERT INTO operation_middle SELECT key, position FROM operation_new ORDER BY key')
     this.#database.run('DELETE FROM operation_new')
     this.#database.run(
@@ -78,6 +82,3 @@ export class OperationIndex {
     return this.#database.one<{ count: number }>('SELECT count(*) AS count FROM operation_new')?.count ?? 0
   }
 }
-
-const keyOf = (operation: OperationId): number =>
-  Number.parseInt(hash('sha256', operation, 'hex').slice(0, KEY_DIGITS), 16)

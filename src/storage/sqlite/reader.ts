@@ -16,7 +16,7 @@ import type {
   StreamHead,
 } from '../storage.ts'
 import { openReader, type Database } from './database.ts'
-import { findOperation } from './operation-index.ts'
+import { findOperation, listOperationDigests } from './operation-index.ts'
 import { leafAt, unpackCommit, type CommitRow } from './packed-commit.ts'
 import { ReadModelTables } from './read-model-tables.ts'
 
@@ -167,6 +167,9 @@ export class SqliteReader implements StorageReader, SideReader {
 
   operation(operation: OperationId): StoredOperation | null {
     return findOperation(this.#database, operation)
+  }
+  operationDigests(after: number, limit: number): readonly number[] {
+    return listOperationDigests(this.#database, after, limit)
   }
 
   record(position: Position): StoredRecord | null {
