@@ -1,0 +1,112 @@
+/**
+ * The loop that states the heads of all streams, whenever there is something new: after a time, or after so many records, whichever comes first.
+ * The work is done in a thread; on the path of actions it is one more operation now and then.
+ */
+import { Worker } from 'node:worker_threads'
+import { HEADS, HEADS_ACTION, HEADS_TYPE, readStatement, STATEMENT_RECORDS, type HeadsStatement } from './statement.ts'
+import type { Parts } from '../parts.ts'
+import { recordOnce } from '../record-once.ts'
+import type { Loops } from '../run.ts'
+import type { Json } from '../../model/json.ts'
+import { problem } from '../../model/problems.ts'
+
+export interface HeadsOptions {
+  /** Longest that something new goes unstated. */
+  readonly everyMs: number
+  /** Records after which it is stated sooner. */
+  readonly everyRecords: number
+}
+/** Ten seconds; under load sooner, so that a statement never has to catch up with much. */
+export const HEADS_DEFAULT: HeadsOptions = { everyMs: 10_000, everyRecords: 50_000 }
+
+const LOOK_EVERY_MS = 1_000
+const CLOSE_WITHIN_MS = 5_000 // a page takes milliseconds; then the thread ends whatever it does
+
+export type HeadsReply =
+  | { readonly kind: 'stated'; readonly statement: HeadsStatement }
+  | { readonly kind: 'failed'; readonly what: string }
+
+/** @param onProblem told of what could not be stated; the next look tries again */
+export function startHeads(
+  parts: Parts,
+  dir: string,
+  { everyMs, everyRecords }: HeadsOptions,
+  onProblem: (what: string, error: unknown) => void,
+): Loops {
+  let thread: Worker | null = null
+  let stated: number | null = null // last position that a statement covers; null before the log was asked
+  let dueAtMs = parts.clock.nowMs() + everyMs
+  let looking = Promise.resolve()
+  let busy = false
+  let stopping = false
+
+  const look = async (): Promise<void> => {
+    stated ??= await lastStated(parts)
+    const fresh = parts.states.visible - stated
+    if (stopping || fresh <= STATEMENT_RECORDS) return
+    if (parts.clock.nowMs() < dueAtMs && fresh < everyRecords) return
+    dueAtMs = parts.clock.nowMs() + everyMs
+    thread ??= new Worker(new URL('./heads-thread.ts', import.meta.url), { workerData: { dir } })
+    const { position, root, streams } = await askThread(thread)
+    if (stopping) return
+    await recordOnce(parts, HEADS, HEADS_ACTION, `heads:${position}`, HEADS_TYPE, { position, root, streams })
+    stated = position
+  }
+  const lookOnce = async (): Promise<void> => {
+    busy = true
+    try {
+      await look()
+    } catch (error) {
+      if (!stopping) onProblem('stating the heads of streams', error)
+      await thread?.terminate()
+      thread = null
+    }
+    busy = false
+  }
+  const timer = setInterval(
+    () => {
+      if (!busy) looking = lookOnce()
+    },
+    Math.min(everyMs, LOOK_EVERY_MS),
+  )
+  timer.unref()
+  return {
+    async stop() {
+      stopping = true
+      clearInterval(timer)
+      await looking
+      if (thread !== null) await closeThread(thread)
+    },
+  }
+}
+
+async function lastStated(parts: Parts): Promise<number> {
+  const { state } = await parts.states.at(HEADS, parts.states.visible, AbortSignal.timeout(10_000))
+  return state === null ? -1 : (readStatement(JSON.parse(state) as Json)?.position ?? -1)
+}
+
+async function askThread(thread: Worker): Promise<HeadsStatement> {
+  const { promise, resolve, reject } = Promise.withResolvers<HeadsReply>()
+  const ended = (): void => reject(problem('storage-unavailable', 'the thread that follows stream heads has ended'))
+  thread.once('message', resolve)
+  thread.once('error', reject)
+  thread.once('exit', ended)
+  try {
+    thread.postMessage('state')
+    const reply = await promise
+    if (reply.kind === 'failed') throw problem('storage-damaged', reply.what)
+    return reply.statement
+  } finally {
+    thread.off('message', resolve)
+    thread.off('error', reject)
+    thread.off('exit', ended)
+  }
+}
+
+async function closeThread(thread: Worker): Promise<void> {
+  const closed = new Promise((resolve) => thread.once('exit', resolve))
+  const late = setTimeout(() => void thread.terminate(), CLOSE_WITHIN_MS)
+  thread.postMessage('close')
+  await closed
+  clearTimeout(late)
+}
