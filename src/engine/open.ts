@@ -8,6 +8,7 @@ import { ATTEST, attest } from './attest.ts'
 import { openCommitter } from './committer/committer.ts'
 import { APPROVE, decideApproval } from './decide-approval.ts'
 import type { Engine } from './engine.ts'
+import { startHeads, type HeadsOptions } from './heads/state-heads.ts'
 import { IMPORT, importRecords } from './import-records.ts'
 import { operations } from './operations.ts'
 import { outcome } from './outcome.ts'
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly authority: FolderAuthoritySource
   readonly clock: Clock
   readonly random: Random
+  /** When the heads of all streams are stated; null or left out: never. */
+  readonly heads?: HeadsOptions | null
   /** Told of what a loop could not do. */
   readonly onProblem: (what: string, error: unknown) => void
 }
@@ -91,6 +94,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   opened.defer(() => parts.running.drained())
   const loops = startLoops(parts, onProblem)
   opened.defer(() => loops.stop())
+  if (options.heads != null) {
+    const heads = startHeads(parts, dir, options.heads, onProblem)
+    opened.defer(() => heads.stop())
+  }
   const closing = opened.move()
   return {
     manifest: release.manifest,

@@ -1,14 +1,16 @@
 /**
- * The second look of an audit: every operation of the log against what is kept beside it (the index of operations, the outbox), and every
+ * The second look of an audit: every statement of stream heads against the streams, every operation of the log against what is kept beside it (the index of operations, the outbox), and every
  * admission derived again from the recorded request and the authority snapshot it names (invariant 9). One pass, memory bounded.
  */
 import { setImmediate } from 'node:timers/promises'
 import { AUTHORITY } from './engine-streams.ts'
+import { HeadsAudit } from './heads/audit.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Finding } from '../event-log/verify.ts'
 import type { Authority } from '../model/admission.ts'
 import { sha256Hex, streamId, type Position } from '../model/ids.ts'
-import { canonicalJson } from '../model/json.ts'
+import { canonicalJson, type Json } from '../model/json.ts'
+import { leafHash } from '../model/merkle.ts'
 import type { OperationState } from '../model/operation.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
 import type { OpenPolicy } from '../policy/open.ts'
@@ -63,6 +65,7 @@ class OperationsAudit {
   readonly #findings: Finding[] = []
   /** Hash of each snapshot, as the log recorded it when it came into force. */
   readonly #snapshotHashes = new Map<number, string>()
+  readonly #heads = new HeadsAudit()
   #past: { readonly number: number; readonly verified: VerifiedSnapshot | undefined } | null = null
   #unknown = 0
   #unavailable = 0
@@ -80,6 +83,15 @@ class OperationsAudit {
     if (record === null || body === null) return
     if (record.kind === 'event') {
       if (record.stream === SNAPSHOTS) this.#noteSnapshot(body as unknown as { snapshot: number; hash: string })
+      const wrong = this.#heads.event(
+        position,
+        record.stream,
+        record.n,
+        leafHash(line),
+        record.type,
+        body as unknown as Json,
+      )
+      if (wrong !== null) this.#find(position, wrong)
       return
     }
     this.#checkIndex(position, record, body)
@@ -90,6 +102,7 @@ class OperationsAudit {
   finish(): OperationsReport {
     if (this.#effect !== undefined) this.#find(this.#effect.position, 'the outbox holds an effect of no operation')
     const notChecked: string[] = []
+    if (this.#heads.statements === 0) notChecked.push('stated heads of streams: the log holds none')
     if (this.#grounds === null) notChecked.push('the admissions: the authority they rest on was not given')
     if (this.#unknown > 0)
       notChecked.push(`${this.#unknown} admissions under another release or evaluator: audit them with that one`)

@@ -16,6 +16,7 @@ import {
 import { checkTakeover } from './compatible.ts'
 import { buildRelease } from '../application/build.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { HeadsOptions } from '../engine/heads/state-heads.ts'
 import { openEngine } from '../engine/open.ts'
 import { systemClock, type Clock } from '../host/clock.ts'
 import { systemRandom, type Random } from '../host/random.ts'
@@ -38,6 +39,8 @@ export interface SystemOptions {
   readonly policies?: string
   readonly clock?: Clock
   readonly random?: Random
+  /** When the heads of all streams are stated; left out: never. A system that runs on states them (`HEADS_DEFAULT`). */
+  readonly heads?: HeadsOptions | null
   readonly onProblem?: (what: string, error: unknown) => void
 }
 
@@ -55,7 +58,7 @@ export interface System {
 
 /** @throws `release-invalid`, `data-directory-locked`, `storage-damaged`, `authority-invalid` */
 export async function openSystem(options: SystemOptions): Promise<System> {
-  const { clock = systemClock, random = systemRandom, onProblem = reportProblem } = options
+  const { clock = systemClock, random = systemRandom, onProblem = reportProblem, heads = null } = options
   const dir = resolve(options.dir)
   const entry = await entryOf(options.application)
   const sandbox = options.sandbox ?? (await openSandbox({}))
@@ -76,7 +79,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     try {
       const { origin, release: before } = await readInstallation(dir)
       if (before !== null && before !== release.id) checkTakeover(dir, await readRelease(dir, before), release)
-      const engine = await openEngine({ dir, origin, release, sandbox, authority, clock, random, onProblem })
+      const engine = await openEngine({ dir, origin, release, sandbox, authority, clock, random, onProblem, heads })
       // After the engine holds the directory's lock: another process that is turned away must not have changed it.
       await writeRelease(dir, release)
       const installation = { ...(await readInstallation(dir)), release: release.id }

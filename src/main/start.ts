@@ -4,6 +4,7 @@ import { readPolicyFolder } from '../doors/cli/policy-folder.ts'
 import { openMcpDoor } from '../doors/mcp/door.ts'
 import type { RunningSystem, StartOptions } from '../doors/cli/composition.ts'
 import type { Engine } from '../engine/engine.ts'
+import { HEADS_DEFAULT } from '../engine/heads/state-heads.ts'
 import type { Release } from '../model/manifest.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { Credentials } from '../model/principal.ts'
@@ -30,6 +31,8 @@ export async function start(
     dir,
     application: options.application,
     ...ready,
+    heads:
+      options.headsEveryMs === 0 ? null : { ...HEADS_DEFAULT, everyMs: options.headsEveryMs ?? HEADS_DEFAULT.everyMs },
     onProblem: (what, error) => talk(`${what}: ${error instanceof Error ? error.message : String(error)}`),
   })
   opened.defer(() => system.close())

@@ -11,16 +11,29 @@ const streams = (count: number): Map<StreamId, HeadOfStream> =>
 
 /** Written from the definition, with nothing remembered. */
 function rootByDefinition(heads: ReadonlyMap<StreamId, HeadOfStream>): string {
-  const entries = [...heads].map(([stream, { version, leaf }]) => ({ key: headKey(stream).toString('hex'), version, leaf }))
+  const entries = [...heads].map(([stream, { version, leaf }]) => ({
+    key: headKey(stream).toString('hex'),
+    version,
+    leaf,
+  }))
   const hashOf = (some: typeof entries, depth: number): Buffer => {
     const [only] = some
     if (depth >= 4 && some.length === 1 && only !== undefined) {
       const version = Buffer.alloc(8)
       version.writeBigUInt64BE(BigInt(only.version))
-      return Buffer.from(sha256Hex(Buffer.concat([Buffer.of(0), Buffer.from(only.key, 'hex'), version, Buffer.from(only.leaf, 'hex')])), 'hex')
+      return Buffer.from(
+        sha256Hex(Buffer.concat([Buffer.of(0), Buffer.from(only.key, 'hex'), version, Buffer.from(only.leaf, 'hex')])),
+        'hex',
+      )
     }
     const parts = [...'0123456789abcdef'].map((digit) => some.filter(({ key }) => key[depth] === digit))
-    const there = Buffer.from(parts.map((part) => (part.length > 0 ? '1' : '0')).join('').match(/.{8}/g)!.map((bits) => Number.parseInt(bits, 2)))
+    const there = Buffer.from(
+      parts
+        .map((part) => (part.length > 0 ? '1' : '0'))
+        .join('')
+        .match(/.{8}/g)!
+        .map((bits) => Number.parseInt(bits, 2)),
+    )
     const below = parts.filter((part) => part.length > 0).map((part) => hashOf(part, depth + 1))
     return Buffer.from(sha256Hex(Buffer.concat([Buffer.of(1), there, ...below])), 'hex')
   }
@@ -112,9 +125,18 @@ test('a store that gives back another bucket, or none, is refused; one that kept
   const stream = 'order/7' as StreamId
   const bucket = headKey(stream).readUInt16BE(0)
   const whole = kept.get(bucket) as { entries: Uint8Array; hash: Uint8Array }
-  for (const entries of [Buffer.alloc(0), whole.entries.subarray(1), Buffer.from(whole.entries).fill(1, 40, 50), Buffer.concat([whole.entries, whole.entries])]) {
+  for (const entries of [
+    Buffer.alloc(0),
+    whole.entries.subarray(1),
+    Buffer.from(whole.entries).fill(1, 40, 50),
+    Buffer.concat([whole.entries, whole.entries]),
+  ]) {
     kept.set(bucket, { ...whole, entries })
-    for (const use of [() => tree.path(stream), () => tree.head(stream), () => tree.update(new Map([[stream, head('x', 2)]]))])
+    for (const use of [
+      () => tree.path(stream),
+      () => tree.head(stream),
+      () => tree.update(new Map([[stream, head('x', 2)]])),
+    ])
       assert.throws(use, { code: 'storage-damaged' })
   }
 })

@@ -112,11 +112,17 @@ export class HeadsTree {
     let content = this.#bucket(prefix(key, TOP))
     for (let depth = TOP; ; depth++) {
       if (content.length <= ENTRY_BYTES) {
-        const end = content.length === 0 ? null : { key: content.toString('hex', 0, HASH_BYTES) as Hash, ...headAt(content, 0) }
+        const end =
+          content.length === 0 ? null : { key: content.toString('hex', 0, HASH_BYTES) as Hash, ...headAt(content, 0) }
         return { levels, end }
       }
       const parts = branches(content, depth)
-      levels.push(levelText(parts.map((part) => (part.length === 0 ? null : subtreeHash(part, depth + 1))), branchOf(key, depth)))
+      levels.push(
+        levelText(
+          parts.map((part) => (part.length === 0 ? null : subtreeHash(part, depth + 1))),
+          branchOf(key, depth),
+        ),
+      )
       content = parts[branchOf(key, depth)] as Buffer
       if (content.length === 0) return { levels, end: null }
     }

@@ -11,6 +11,11 @@ const START_OPTIONS: Options = {
     describe: 'port to listen on (default 4000, or a free one when that is taken; 0 picks a free one)',
   },
   data: { type: 'string', value: 'DIR', describe: 'at first start, import `DIR/db/*.jsonl`' },
+  'heads-every': {
+    type: 'string',
+    value: 'SECONDS',
+    describe: 'state where every stream ends, when there is something new (default 10; 0: never)',
+  },
 }
 const AT: Options = {
   at: {

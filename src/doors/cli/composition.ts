@@ -12,6 +12,8 @@ export interface StartOptions {
   readonly port: number | null
   /** Folder whose `db/*.jsonl` is imported at first start, instead of what the application's own `generate.ts` makes. */
   readonly data: string | null
+  /** How often the heads of all streams are stated; null is the usual, 0 never. */
+  readonly headsEveryMs?: number | null
   readonly talk: (line: string) => void
 }
 

@@ -5,9 +5,10 @@
 import { Worker } from 'node:worker_threads'
 import { HEADS, HEADS_ACTION, HEADS_TYPE, readStatement, STATEMENT_RECORDS, type HeadsStatement } from './statement.ts'
 import type { Parts } from '../parts.ts'
-import { recordOnce } from '../record-once.ts'
+import { commitOnce } from '../record-once.ts'
 import type { Loops } from '../run.ts'
-import type { Json } from '../../model/json.ts'
+import { loadEvents } from '../../event-log/load.ts'
+import { canonicalJson, type Json } from '../../model/json.ts'
 import { problem } from '../../model/problems.ts'
 
 export interface HeadsOptions {
@@ -23,8 +24,7 @@ const LOOK_EVERY_MS = 1_000
 const CLOSE_WITHIN_MS = 5_000 // a page takes milliseconds; then the thread ends whatever it does
 
 export type HeadsReply =
-  | { readonly kind: 'stated'; readonly statement: HeadsStatement }
-  | { readonly kind: 'failed'; readonly what: string }
+  { readonly kind: 'stated'; readonly statement: HeadsStatement } | { readonly kind: 'failed'; readonly what: string }
 
 /** @param onProblem told of what could not be stated; the next look tries again */
 export function startHeads(
@@ -41,7 +41,7 @@ export function startHeads(
   let stopping = false
 
   const look = async (): Promise<void> => {
-    stated ??= await lastStated(parts)
+    stated ??= lastStated(parts)
     const fresh = parts.states.visible - stated
     if (stopping || fresh <= STATEMENT_RECORDS) return
     if (parts.clock.nowMs() < dueAtMs && fresh < everyRecords) return
@@ -49,7 +49,7 @@ export function startHeads(
     thread ??= new Worker(new URL('./heads-thread.ts', import.meta.url), { workerData: { dir } })
     const { position, root, streams } = await askThread(thread)
     if (stopping) return
-    await recordOnce(parts, HEADS, HEADS_ACTION, `heads:${position}`, HEADS_TYPE, { position, root, streams })
+    await recordStatement(parts, { position, root, streams })
     stated = position
   }
   const lookOnce = async (): Promise<void> => {
@@ -74,15 +74,33 @@ export function startHeads(
     async stop() {
       stopping = true
       clearInterval(timer)
+      if (busy) await thread?.terminate() // what it was about to state is stated by the next start
       await looking
       if (thread !== null) await closeThread(thread)
     },
   }
 }
 
-async function lastStated(parts: Parts): Promise<number> {
-  const { state } = await parts.states.at(HEADS, parts.states.visible, AbortSignal.timeout(10_000))
-  return state === null ? -1 : (readStatement(JSON.parse(state) as Json)?.position ?? -1)
+/** The newest event alone: this stream grows for ever, and each statement stands for itself. */
+function lastStated({ reader }: Parts): number {
+  const { version, position } = reader.streamHead(HEADS)
+  const [event] = version === 0 ? [] : loadEvents(reader, HEADS, version - 1, position, 1)
+  return event === undefined ? -1 : (readStatement(JSON.parse(event.data) as Json)?.position ?? -1)
+}
+
+function recordStatement(parts: Parts, { position, root, streams }: HeadsStatement): Promise<void> {
+  const data = { position, root, streams }
+  const text = canonicalJson(data)
+  return commitOnce(parts, HEADS_ACTION, `heads:${position}`, data, () => {
+    const { version } = parts.reader.streamHead(HEADS)
+    return Promise.resolve({
+      streams: [{ stream: HEADS, version }],
+      events: [{ stream: HEADS, version: version + 1, type: HEADS_TYPE, data: text }],
+      rows: [],
+      after: new Map([[HEADS, text]]), // what folding gives: a statement sets every member
+      result: null,
+    })
+  })
 }
 
 async function askThread(thread: Worker): Promise<HeadsStatement> {

@@ -28,7 +28,9 @@ export class HeadsFile {
     this.#database = database
   }
   get(bucket: number): Uint8Array | null {
-    return this.#database.one<{ entries: Uint8Array }>('SELECT entries FROM bucket WHERE no = ?', bucket)?.entries ?? null
+    return (
+      this.#database.one<{ entries: Uint8Array }>('SELECT entries FROM bucket WHERE no = ?', bucket)?.entries ?? null
+    )
   }
   set(bucket: number, entries: Uint8Array, hash: Uint8Array): void {
     this.#database.run('INSERT OR REPLACE INTO bucket VALUES (?, ?, ?)', bucket, entries, hash)

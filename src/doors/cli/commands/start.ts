@@ -8,6 +8,8 @@ import type { Terminal } from '../terminal.ts'
 import { applicationPath } from '../application-path.ts'
 
 const PORT_MAX = 65_535
+const HEADS_EVERY_SECONDS_MAX = 86_400
+const secondsInMs = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1_000)
 
 export async function run({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
   const stop = stopSignal(terminal)
@@ -27,6 +29,7 @@ export function startOptions(options: ParsedOptions, terminal: Terminal): StartO
     host: options.text('host') ?? '127.0.0.1',
     port: options.number('port', PORT_MAX),
     data: options.text('data'),
+    headsEveryMs: secondsInMs(options.number('heads-every', HEADS_EVERY_SECONDS_MAX)),
     talk: terminal.talk,
   }
 }
