@@ -5,7 +5,7 @@
 import { AUTHORITY } from './engine-streams.ts'
 import { recordOnce } from './record-once.ts'
 import type { Parts } from './parts.ts'
-import { streamId, type PrincipalId } from '../model/ids.ts'
+import { streamId, type Hash, type PrincipalId } from '../model/ids.ts'
 import { problem } from '../model/problems.ts'
 import type { AuthoritySnapshot } from '../warden/authority.ts'
 
@@ -46,12 +46,39 @@ export async function refuseOlder(parts: Parts, signal: AbortSignal): Promise<vo
     })
 }
 
-/** One record for each snapshot that was in force, with its hash: what an admission names by number can be found again. */
-export function recordAuthority(parts: Parts): Promise<void> {
-  const { number } = parts.authority.current()
-  const hash = parts.authority.hash()
-  return recordOnce(parts, SNAPSHOTS, 'plinth.adopt', `authority:${number}:${hash}`, 'adopted', {
-    snapshot: number,
-    hash,
-  })
+/** One record for each snapshot that was in force, with its hash: what an admission names by number can be found again, and no other put in its place. */
+export class AdoptionRecords {
+  readonly #parts: Parts
+  readonly #stopListening: () => void
+  /** In order; a snapshot is about to be adopted, not yet in force, when the listener hears of it. */
+  #heard: { readonly number: number; readonly hash: Hash }[] = []
+
+  constructor(parts: Parts, onHeard: () => void) {
+    this.#parts = parts
+    this.#stopListening = parts.authority.onAdopt(({ number }, hash) => {
+      this.#heard.push({ number, hash })
+      onHeard()
+    })
+  }
+  /**
+   * Records those that are in force now or were meanwhile. After that, not before: so that whatever is decided at a position behind the record
+   * rests on that snapshot or a later one, and an audit can tell.
+   */
+  async write(): Promise<void> {
+    for (let next = this.#heard[0]; next !== undefined; next = this.#heard[0]) {
+      if (next.number > this.#parts.authority.current().number) return
+      await recordAdoption(this.#parts, next.number, next.hash)
+      this.#heard.shift()
+    }
+    await recordAuthority(this.#parts)
+  }
+  stop(): void {
+    this.#stopListening()
+  }
 }
+
+export const recordAuthority = (parts: Parts): Promise<void> =>
+  recordAdoption(parts, parts.authority.current().number, parts.authority.hash())
+
+const recordAdoption = (parts: Parts, number: number, hash: Hash): Promise<void> =>
+  recordOnce(parts, SNAPSHOTS, 'plinth.adopt', `authority:${number}:${hash}`, 'adopted', { snapshot: number, hash })

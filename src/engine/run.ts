@@ -2,7 +2,7 @@
  * The loop beside the path. Held operations whose request is decided or has expired are taken up, and an authority snapshot that came into force
  * is put on record; a restart finds both the same way.
  */
-import { recordAuthority } from './adopt.ts'
+import { AdoptionRecords } from './adopt.ts'
 import { APPROVALS_MODEL } from './approval-request.ts'
 import type { Parts } from './parts.ts'
 import { resumeHeld } from './resume.ts'
@@ -22,14 +22,17 @@ export function startLoops(parts: Parts, onProblem: (what: string, error: unknow
   const stopping = new AbortController()
   let looking = Promise.resolve()
   let busy = false
+  // Told within the adoption: looked at as soon as it is over.
+  const adoptions = new AdoptionRecords(parts, () => void setImmediate(begin))
   const lookOnce = async (): Promise<void> => {
     busy = true
-    await look(parts, stopping.signal, onProblem)
+    await look(parts, adoptions, stopping.signal, onProblem)
     busy = false
   }
-  const timer = setInterval(() => {
-    if (!busy) looking = lookOnce()
-  }, LOOK_EVERY_MS)
+  const begin = (): void => {
+    if (!busy && !stopping.signal.aborted) looking = lookOnce()
+  }
+  const timer = setInterval(begin, LOOK_EVERY_MS)
   timer.unref()
   looking = lookOnce()
   return {
@@ -37,16 +40,20 @@ export function startLoops(parts: Parts, onProblem: (what: string, error: unknow
       clearInterval(timer)
       stopping.abort(new Error('stopping'))
       await looking
+      adoptions.stop()
+      // What came into force since the last look: nothing may rest on a snapshot that is not on record.
+      await adoptions.write().catch((error: unknown) => onProblem('recording the authority in force', error))
     },
   }
 }
 
 async function look(
   parts: Parts,
+  adoptions: AdoptionRecords,
   signal: AbortSignal,
   onProblem: (what: string, error: unknown) => void,
 ): Promise<void> {
-  await recordAuthority(parts).catch((error: unknown) => onProblem('recording the authority in force', error))
+  await adoptions.write().catch((error: unknown) => onProblem('recording the authority in force', error))
   await takeUpHeld(parts, signal, onProblem).catch((error: unknown) => onProblem('looking for held operations', error))
 }
 

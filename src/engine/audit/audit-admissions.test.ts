@@ -1,0 +1,124 @@
+/** The audit of admissions over a whole system's log: all agree when nothing was changed, and whatever was changed is named, the first first. */
+import assert from 'node:assert/strict'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test, type TestContext } from 'node:test'
+import { NEVER, openBank, temporaryDirectory } from '../../../test/support/bank-system.ts'
+import { changeAuthority, someOfEverything } from '../../../test/support/bank-history.ts'
+import { auditDirectory } from '../../main/audit.ts'
+import { readOperator } from '../../doors/cli/credential.ts'
+import { noteSigner, signNote } from '../../model/signed-note.ts'
+import { revoke } from '../../warden/changes.ts'
+import { snapshotText } from '../../warden/snapshot.ts'
+import { createPrivateKey } from 'node:crypto'
+import type { AdmissionsReport } from './audit-admissions.ts'
+
+const audit = (dir: string): Promise<AdmissionsReport> => auditDirectory(dir, null, () => {}, NEVER)
+
+async function historyOf(test: TestContext): Promise<string> {
+  const bank = await openBank(test)
+  await someOfEverything(bank)
+  await bank.close()
+  return bank.dir
+}
+
+test('every admission of a system comes out again, with its rules', async (t) => {
+  const dir = await historyOf(t)
+  const report = await audit(dir)
+  assert.deepEqual(report.disagreed, [])
+  assert.equal(report.agreed, report.admissions)
+  assert.ok(report.admissions > 15, String(report.admissions))
+  assert.ok((report.beside?.verdicts ?? 0) >= 3)
+  assert.equal(report.beside?.agreed, report.beside?.verdicts)
+  assert.deepEqual(
+    report.notChecked.filter((what) => /admission|snapshot/.test(what)),
+    [],
+  )
+})
+
+test('what is altered on disk is named: the first record, the policy, the snapshot', async (t) => {
+  const dir = await historyOf(t)
+  const altered = async (change: (copy: string) => void | Promise<void>): Promise<AdmissionsReport> => {
+    const copy = join(await temporaryDirectory(t), 'copy')
+    await cp(dir, copy, { recursive: true })
+    await change(copy)
+    return audit(copy)
+  }
+  const inLog = (copy: string, from: string, to: string): void => {
+    assert.equal(Buffer.byteLength(from), Buffer.byteLength(to))
+    const database = new DatabaseSync(join(copy, 'data.db'))
+    database.exec('DROP TRIGGER log_stays')
+    const { changes } = database
+      .prepare(
+        'UPDATE log SET body = replace(body, ?, ?) WHERE first = (SELECT min(first) FROM log WHERE instr(body, ?) > 0)',
+      )
+      .run(from, to, from)
+    assert.equal(changes, 1)
+    database.close()
+  }
+  const payload = await altered((copy) => inLog(copy, '"amount":7', '"amount":9'))
+  assert.match(payload.disagreed[0]?.why ?? '', /payload does not match its hash/)
+  assert.equal(payload.disagreed.length, 1)
+  assert.equal(payload.disagreed[0]?.action, 'transfer')
+  const line = await altered((copy) => inLog(copy, '"actor":"agent"', '"actor":"agenu"'))
+  assert.match(line.disagreed[0]?.why ?? '', /not the one that the tree holds/)
+
+  const snapshot = await altered(async (copy) => {
+    const file = join(copy, 'authority', '000001.snapshot')
+    await writeFile(file, (await readFile(file, 'utf8')).replace('> 100000 ', '> 900000 '))
+  })
+  assert.match(snapshot.disagreed[0]?.why ?? '', /snapshot 1 cannot be used/)
+  assert.equal(snapshot.disagreed[0]?.position, (await firstAdmission(dir)) ?? -1)
+
+  // The operators' own key signs another policy under the same number: the log knows which one was acted on.
+  const resigned = await altered(async (copy) => {
+    const file = join(copy, 'authority', '000001.snapshot')
+    const text = (await readFile(file, 'utf8')).split('\n\n')[0] ?? ''
+    const { operatorKey } = await readOperator(copy)
+    const signer = noteSigner(operatorKey.name, createPrivateKey(operatorKey.privateKey))
+    const changed = JSON.parse(text.replace('> 100000 ', '> 900000 ')) as Parameters<typeof snapshotText>[0]
+    await writeFile(file, signNote(snapshotText(changed), [signer]))
+  })
+  assert.match(resigned.disagreed[0]?.why ?? '', /snapshot 1 is not the one on record/)
+  assert.equal(resigned.disagreed[0]?.position, (await firstAdmission(dir)) ?? -1)
+  const flipped = resigned.disagreed.filter(({ derived, recorded }) => derived?.verdict !== recorded?.verdict)
+  assert.ok(flipped.some(({ action, derived }) => action === 'withdraw' && derived?.verdict === 'admitted'))
+})
+
+/** Position of the first record that rests on an admission. */
+async function firstAdmission(dir: string): Promise<number | undefined> {
+  const copy = await audit(dir)
+  assert.deepEqual(copy.disagreed, [])
+  const { openSqliteReader } = await import('../../storage/sqlite/reader.ts')
+  const reader = openSqliteReader(dir)
+  try {
+    const found = reader
+      .records(0 as never, 1_000)
+      .find(({ line }) => line.includes('"kind":"operation"') && !line.includes('"chain":[]'))
+    return found?.position
+  } finally {
+    reader.close()
+  }
+}
+
+test('revoked, changed and raced: a log of many snapshots agrees', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  for (let round = 0; round < 4; round++) {
+    const calls = Array.from({ length: 20 }, (_, i) => bank.do('deposit', { account: 'a', amount: i + 1 }))
+    await changeAuthority(bank, (snapshot) => ({
+      ...snapshot,
+      policies: {
+        ...snapshot.policies,
+        [`more-${round}.cedar`]: `@id("more-${round}") permit (principal, action == Action::"deposit", resource);`,
+      },
+    }))
+    await Promise.all(calls)
+  }
+  await changeAuthority(bank, revoke('agent'))
+  await bank.close()
+  const report = await audit(bank.dir)
+  assert.deepEqual(report.disagreed, [])
+  assert.ok(report.admissions > 80)
+})

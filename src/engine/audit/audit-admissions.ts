@@ -1,0 +1,354 @@
+/**
+ * Re-evaluates every admission of a log from the log, the authority snapshots and the manifests alone (invariant 9), and names each that differs:
+ * what policy would not have allowed, what was asked otherwise than it happened, what rests on an authority that was not in force, what has none.
+ * Needs neither a running system nor the machine that it ran on. One pass; memory does not grow with the records.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { Mismatch, principalUnder, questionOf } from './derive.ts'
+import { writtenFault } from './engine-actions.ts'
+import type { Evidence } from './evidence.ts'
+import { PolicyBench, type Judgement } from './policy-bench.ts'
+import { Standing } from './standing.ts'
+import { transactionsOf, type Transaction } from './transactions.ts'
+import { isEngineEntity } from '../engine-streams.ts'
+import type { OperationPayload } from '../operation-payload.ts'
+import type { Authority } from '../../model/admission.ts'
+import { sha256Hex, streamParts, type ReleaseId } from '../../model/ids.ts'
+import { canonicalJson } from '../../model/json.ts'
+import type { OperationState } from '../../model/operation.ts'
+import type { OperationRecord } from '../../model/record.ts'
+import type { SideRecord } from '../../storage/storage.ts'
+import { EVALUATOR } from '../../policy/cedar.ts'
+import { ContextError } from '../../policy/context-type.ts'
+import { cedarRequest, emptyRequest, recordedRequest, requestFromRecord, scopeRequest } from '../../policy/request.ts'
+import type { Verdict } from '../../policy/verdict.ts'
+import type { AuthoritySnapshot } from '../../warden/authority.ts'
+
+export interface GivenVerdict {
+  readonly verdict: Verdict['kind'] | 'out-of-scope' | 'none'
+  readonly rules: readonly string[]
+}
+export interface Disagreement {
+  /** Null for what is not in the log: a denial or a read kept beside it, or the evidence as a whole. */
+  readonly position: number | null
+  readonly operation: string | null
+  readonly actor: string | null
+  readonly action: string | null
+  readonly recorded: GivenVerdict | null
+  /** Null when nothing could be evaluated. */
+  readonly derived: GivenVerdict | null
+  readonly why: string
+}
+export interface AdmissionsReport {
+  /** Operations of the log that rest on an admission, or should. */
+  readonly admissions: number
+  readonly agreed: number
+  /** The first of them, in order of the log; `disagreedCount` is of all. */
+  readonly disagreed: readonly Disagreement[]
+  readonly disagreedCount: number
+  readonly records: number
+  /** Denials and reads beside the log, evaluated again from their records; null where the evidence has none. */
+  readonly beside: { readonly verdicts: number; readonly agreed: number } | null
+  readonly notChecked: readonly string[]
+}
+
+export const DISAGREED_MAX = 1_000
+const BREATHE_EVERY = 200 // transactions between looks at the signal and whoever else waits
+
+/** Verdict that the record of a state rests on. Others end an operation without one. */
+const VERDICT_OF: Partial<Record<OperationState, Verdict['kind']>> = {
+  committed: 'admitted',
+  held: 'held',
+  denied: 'denied',
+}
+
+type Finding =
+  | { readonly kind: 'none' | 'agreed' }
+  | { readonly kind: 'unchecked'; readonly what: string }
+  | { readonly kind: 'disagreed'; readonly why: string; readonly derived: GivenVerdict | null }
+
+export async function auditAdmissions(
+  evidence: Evidence,
+  onProgress: (records: number, of: number | null) => void,
+  signal: AbortSignal,
+): Promise<AdmissionsReport> {
+  const audit = new AdmissionsAudit(evidence)
+  try {
+    let count = 0
+    for await (const transaction of transactionsOf(evidence, signal)) {
+      await audit.add(transaction)
+      if (++count % BREATHE_EVERY !== 0) continue
+      onProgress(transaction.position + 1, evidence.size)
+      await setImmediate()
+    }
+    return await audit.finish(signal)
+  } finally {
+    audit.close()
+  }
+}
+
+class AdmissionsAudit {
+  readonly #evidence: Evidence
+  readonly #standing = new Standing()
+  readonly #bench = new PolicyBench()
+  readonly #disagreed: Disagreement[] = []
+  readonly #unchecked = new Map<string, number>()
+  /** Snapshots that were acted on before they were on record, with the first position that did. */
+  readonly #unrecorded = new Map<number, number>()
+  #disagreedCount = 0
+  #admissions = 0
+  #agreed = 0
+  #records = 0
+
+  constructor(evidence: Evidence) {
+    this.#evidence = evidence
+  }
+
+  async add(transaction: Transaction): Promise<void> {
+    this.#records = transaction.position + 1
+    const finding = await this.#judge(transaction)
+    if (finding.kind !== 'none') this.#admissions += 1
+    if (finding.kind === 'agreed') this.#agreed += 1
+    if (finding.kind === 'unchecked') this.#count(finding.what)
+    if (finding.kind === 'disagreed') this.#disagree(transaction, finding)
+    this.#standing.after(transaction)
+  }
+
+  async finish(signal: AbortSignal): Promise<AdmissionsReport> {
+    for (const [number, position] of this.#unrecorded) {
+      if (this.#standing.adopted(number) === undefined && !(await this.#isLinked(number)))
+        this.#count(`that snapshot ${number}, first acted on at ${position}, was put on record: it is not yet`)
+    }
+    const beside = this.#evidence.beside === null ? null : await this.#besideTheLog(signal)
+    const { faults, notChecked } = await this.#evidence.conclude()
+    for (const why of faults) this.#note({ ...NOWHERE, why })
+    return {
+      admissions: this.#admissions,
+      agreed: this.#agreed,
+      disagreed: this.#disagreed,
+      disagreedCount: this.#disagreedCount,
+      records: this.#records,
+      beside,
+      notChecked: [
+        ...[...this.#unchecked].map(([what, count]) => (count > 1 ? `${what} (${count} times)` : what)),
+        ...notChecked,
+        'refusals out of scope, which leave no record, and that the application states true facts',
+      ],
+    }
+  }
+
+  close(): void {
+    this.#bench.close()
+  }
+
+  #count(what: string): void {
+    this.#unchecked.set(what, (this.#unchecked.get(what) ?? 0) + 1)
+  }
+
+  #note(disagreement: Disagreement): void {
+    this.#disagreedCount += 1
+    if (this.#disagreed.length < DISAGREED_MAX) this.#disagreed.push(disagreement)
+  }
+
+  #disagree(
+    { position, record, payload }: Transaction,
+    { why, derived }: { readonly why: string; readonly derived: GivenVerdict | null },
+  ): void {
+    const verdict = record === null ? undefined : VERDICT_OF[record.state]
+    const recorded =
+      verdict === undefined
+        ? null
+        : { verdict: payload?.authority == null ? ('none' as const) : verdict, rules: payload?.authority?.rules ?? [] }
+    const { op = null, actor = null, action = null } = record ?? {}
+    this.#note({ position, operation: op, actor, action, recorded, derived, why })
+  }
+
+  async #judge(transaction: Transaction): Promise<Finding> {
+    const { record, payload, events, damage } = transaction
+    if (damage !== null) return { kind: 'disagreed', why: damage, derived: null }
+    if (record === null) return { kind: 'disagreed', why: 'its record is missing', derived: null }
+    const changes = events.filter((event) => !isEngineEntity(streamParts(event.record.stream).entity))
+    if (record.chain.length === 0 || VERDICT_OF[record.state] === undefined) {
+      // The engine by itself, or the end of what was held: neither may touch the application or the world.
+      const touches = changes.length > 0 || record.effects.length > 0
+      const poses = record.state === 'committed' && !record.action.startsWith('plinth.')
+      return touches || poses
+        ? { kind: 'disagreed', why: 'nobody was admitted to do this', derived: null }
+        : { kind: 'none' }
+    }
+    if (payload === null) return { kind: 'unchecked', what: 'an admission whose payload is gone' }
+    return await this.#admission({ ...transaction, record, payload })
+  }
+
+  async #admission(
+    transaction: Transaction & { readonly record: OperationRecord; readonly payload: OperationPayload },
+  ): Promise<Finding> {
+    const { position, record, payload } = transaction
+    const { authority } = payload
+    const number = authority?.snapshot ?? this.#standing.inForce
+    const found = await this.#evidence.snapshot(number)
+    if (found.kind === 'missing')
+      return { kind: 'unchecked', what: `an admission under snapshot ${number}, which is not at hand` }
+    if (found.kind === 'invalid') return disagreed(`snapshot ${number} cannot be used: ${found.why}`)
+    const release = record.release as ReleaseId | null
+    const manifest = release === null ? null : await this.#evidence.manifest(release)
+    if (release === null || manifest === null)
+      return { kind: 'unchecked', what: `an admission under release \`${release}\`, whose manifest is not at hand` }
+    const { snapshot } = found
+    const judgement = this.#bench.judge(snapshot.policies, release, manifest)
+    const { schema } = this.#bench.schemas(release, manifest)
+    let derived: GivenVerdict | null = null
+    try {
+      const principal = principalUnder(snapshot, record)
+      const { asked, taken } = questionOf(transaction, principal, manifest, this.#standing)
+      for (const what of taken) this.#count(what)
+      let request
+      let verdict: Verdict
+      try {
+        const full = cedarRequest(schema, asked)
+        request = recordedRequest(full)
+        verdict = judgement.verdict(full)
+      } catch (error) {
+        if (!(error instanceof ContextError)) throw error
+        request = emptyRequest(schema, asked)
+        verdict = { kind: 'denied', rules: [], errors: [error.message] }
+      }
+      const scope = scopeRequest(schema, principal, record.action)
+      derived = judgement.inScope(scope)
+        ? { verdict: verdict.kind, rules: verdict.rules }
+        : { verdict: 'out-of-scope', rules: judgement.scopeRules(scope) }
+      const why =
+        this.#authorityFault(position, transaction, authority, { snapshot, hash: found.hash, schema: schema.hash }) ??
+        (this.#standing.hasActivated(release) ? null : `release \`${release}\` was never activated`) ??
+        (canonicalJson(request) === canonicalJson(payload.request) ? null : 'policy was asked something else') ??
+        verdictFault(record, payload, verdict, derived) ??
+        writtenFault(transaction, principal, manifest, snapshot, this.#standing)
+      return why === null ? { kind: 'agreed' } : { kind: 'disagreed', why, derived }
+    } catch (error) {
+      if (!(error instanceof Mismatch)) throw error
+      return { kind: 'disagreed', why: error.message, derived: derived ?? recordedVerdict(judgement, payload) }
+    }
+  }
+
+  /** Whether the grounds that the record names are the ones that were in force. */
+  #authorityFault(
+    position: number,
+    { record, payload }: { readonly record: OperationRecord; readonly payload: OperationPayload },
+    authority: Authority | null,
+    {
+      snapshot,
+      hash,
+      schema,
+    }: { readonly snapshot: AuthoritySnapshot; readonly hash: string; readonly schema: string },
+  ): string | null {
+    const { number } = snapshot
+    const adopted = this.#standing.adopted(number)
+    if (adopted === undefined) {
+      if (!this.#unrecorded.has(number)) this.#unrecorded.set(number, position)
+    } else if (adopted.hash !== hash) return `snapshot ${number} is not the one on record`
+    if (authority === null) return 'it holds no admission'
+    if (record.gate !== (record.state === 'denied' && record.gate === '' ? '' : sha256Hex(canonicalJson(authority))))
+      return 'its line commits to another admission than its payload holds'
+    if (this.#bench.hashOf(snapshot.policies) !== authority.policySet)
+      return `snapshot ${number} holds another policy set`
+    if (authority.schema !== schema) return 'it was evaluated under another schema than its release has'
+    if (canonicalJson(authority.chain) !== canonicalJson(record.chain) || authority.onBehalfOf !== record.for)
+      return 'it was given to somebody else'
+    if (payload.request === null || sha256Hex(canonicalJson(payload.request)) !== authority.request)
+      return 'its request does not match its hash'
+    const later = this.#standing.firstAdoptedAfter(number)
+    if (later !== null && payload.reads !== null && payload.reads.position >= later)
+      return `it was decided after snapshot ${number} had been replaced`
+    if (authority.evaluator !== EVALUATOR)
+      this.#count(`that \`${authority.evaluator}\` and \`${EVALUATOR}\`, with which this was evaluated, are alike`)
+    return null
+  }
+
+  /** A snapshot that was passed over quickly is bound by the links of a later one that is on record. */
+  async #isLinked(number: number): Promise<boolean> {
+    const later = this.#standing.firstNumberAfter(number)
+    if (later === null) return false
+    let hash: string | undefined = this.#standing.adopted(later)?.hash
+    for (let at = later; at > number; at--) {
+      const found = await this.#evidence.snapshot(at)
+      if (found.kind !== 'found' || found.hash !== hash) return false
+      hash = found.snapshot.previous
+    }
+    const found = await this.#evidence.snapshot(number)
+    return found.kind === 'found' && found.hash === hash
+  }
+
+  async #besideTheLog(signal: AbortSignal): Promise<AdmissionsReport['beside']> {
+    let verdicts = 0
+    let agreed = 0
+    for (const kind of ['denied', 'read'] as const)
+      for await (const side of this.#evidence.beside?.(kind, signal) ?? []) {
+        const judged = await this.#beside(side)
+        if (judged === null) continue
+        verdicts += 1
+        if (judged === 'agreed') agreed += 1
+        else this.#note(judged)
+        if (verdicts % BREATHE_EVERY === 0) await setImmediate()
+      }
+    return { verdicts, agreed }
+  }
+
+  /** From its own record: what it rests on is not under the tree. Null when too little of it was kept. */
+  async #beside({ operation, principal, action, kind, body }: SideRecord): Promise<'agreed' | Disagreement | null> {
+    const payload = JSON.parse(body) as OperationPayload
+    const { authority, request } = payload
+    if (authority === null || request === null) return null
+    const found = await this.#evidence.snapshot(authority.snapshot)
+    const release = await this.#releaseWithSchema(authority.schema)
+    const manifest = release === null ? null : await this.#evidence.manifest(release)
+    if (found.kind !== 'found' || release === null || manifest === null) return null
+    const full = requestFromRecord(request)
+    const recorded = { verdict: kind === 'read' ? 'admitted' : 'denied', rules: authority.rules } as const
+    const wrong = (why: string, derived: GivenVerdict | null = null): Disagreement => ({
+      ...{ position: null, operation, actor: principal, action, recorded, derived, why },
+    })
+    if (full === null || sha256Hex(canonicalJson(request)) !== authority.request)
+      return wrong('its request does not match its hash')
+    if (this.#bench.hashOf(found.snapshot.policies) !== authority.policySet)
+      return wrong(`snapshot ${authority.snapshot} holds another policy set`)
+    const verdict = this.#bench.judge(found.snapshot.policies, release, manifest).verdict(full)
+    // A read cannot be parked: what a rule would hold is denied.
+    const same = kind === 'read' ? verdict.kind === 'admitted' : verdict.kind !== 'admitted'
+    const rules = canonicalJson(verdict.rules) === canonicalJson(authority.rules)
+    return same && rules ? 'agreed' : wrong('evaluated again it comes out otherwise', given(verdict))
+  }
+
+  /** Side records name no release: any that was active with this schema asks the same of policy. */
+  async #releaseWithSchema(schema: string): Promise<ReleaseId | null> {
+    for (const release of this.#standing.releases) {
+      const manifest = await this.#evidence.manifest(release)
+      if (manifest !== null && this.#bench.schemas(release, manifest).schema.hash === schema) return release
+    }
+    return null
+  }
+}
+
+const NOWHERE = { position: null, operation: null, actor: null, action: null, recorded: null, derived: null } as const
+
+const disagreed = (why: string): Finding => ({ kind: 'disagreed', why, derived: null })
+const given = (verdict: Verdict): GivenVerdict => ({ verdict: verdict.kind, rules: verdict.rules })
+
+function verdictFault(
+  record: OperationRecord,
+  payload: OperationPayload,
+  verdict: Verdict,
+  derived: GivenVerdict,
+): string | null {
+  if (derived.verdict === 'out-of-scope') return 'the action is not in scope for who did it'
+  if (verdict.kind !== VERDICT_OF[record.state]) return `policy says ${verdict.kind}, and yet it is ${record.state}`
+  if (canonicalJson(verdict.rules) !== canonicalJson(payload.authority?.rules ?? [])) return 'other rules determine it'
+  if (verdict.kind === 'held' && canonicalJson(verdict.requires) !== canonicalJson(payload.hold?.requires ?? []))
+    return 'it waits for the approval of somebody else'
+  return null
+}
+
+/** What comes out for the request as recorded, where no other could be derived. */
+function recordedVerdict(judgement: Judgement, { request }: OperationPayload): GivenVerdict | null {
+  const full = request === null ? null : requestFromRecord(request)
+  return full === null ? null : given(judgement.verdict(full))
+}

@@ -1,0 +1,148 @@
+/**
+ * Evidence for an audit from the files of a data directory: read-only, beside a running system or without one. Snapshots are verified against the
+ * pinned root key one by one, so that one which is damaged is named, and the others still count.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { join } from 'node:path'
+import type { Evidence, SnapshotEvidence } from '../engine/audit/evidence.ts'
+import { LruMap } from '../engine/lru-map.ts'
+import type { Position, ReleaseId } from '../model/ids.ts'
+import type { Manifest } from '../model/manifest.ts'
+import { Frontier, leafHash } from '../model/merkle.ts'
+import { Problem, problem } from '../model/problems.ts'
+import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
+import { readRelease } from '../releases/release-files.ts'
+import { openSqliteReader, type SqliteReader } from '../storage/sqlite/reader.ts'
+import type { SideRecord } from '../storage/storage.ts'
+import { openSnapshot, snapshotFile } from '../warden/snapshot.ts'
+import { readBounded } from '../warden/source.ts'
+import { authorityFolder, isDataDirectory, pinnedKey } from './data-directory.ts'
+
+const PAGE_RECORDS = 1_000
+const SIDE_PAGE = 500
+const SNAPSHOTS_KEPT = 16
+
+/**
+ * @param rootKey the operators' public key, kept elsewhere; null takes the one in the directory, which proves less
+ * @throws `usage` when it is no data directory
+ */
+export async function openDirectoryEvidence(
+  dir: string,
+  rootKey: string | null,
+): Promise<Evidence & { readonly reader: SqliteReader; close(): void }> {
+  if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
+  const verifier = keyOf(rootKey ?? (await pinnedKey(dir)), 'the root key')
+  const reader = openSqliteReader(dir)
+  const { position: head, treeSize } = reader.head()
+  const root = new RootCheck(reader.meta('checkpoint'))
+  const snapshots = new LruMap<number, SnapshotEvidence>(SNAPSHOTS_KEPT)
+  const manifests = new Map<ReleaseId, Manifest | null>()
+  return {
+    reader,
+    size: treeSize,
+    async *pages(signal) {
+      for (let from = 0; from <= head;) {
+        signal.throwIfAborted()
+        const limit = Math.min(PAGE_RECORDS, head + 1 - from)
+        const page = reader.records(from as Position, limit)
+        if (page.length === 0) throw problem('storage-damaged', `the record at ${from} is missing`)
+        for (const { line } of page) root.add(line)
+        const leaves = reader.leafHashes(from, from + page.length)
+        yield page.map((record, place) => ({ ...record, leaf: leaves[place] ?? null }))
+        from += page.length
+        await setImmediate()
+      }
+    },
+    async snapshot(number) {
+      let found = snapshots.get(number)
+      if (found === undefined) snapshots.set(number, (found = await readSnapshot(dir, number, verifier)))
+      return found
+    },
+    async manifest(release) {
+      let found = manifests.get(release)
+      if (found === undefined) manifests.set(release, (found = await readManifest(dir, release)))
+      return found
+    },
+    beside: (kind, signal) => sideRecords(reader, kind, signal),
+    conclude() {
+      const { faults, notChecked } = root.conclude()
+      const more = ['signatures and proofs of the log, read models: `plinth verify` looks at those']
+      if (rootKey === null)
+        more.push('that the root key is the operators’ own: give a copy kept elsewhere (`--root-key`)')
+      return Promise.resolve({ faults, notChecked: [...notChecked, ...more] })
+    },
+    close: () => reader.close(),
+  }
+}
+
+async function readSnapshot(dir: string, number: number, verifier: NoteVerifier): Promise<SnapshotEvidence> {
+  try {
+    const note = await readBounded(join(authorityFolder(dir), snapshotFile(number)))
+    if (note === null) return { kind: 'missing' }
+    const { snapshot, hash } = openSnapshot(note, verifier)
+    return snapshot.number === number
+      ? { kind: 'found', snapshot, hash }
+      : { kind: 'invalid', why: `its file holds snapshot ${snapshot.number}` }
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    return { kind: 'invalid', why: error.detail }
+  }
+}
+
+async function readManifest(dir: string, release: ReleaseId): Promise<Manifest | null> {
+  try {
+    return (await readRelease(dir, release)).manifest
+  } catch (error) {
+    if (error instanceof Problem) return null
+    throw error
+  }
+}
+
+async function* sideRecords(
+  reader: SqliteReader,
+  kind: SideRecord['kind'],
+  signal: AbortSignal,
+): AsyncGenerator<SideRecord> {
+  let before: number | null = null
+  for (;;) {
+    signal.throwIfAborted()
+    const page: ReturnType<SqliteReader['sideRecords']> = reader.sideRecords({ kind }, before, SIDE_PAGE)
+    yield* page
+    if (page.length < SIDE_PAGE) return
+    before = page.at(-1)?.id ?? null
+    await setImmediate()
+  }
+}
+
+function keyOf(vkey: string, what: string): NoteVerifier {
+  try {
+    return parseVerifierKey(vkey.trim())
+  } catch (error) {
+    if (!(error instanceof NoteError)) throw error
+    throw problem('usage', `${what}: ${error.message}`, {}, error)
+  }
+}
+
+/** Grows the tree with the records as they are read, and holds it against the newest checkpoint that was stored. */
+class RootCheck {
+  readonly #tree = new Frontier()
+  readonly #size: number | null = null
+  readonly #root: string = ''
+  #same: boolean | null = null
+
+  constructor(checkpoint: string | null) {
+    if (checkpoint === null) return
+    const [, size = '', root = ''] = checkpoint.split('\n')
+    this.#size = Number(size)
+    this.#root = Buffer.from(root, 'base64').toString('hex')
+  }
+  add(line: string): void {
+    this.#tree.append(leafHash(line))
+    if (this.#tree.size === this.#size) this.#same = this.#tree.rootHash() === this.#root
+  }
+  conclude(): { readonly faults: readonly string[]; readonly notChecked: readonly string[] } {
+    if (this.#size === null) return { faults: [], notChecked: ['the root of the tree: there is no checkpoint yet'] }
+    if (this.#same === true || this.#size === 0) return { faults: [], notChecked: [] }
+    return { faults: [`the first ${this.#size} records have another root than the checkpoint`], notChecked: [] }
+  }
+}
