@@ -31,7 +31,7 @@ export async function openDirectoryEvidence(
   rootKey: string | null,
 ): Promise<Evidence & { readonly reader: SqliteReader; close(): void }> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
-  const verifier = keyOf(rootKey ?? (await pinnedKey(dir)), 'the root key')
+  const keys = new RootKeys(dir, keyOf(rootKey ?? (await pinnedKey(dir)), 'the root key'))
   const reader = openSqliteReader(dir)
   const { position: head, treeSize } = reader.head()
   const root = new RootCheck(reader.meta('checkpoint'))
@@ -55,7 +55,7 @@ export async function openDirectoryEvidence(
     },
     async snapshot(number) {
       let found = snapshots.get(number)
-      if (found === undefined) snapshots.set(number, (found = await readSnapshot(dir, number, verifier)))
+      if (found === undefined) snapshots.set(number, (found = await readSnapshot(dir, number, await keys.at(number))))
       return found
     },
     async manifest(release) {
@@ -86,6 +86,32 @@ async function readSnapshot(dir: string, number: number, verifier: NoteVerifier)
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     return { kind: 'invalid', why: error.detail }
+  }
+}
+
+/** The key that signs each snapshot: the pinned one, until a snapshot that it has signed hands over to another. */
+class RootKeys {
+  readonly #dir: string
+  readonly #handedOver: { readonly after: number; readonly key: NoteVerifier }[]
+  #looked = 0
+
+  constructor(dir: string, pinned: NoteVerifier) {
+    this.#dir = dir
+    this.#handedOver = [{ after: 0, key: pinned }]
+  }
+  async at(number: number): Promise<NoteVerifier> {
+    for (; this.#looked < number - 1; this.#looked++) {
+      const before = this.#handedOver.at(-1) as { readonly key: NoteVerifier }
+      const found = await readSnapshot(this.#dir, this.#looked + 1, before.key)
+      if (found.kind === 'missing') break
+      if (found.kind === 'found' && found.snapshot.nextRootKey !== null)
+        this.#handedOver.push({
+          after: found.snapshot.number,
+          key: keyOf(found.snapshot.nextRootKey, 'the next root key'),
+        })
+    }
+    return (this.#handedOver.findLast(({ after }) => after < number) ?? (this.#handedOver[0] as { key: NoteVerifier }))
+      .key
   }
 }
 

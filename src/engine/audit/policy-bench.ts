@@ -66,7 +66,7 @@ export class PolicyBench {
     this.#sets.set(key, found)
     const { set, scope } = found
     return {
-      verdict: (request) => set.plainVerdict(request),
+      verdict: (request) => set.plainVerdict(request, schemas.schema.actions.get(request.action.id)?.group ?? 'engine'),
       inScope: (request) => set.inScope(request),
       scopeRules: (request) => {
         const answer = scope === null ? null : evaluate(scope, schemas.scope, request)
