@@ -43,7 +43,14 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Only the command line and the composition root may sign authority: no door of the runtime can. */
-export const WARDEN_READING: readonly string[] = ['authority', 'source', 'snapshot', 'approval-decision']
+export const WARDEN_READING: readonly string[] = [
+  'authority',
+  'source',
+  'snapshot',
+  'approval-decision',
+  'switches',
+  'lease',
+]
 
 /** npm packages a folder may load when it runs. Folders not listed may load any. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {

@@ -7,11 +7,13 @@
 import { RELEASE } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { commitOnce, recordOnce } from './record-once.ts'
+import { switchedProblem } from './switches.ts'
 import { rebuildStreams } from './verify-fold.ts'
 import { FIND_LIMIT_MAX, type Row, type RowChange } from '../model/decision.ts'
 import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
 import { Problem, problem } from '../model/problems.ts'
+import { switchInTheWay } from '../warden/switches.ts'
 
 const STREAMS_PER_CALL = 100
 /** Row changes in one record: a commit of about a megabyte. */
@@ -24,12 +26,21 @@ export async function activate(parts: Parts, signal: AbortSignal): Promise<void>
   const { version, state } = await parts.states.at(stream, parts.states.visible, signal)
   if (state !== null && (JSON.parse(state) as JsonObject)['release'] === id) return
   if (state !== null) {
+    refuseFrozen(parts)
     const attempt = `${id}:${version}`
     await recordOnce(parts, stream, 'plinth.activate', `rebuild:${attempt}`, 'rebuilding', { release: '' })
     await rebuildRows(parts, attempt, signal)
   }
   const data = { release: id, manifest: sha256Hex(canonicalJson(manifest)), bundle: sha256Hex(bundle) }
   await recordOnce(parts, stream, 'plinth.activate', `release:${id}:${version}`, 'activated', data)
+}
+
+/** @throws `switched-frozen` and its like: another release than the one that was active may not become so */
+function refuseFrozen(parts: Parts): void {
+  const { switches } = parts.authority.current()
+  const subject = { application: parts.release.manifest.name, tenant: '', principals: [], run: null, command: '' }
+  const found = switchInTheWay(switches, { ...subject, effects: [], policySet: null }, 'activate')
+  if (found !== null) throw switchedProblem(found)
 }
 
 async function rebuildRows(parts: Parts, attempt: string, signal: AbortSignal): Promise<void> {

@@ -1,30 +1,85 @@
 /**
- * A new authority snapshot comes into force: first in the committer (so that nothing revoked can commit any more), then for what is under way
- * (told to stop), then on record in the log.
+ * A new authority snapshot comes into force: first in the committer (so that nothing revoked or switched off can commit any more), then for what
+ * is under way (told to stop), then on record in the log: the snapshot itself, and what became of each operation that was stopped.
  */
 import { AUTHORITY } from './engine-streams.ts'
 import { recordOnce } from './record-once.ts'
 import type { Parts } from './parts.ts'
+import type { UnderWay } from './running.ts'
+import { followStop } from './stop-reports.ts'
+import { subjectOf, switchedProblem } from './switches.ts'
 import { streamId, type Hash, type PrincipalId } from '../model/ids.ts'
-import { problem } from '../model/problems.ts'
+import { problem, type Problem } from '../model/problems.ts'
 import type { AuthoritySnapshot } from '../warden/authority.ts'
+import { reaches } from '../warden/switches.ts'
 
 const SNAPSHOTS = streamId(AUTHORITY, 'snapshots')
+const OWNERS_MAX = 8 // as in a snapshot's owner chains
 
-/** Revoked principals have no epoch that could match. */
-export const epochsOf = (snapshot: AuthoritySnapshot): ReadonlyMap<PrincipalId, number> =>
-  new Map(snapshot.principals.map(({ id, epoch, revoked }) => [id, revoked ? -1 : epoch]))
+/** Whoever is revoked, or owned by somebody who is, has no epoch that could match. */
+export function epochsOf(snapshot: AuthoritySnapshot): ReadonlyMap<PrincipalId, number> {
+  const byId = new Map(snapshot.principals.map((entry) => [entry.id, entry]))
+  const isRevoked = (id: PrincipalId | null): boolean => {
+    for (let entry = byId.get(id as PrincipalId), links = 0; entry !== undefined && links < OWNERS_MAX; links++) {
+      if (entry.revoked) return true
+      entry = byId.get(entry.owner as PrincipalId)
+    }
+    return false
+  }
+  return new Map(snapshot.principals.map(({ id, epoch }) => [id, isRevoked(id) ? -1 : epoch]))
+}
 
+/** @returns how many operations were told to stop */
 export async function enforce(parts: Parts, snapshot: AuthoritySnapshot): Promise<number> {
-  await parts.committer.adoptEpochs(snapshot.number, epochsOf(snapshot))
-  const live = epochsOf(snapshot)
-  return parts.running.stopWhere(
-    ({ chain }) => chain.some(({ principal, epoch }) => live.get(principal) !== epoch),
-    (operation) =>
-      problem('principal-revoked', 'the principal, or one it depends on, was revoked while this was under way', {
-        operation,
-      }),
+  const startedUs = parts.clock.monotonicUs()
+  await adoptInCommitter(parts, snapshot)
+  const epochs = epochsOf(snapshot)
+  const before = parts.authority.current()
+  const stopped = parts.running.stopWhere(
+    (entry) => revokedBy(epochs, before, snapshot, entry) ?? stoppedBy(parts, snapshot, entry),
   )
+  followStop(parts, snapshot, stopped, startedUs)
+  return stopped.length
+}
+
+/** Also when only the lease was renewed. */
+export function adoptInCommitter(parts: Parts, snapshot = parts.authority.current()): Promise<void> {
+  return parts.committer.adoptEpochs(snapshot.number, epochsOf(snapshot), {
+    switches: snapshot.switches,
+    leaseUntilMs: parts.authority.leaseUntilMs(),
+    application: parts.release.manifest.name,
+  })
+}
+
+/** Somebody in the chain, or the one it acts for, is not who they were. */
+function revokedBy(
+  epochs: ReadonlyMap<PrincipalId, number>,
+  before: AuthoritySnapshot,
+  now: AuthoritySnapshot,
+  { operation, principal: { chain, onBehalfOf } }: UnderWay,
+): Problem | null {
+  const epochIn = (snapshot: AuthoritySnapshot): number | undefined =>
+    snapshot.principals.find(({ id }) => id === onBehalfOf)?.epoch
+  const dead =
+    chain.find(({ principal, epoch }) => epochs.get(principal) !== epoch)?.principal ??
+    (onBehalfOf !== null && ((epochs.get(onBehalfOf) ?? 0) < 0 || epochIn(before) !== epochIn(now)) ? onBehalfOf : null)
+  if (dead === null) return null
+  return problem('principal-revoked', 'the principal, or one it depends on, was revoked while this was under way', {
+    operation,
+    principal: dead,
+  })
+}
+
+/** Only `stop` ends what is under way; what is paused or contained runs on until its commit is refused. */
+function stoppedBy(
+  parts: Parts,
+  { switches }: AuthoritySnapshot,
+  { operation, principal, command, run }: UnderWay,
+): Problem | null {
+  if (switches.length === 0) return null
+  const subject = subjectOf(parts, principal, { command, run })
+  const found = switches.find(({ action, scope }) => action === 'stop' && reaches(scope, subject))
+  return found === undefined ? null : switchedProblem(found, operation)
 }
 
 /**

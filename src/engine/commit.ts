@@ -100,5 +100,6 @@ export function envelopeOf(parts: Pick<Parts, 'release'>, proposal: Proposal, ad
     causation: intent.causation,
     release: parts.release.id,
     gate: admission === null ? '' : sha256Hex(canonicalJson(admission.authority)),
+    ...(admission === null ? {} : { policySet: admission.authority.policySet }),
   } satisfies Partial<CommitRequest>
 }

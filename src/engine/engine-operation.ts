@@ -6,6 +6,7 @@ import { ATTEMPTS_MAX } from './bounds.ts'
 import { begin } from './begin.ts'
 import { envelopeOf } from './commit.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
+import { gate } from './gate.ts'
 import { handIn } from './hand-in.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
@@ -49,7 +50,8 @@ export async function engineOperation(
     approvals: [],
     resumed: null,
   }
-  return parts.running.run(operation, intentHash, principal, signal, async (stop) => {
+  gate(parts, proposal)
+  const work = async (stop: AbortSignal): Promise<Outcome> => {
     const admission = parts.policy.admit({
       principal,
       action: intent.command,
@@ -71,7 +73,8 @@ export async function engineOperation(
       if (result.kind !== 'moved') return result
     }
     throw problem('stream-contended', `planned ${ATTEMPTS_MAX} times and lost each time`, { operation })
-  })
+  }
+  return parts.running.run(operation, intentHash, principal, signal, work, intent)
 }
 
 /** Commits one plan as this operation. Also used at start, when the engine acts by itself (`admission` null). */

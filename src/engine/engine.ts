@@ -6,6 +6,9 @@ import type { Manifest, Release } from '../model/manifest.ts'
 import type { Intent, Outcome, OperationState, Timings } from '../model/operation.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
 import type { Consistency } from '../model/receipt.ts'
+import type { StopReport } from './stop-reports.ts'
+import type { ProblemCode } from '../model/problems.ts'
+import type { AuthorityFinding, SwitchEntry } from '../warden/authority.ts'
 import type { SandboxStatus } from '../sandbox/sandbox.ts'
 import type { StoredRecord } from '../storage/storage.ts'
 
@@ -98,7 +101,19 @@ export interface Self {
   readonly rootHash: Hash
   readonly origin: string
   readonly checkpoint: string
-  readonly authority: { readonly snapshot: number; readonly policySet: Hash; readonly principals: number }
+  readonly authority: {
+    readonly snapshot: number
+    readonly policySet: Hash
+    readonly principals: number
+    /** Until when changes may be made on the warden's last sign of life; null when none is asked for. */
+    readonly leaseUntilMs: number | null
+    /** What is wrong in the authority folder. The snapshot in force stays what it is. */
+    readonly findings: readonly AuthorityFinding[]
+  }
+  /** Switches that are on. */
+  readonly switches: readonly SwitchEntry[]
+  /** Declared states in which the system does less than it is asked to; empty on a good day. */
+  readonly degraded: readonly { readonly state: 'read-only'; readonly code: ProblemCode; readonly sinceMs: number }[]
   readonly sandbox: SandboxStatus
   readonly queues: { readonly running: number; readonly held: number; readonly outbox: number }
   readonly startedAtMs: number
@@ -170,6 +185,8 @@ export interface Engine {
   approval(credentials: Credentials, approval: ApprovalId, signal: AbortSignal): Promise<ApprovalView>
   /** `decision` is canonical ApprovalDecision JSON, `signature` base64 Ed25519 by the approver's key. The door only carries it. */
   decideApproval(credentials: Credentials, decision: string, signature: string, signal: AbortSignal): Promise<Outcome>
+  /** What became of each operation that a switch, or a revocation, stopped. @throws `no-such-switch`, `forbidden` */
+  stopReport(credentials: Credentials, id: string, signal: AbortSignal): Promise<StopReport>
   self(credentials: Credentials, signal: AbortSignal): Promise<Self>
   checkpoint(): Promise<string>
   /** Proof that the log of `to` records begins with its first `from`: for whoever keeps checkpoints. @throws `invalid-position` */

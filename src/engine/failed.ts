@@ -2,6 +2,7 @@
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
+import { SWITCHED } from './switches.ts'
 import { Problem, type ProblemCode } from '../model/problems.ts'
 
 const ON_RECORD: ReadonlySet<ProblemCode> = new Set([
@@ -12,6 +13,8 @@ const ON_RECORD: ReadonlySet<ProblemCode> = new Set([
   'stream-contended',
   'principal-revoked',
   'deadline-exceeded',
+  'authority-expired',
+  ...SWITCHED,
 ])
 
 export function recordFailure(parts: Parts, proposal: Proposal, error: unknown): void {

@@ -2,6 +2,7 @@
 import type { CommitRequest, CommitResult } from './committer/commit-request.ts'
 import type { Parts } from './parts.ts'
 import { recordedOutcome } from './recorded-outcome.ts'
+import { leaseProblem, switchedProblem } from './switches.ts'
 import type { CommitUnderWay, TentativeState } from './states.ts'
 import type { Position, StreamId } from '../model/ids.ts'
 import type { JsonText } from '../model/json.ts'
@@ -53,6 +54,8 @@ export async function handIn(
         { operation: request.operation },
       )
     }
+    if (result.kind === 'switched') throw switchedProblem(result.by, request.operation)
+    if (result.kind === 'lease-expired') throw leaseProblem(result.untilMs, request.operation)
     if (result.kind !== 'known') return result
     const outcome = await recordedOutcome(parts, request.operation, request.intentHash)
     if (outcome === null)

@@ -1,7 +1,7 @@
 /** Opens the engine over its parts, in the order in which each needs the one before, and closes them in reverse. */
 import { Aside } from './aside.ts'
 import { activate } from './activate.ts'
-import { enforce, recordAuthority, refuseOlder } from './adopt.ts'
+import { adoptInCommitter, enforce, recordAuthority, refuseOlder } from './adopt.ts'
 import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
@@ -15,11 +15,12 @@ import { outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
 import { KnownOperations } from './known-operations.ts'
 import { query } from './query.ts'
-import { READ_RECORDS } from './reading.ts'
+import { mayRead, READ_RECORDS } from './reading.ts'
 import { records, rows, state, states } from './records.ts'
 import { startLoops } from './run.ts'
 import { Running } from './running.ts'
 import { self } from './self.ts'
+import { readStopReport, StopReports } from './stop-reports.ts'
 import { States } from './states.ts'
 import { submit } from './submit.ts'
 import { Turns } from './turns.ts'
@@ -77,6 +78,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     known: new KnownOperations(),
     running: new Running(),
     turns: new Turns(),
+    stops: new StopReports(),
     aside: new Aside(reader, committer, clock),
     clock,
     random,
@@ -88,7 +90,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     .catch((error: unknown) => onProblem('reading the index of operations', error))
   await refuseOlder(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   opened.defer(authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))) // first: none is missed in between
+  opened.defer(
+    authority.onLease(
+      () => void adoptInCommitter(parts).catch((error: unknown) => onProblem('renewing the lease', error)),
+    ),
+  )
   await enforce(parts, authority.current())
+  opened.defer(() => parts.stops.drained())
   await recordAuthority(parts)
   await activate(parts, new AbortController().signal) // takes as long as there are rows to rebuild
   opened.defer(() => parts.running.drained())
@@ -128,6 +136,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
     decideApproval: (credentials, decision, signature, signal) =>
       decideApproval(parts, credentials, decision, signature, signal),
+    async stopReport(credentials, id, signal) {
+      await mayRead(parts, credentials, { stopReport: id }, signal)
+      return await readStopReport(parts, id, signal)
+    },
     self: (credentials, signal) => self(parts, origin, startedAtMs, credentials, signal),
     checkpoint: () => committer.checkpoint(),
     consistency: (from, to) => committer.consistency(from, to),

@@ -11,6 +11,7 @@ import type { FolderAuthoritySource } from '../warden/source.ts'
 import type { Committer } from './committer/commit-request.ts'
 import type { Aside } from './aside.ts'
 import type { KnownOperations } from './known-operations.ts'
+import type { StopReports } from './stop-reports.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
@@ -29,6 +30,7 @@ export interface Parts {
   readonly running: Running
   readonly turns: Turns
   readonly aside: Aside
+  readonly stops: StopReports
   readonly clock: Clock
   readonly random: Random
 }

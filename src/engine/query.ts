@@ -7,6 +7,7 @@ import type { Parts } from './parts.ts'
 import { ReadSession } from './read-session.ts'
 import { isForbidden, titleOf } from './refused.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { passSwitches } from './switches.ts'
 import type { Admission } from '../model/admission.ts'
 import { base32, sha256Hex, type OperationId, type RunId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
@@ -26,6 +27,7 @@ export async function query(
   const manifest = release.manifest.queries[request.query]
   if (manifest === undefined || !policy.inScope(principal, request.query))
     throw problem('no-such-query', `there is no query \`${request.query}\` here`)
+  passSwitches(parts, principal, { command: request.query, run: request.run }, 'read')
   const input = validators.queryInput(request.query, request.input)
   const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
   const session = new ReadSession(parts, positionOf(parts, request.at), 'committed', signal)
@@ -51,6 +53,7 @@ export async function query(
   watch.lap('decide')
   if (!parts.identity.isLive(principal))
     throw problem('principal-revoked', 'the principal, or one it depends on, was revoked while this was under way')
+  passSwitches(parts, principal, { command: request.query, run: request.run }, 'read', operation)
   if (answer.kind === 'failed')
     throw problem(answer.code, answer.detail, {
       operation,

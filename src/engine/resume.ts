@@ -7,6 +7,7 @@ import type { Proposal } from './proposal.ts'
 import { readOperation, recordedOutcome } from './recorded-outcome.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { perform } from './submit.ts'
+import { passSwitches } from './switches.ts'
 import type { ApprovalId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -38,7 +39,9 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
     approvals: state.approvedBy.map(({ by, role }) => ({ approval, by, role })),
     resumed: { approval, version, state: state as unknown as JsonObject, binds: state.binds },
   }
-  return parts.running.run(operation, intentHash, proposal.principal, signal, async (stop) => {
+  if (decided === 'go-on' && principal !== null && mustWait(parts, proposal))
+    return (await recordedOutcome(parts, operation, null)) as Outcome
+  const work = async (stop: AbortSignal): Promise<Outcome> => {
     const end = (ending: Ending): Promise<Outcome> => {
       const { code, title } = ending
       const outcome = { kind: 'refused', code, title, detail: { ...ending.detail, approval } } as const
@@ -52,7 +55,23 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
       if (!(error instanceof Problem) || !FOR_GOOD.has(error.code)) throw error // taken up again at the next look
       return end({ state: 'refused', code: error.code, title: error.spec.title, detail: { error: error.detail } })
     }
-  })
+  }
+  return parts.running.run(operation, intentHash, proposal.principal, signal, work, state.intent)
+}
+
+/** What is paused or contained stays held until the switch is off, or the request expires; what is stopped ends (`inTheWay`). */
+function mustWait(parts: Parts, { principal, intent }: Proposal): boolean {
+  const fault = switchedBy(parts, principal, intent)
+  return fault !== null && fault.code !== 'switched-stopped'
+}
+function switchedBy(parts: Parts, principal: Principal, intent: Proposal['intent']): Problem | null {
+  try {
+    passSwitches(parts, principal, intent, 'change')
+    return null
+  } catch (error) {
+    if (error instanceof Problem) return error
+    throw error
+  }
 }
 
 interface Ending {
@@ -85,6 +104,9 @@ function inTheWay(parts: Parts, { intent, input }: Proposal, principal: Principa
     return { state: 'stopped', code: 'principal-revoked', title: 'the principal that asked has been revoked' }
   if (!parts.policy.inScope(principal, intent.command))
     return { state: 'stopped', code: 'no-such-command', title: 'the principal that asked may not do this any more' }
+  const switched = switchedBy(parts, principal, intent)
+  if (switched !== null)
+    return { state: 'stopped', code: switched.code, title: switched.spec.title, detail: { reason: switched.detail } }
   try {
     parts.validators.commandInput(intent.command, input)
     return null

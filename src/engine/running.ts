@@ -6,15 +6,27 @@
  * 2. Who leaves is told at once; what was handed in by then lands or does not, and the same key asks for it.
  */
 import { OPERATION_TIMEOUT_MS, RUNNING_MAX } from './bounds.ts'
-import type { Hash, OperationId } from '../model/ids.ts'
+import type { Hash, OperationId, RunId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Principal } from '../model/principal.ts'
 import { Problem, problem } from '../model/problems.ts'
 
-interface Entry {
-  readonly intentHash: Hash
+/** What an operation is, for whoever decides which may go on. */
+export interface UnderWay {
+  readonly operation: OperationId
   readonly principal: Principal
+  readonly command: string
+  readonly run: RunId | null
   readonly outcome: Promise<Outcome>
+}
+
+/** Told to stop, and why; what becomes of it is its outcome. */
+export interface Stopped extends UnderWay {
+  readonly reason: Problem
+}
+
+interface Entry extends UnderWay {
+  readonly intentHash: Hash
   readonly stop: AbortController
   /** Callers that wait for the outcome. */
   waiting: number
@@ -61,6 +73,7 @@ export class Running {
     principal: Principal,
     callers: AbortSignal,
     work: (signal: AbortSignal) => Promise<Outcome>,
+    { command, run }: Pick<UnderWay, 'command' | 'run'> = { command: '', run: null },
   ): Promise<Outcome> {
     if (this.#entries.size >= RUNNING_MAX)
       return Promise.reject(problem('overloaded', `${RUNNING_MAX} operations are under way`, { limit: RUNNING_MAX }))
@@ -75,18 +88,19 @@ export class Running {
       if (this.#entries.size === 0) for (const wake of this.#idle.splice(0)) wake()
     }
     const outcome = work(stop.signal).finally(over)
-    const entry: Entry = { intentHash, principal, outcome, stop, waiting: 0 }
+    const entry: Entry = { operation, intentHash, principal, command, run, outcome, stop, waiting: 0 }
     this.#entries.set(operation, entry)
     return waitFor(entry, operation, callers)
   }
 
-  /** Ends what may not go on, with this reason. Returns how many were told to stop. */
-  stopWhere(doomed: (principal: Principal) => boolean, reason: (operation: OperationId) => Problem): number {
-    let stopped = 0
-    for (const [operation, entry] of this.#entries) {
-      if (!doomed(entry.principal) || entry.stop.signal.aborted) continue
-      entry.stop.abort(reason(operation))
-      stopped += 1
+  /** Ends what may not go on, with the reason that `doom` gives. @returns what was told to stop, and why */
+  stopWhere(doom: (entry: UnderWay) => Problem | null): readonly Stopped[] {
+    const stopped: Stopped[] = []
+    for (const entry of this.#entries.values()) {
+      const reason = entry.stop.signal.aborted ? null : doom(entry)
+      if (reason === null) continue
+      entry.stop.abort(reason)
+      stopped.push({ ...entry, reason })
     }
     return stopped
   }

@@ -6,6 +6,13 @@ import { mayRead } from './reading.ts'
 import { FIND_LIMIT_MAX } from '../model/decision.ts'
 import type { Credentials } from '../model/principal.ts'
 
+/** Declared states in which the system does less than it was asked to; none on a good day. */
+function degradedStates(parts: Parts): Self['degraded'] {
+  const untilMs = parts.authority.leaseUntilMs()
+  if (untilMs === null || parts.clock.nowMs() <= untilMs) return []
+  return [{ state: 'read-only', code: 'authority-expired', sinceMs: untilMs }]
+}
+
 export async function self(
   parts: Parts,
   origin: string,
@@ -35,7 +42,11 @@ export async function self(
       snapshot: snapshot.number,
       policySet: parts.policy.status().policySet,
       principals: snapshot.principals.length,
+      leaseUntilMs: parts.authority.leaseUntilMs(),
+      findings: parts.authority.status().findings,
     },
+    switches: snapshot.switches,
+    degraded: degradedStates(parts),
     sandbox: parts.sandbox.status(),
     queues: { running: parts.running.count, held, outbox: parts.reader.effectCount() },
     startedAtMs,

@@ -1,6 +1,6 @@
 /**
  * The path of one action, from caller to receipt. Each step is a call that returns and opens to one short file:
- * authenticate → begin → scope → decide → admit on impact → commit. A refusal, a denial and a hold leave the path where they arise.
+ * authenticate → begin → scope → switches → decide → admit on impact → commit. A refusal, a denial and a hold leave the path where they arise.
  */
 import { bindingOf } from './approval-request.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
@@ -14,6 +14,7 @@ import { recordFailure } from './failed.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { refused } from './refused.ts'
+import { gate } from './gate.ts'
 import { streamsNamed } from './streams-named.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { Intent, Outcome } from '../model/operation.ts'
@@ -46,9 +47,9 @@ export async function submit(
   const input = parts.validators.commandInput(intent.command, intent.input)
   watch.lap('begin')
   const proposal: Proposal = { operation, intentHash, principal, intent, input, approvals: [], resumed: null }
-  const answer = await parts.running.run(operation, intentHash, principal, signal, (stop) =>
-    perform(parts, proposal, watch, stop),
-  )
+  gate(parts, proposal)
+  const work = (stop: AbortSignal): Promise<Outcome> => perform(parts, proposal, watch, stop)
+  const answer = await parts.running.run(operation, intentHash, principal, signal, work, intent)
   return { answer, timings: watch.timings() }
 }
 

@@ -56,6 +56,16 @@ export function delegationFault(directory: Directory, caller: PrincipalEntry, fo
   if (!/^[a-z0-9][a-z0-9._@-]{0,127}$/.test(forWhom)) return 'that is not the name of a principal'
   if (!caller.mayActFor.includes('*') && !caller.mayActFor.includes(forWhom))
     return `\`${caller.id}\` may not act for \`${forWhom}\``
-  if (directory.byId.get(forWhom)?.revoked === true) return `\`${forWhom}\` has been revoked`
+  if (isRevoked(directory, forWhom)) return `\`${forWhom}\`, or an owner of theirs, has been revoked`
   return null
+}
+
+/** Whom nobody knows is not revoked. */
+function isRevoked(directory: Directory, id: string): boolean {
+  let entry = directory.byId.get(id)
+  for (let links = 0; entry !== undefined && links < CHAIN_LINKS_MAX; links++) {
+    if (entry.revoked) return true
+    entry = entry.owner === null ? undefined : directory.byId.get(entry.owner)
+  }
+  return false
 }

@@ -122,7 +122,7 @@ export interface AuthoritySnapshot {
 /** A file of the authority folder that was passed over, and why. The snapshot in force stays what it was. */
 export interface AuthorityFinding {
   readonly file: string
-  readonly reason: 'forged' | 'malformed' | 'forked' | 'gap' | 'refused'
+  readonly reason: 'forged' | 'malformed' | 'forked' | 'gap' | 'refused' | 'withheld'
   readonly detail: string
 }
 export interface AuthorityStatus {

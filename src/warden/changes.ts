@@ -5,7 +5,17 @@
 import { sha256Hex, type PrincipalId } from '../model/ids.ts'
 import type { PrincipalKind } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
-import type { AuthoritySnapshot, IssuerEntry, PrincipalEntry } from './authority.ts'
+import type {
+  AuthoritySnapshot,
+  CeilingEntry,
+  ChangeKind,
+  IssuerEntry,
+  OperatorEntry,
+  PolicySetEntry,
+  PrincipalEntry,
+  ProtectedEntry,
+  SwitchEntry,
+} from './authority.ts'
 
 /** @throws `authority-change-refused` */
 export type Change = (snapshot: AuthoritySnapshot) => AuthoritySnapshot
@@ -32,13 +42,14 @@ export const addPrincipal =
 /** The key itself is made by `newApiKey()` and shown once; the snapshot keeps its hash. */
 export const addKey = (
   principal: string,
-  key: { readonly name: string; readonly secret: string; readonly expiresAtMs: number | null },
-): Change =>
+  { secret, ...key }: { readonly name: string; readonly secret: string; readonly expiresAtMs: number | null },
+): Change => addKeyHash(principal, { ...key, hash: sha256Hex(secret) })
+
+export const addKeyHash = (principal: string, key: PrincipalEntry['keys'][number]): Change =>
   onPrincipal(principal, (entry) => {
     if (entry.keys.some(({ name }) => name === key.name))
       throw refused(`\`${principal}\` has a key \`${key.name}\` already`)
-    const { name, expiresAtMs } = key
-    return { ...entry, keys: [...entry.keys, { name, hash: sha256Hex(key.secret), expiresAtMs }] }
+    return { ...entry, keys: [...entry.keys, key] }
   })
 
 export const removeKey = (principal: string, name: string): Change =>
@@ -96,11 +107,72 @@ export const removeIssuer =
     return { ...snapshot, issuers }
   }
 
+export const switchOn =
+  (one: SwitchEntry): Change =>
+  (snapshot) => ({ ...snapshot, switches: [...snapshot.switches, one] })
+
+export const switchOff =
+  (id: string): Change =>
+  (snapshot) => ({ ...snapshot, switches: without(snapshot.switches, (one) => one.id === id, `switch \`${id}\``) })
+
+/** A set that enforces needs no entry. */
+export const setPolicyMode =
+  (name: string, mode: PolicySetEntry['mode']): Change =>
+  (snapshot) => {
+    const others = snapshot.policySets.filter((one) => one.name !== name)
+    return { ...snapshot, policySets: mode === 'enforce' ? others : [...others, { name, mode }] }
+  }
+
+/** Puts a ceiling in the place of the one of its name, if there is one. */
+export const setCeiling =
+  (ceiling: CeilingEntry): Change =>
+  (snapshot) => ({ ...snapshot, ceilings: [...snapshot.ceilings.filter(({ name }) => name !== ceiling.name), ceiling] })
+
+export const removeCeiling =
+  (name: string): Change =>
+  (snapshot) => ({
+    ...snapshot,
+    ceilings: without(snapshot.ceilings, (one) => one.name === name, `ceiling \`${name}\``),
+  })
+
+export const protect =
+  (entry: ProtectedEntry): Change =>
+  (snapshot) => ({ ...snapshot, protected: [...snapshot.protected, entry] })
+
+export const unprotect =
+  ({ kind, name }: ProtectedEntry): Change =>
+  (snapshot) => ({
+    ...snapshot,
+    protected: without(snapshot.protected, (one) => one.kind === kind && one.name === name, `${kind} \`${name}\``),
+  })
+
+export const addOperator =
+  (operator: OperatorEntry): Change =>
+  (snapshot) => ({ ...snapshot, operators: [...snapshot.operators, operator] })
+
+export const removeOperator =
+  (id: string): Change =>
+  (snapshot) => ({ ...snapshot, operators: without(snapshot.operators, (one) => one.id === id, `operator \`${id}\``) })
+
+export const setThreshold =
+  (kind: ChangeKind, signatures: number): Change =>
+  (snapshot) => ({ ...snapshot, thresholds: { ...snapshot.thresholds, [kind]: signatures } })
+
+export const setLease =
+  (leaseMs: number | null): Change =>
+  (snapshot) => ({ ...snapshot, leaseMs })
+
 /** Several changes as one: one snapshot, or none. */
 export const all =
   (...changes: readonly Change[]): Change =>
   (snapshot) =>
     changes.reduce((changed, change) => change(changed), snapshot)
+
+function without<Entry>(entries: readonly Entry[], gone: (entry: Entry) => boolean, what: string): readonly Entry[] {
+  const left = entries.filter((entry) => !gone(entry))
+  if (left.length === entries.length) throw refused(`there is no ${what}`)
+  return left
+}
 
 const onPrincipal =
   (principal: string, change: (entry: PrincipalEntry) => PrincipalEntry): Change =>

@@ -5,7 +5,10 @@
  * Invariants:
  * 1. `current()` is always authentic, and never older than any that was current before.
  * 2. A file that is forged, malformed, forked or behind a gap changes nothing; `status()` names it.
- * 3. Every listener has seen a snapshot before `current()` returns it; a listener that fails keeps the old one in force.
+ * 3. Every listener has seen a snapshot before `current()` returns it; a listener that fails keeps the old one in force. Snapshots that arrive
+ *    together are adopted one after the other, so that nobody revoked and reinstated in between is missed.
+ * 4. The key that verifies a snapshot is the pinned one, or one that a snapshot before it handed over to.
+ * 5. A lease counts only for the snapshot in force; one for a newer number shows that a snapshot is being withheld.
  */
 import { watch, type FSWatcher } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
@@ -15,6 +18,7 @@ import type { Hash } from '../model/ids.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { AuthorityFinding, AuthoritySnapshot, AuthoritySource, AuthorityStatus } from './authority.ts'
+import { LEASE_FILE, openLease } from './lease.ts'
 import { openSnapshot, SNAPSHOT_BYTES_MAX, SNAPSHOT_FILE, snapshotFile, type VerifiedSnapshot } from './snapshot.ts'
 
 const POLL_MS = 2_000 // behind fs.watch, which some file systems do not serve
@@ -32,6 +36,10 @@ export interface FolderAuthoritySource extends AuthoritySource {
   refresh(): Promise<void>
   /** A snapshot of the past by its number, verified again, for replaying what was decided on it. Undefined when it is not there. */
   past(number: number): Promise<VerifiedSnapshot | undefined>
+  /** Until when changes may be made; null when the snapshot in force asks for no lease. */
+  leaseUntilMs(): number | null
+  /** Called when `leaseUntilMs` has changed. Returns an unsubscribe. */
+  onLease(listener: () => void): () => void
 }
 
 /**
@@ -43,10 +51,37 @@ export async function openAuthoritySource(
   pinnedVkey: string,
   options: AuthoritySourceOptions,
 ): Promise<FolderAuthoritySource> {
-  const verifier = pinned(pinnedVkey)
-  const first = await openChain(dir, verifier)
+  const keys = new RootKeys(pinned(pinnedVkey))
+  const first = await openChain(dir, keys)
   refuseOlder(first, options.notBefore)
-  return watchFolder(dir, verifier, first, options)
+  const source = watchFolder(dir, keys, first, options)
+  await source.refresh() // reads the lease
+  return source
+}
+
+/** The newest snapshot of a folder, verified from the first on. @throws as `openAuthoritySource` */
+export async function readAuthority(
+  dir: string,
+  pinnedVkey: string,
+): Promise<VerifiedSnapshot & { readonly rootKey: NoteVerifier }> {
+  const keys = new RootKeys(pinned(pinnedVkey))
+  const head = await openChain(dir, keys)
+  return { ...head, rootKey: keys.for(head.snapshot.number + 1) }
+}
+
+/** Which key signs which snapshots: the pinned one from the first on, and then each that was handed over to. */
+class RootKeys {
+  readonly #keys: { readonly from: number; readonly verifier: NoteVerifier }[]
+  constructor(first: NoteVerifier) {
+    this.#keys = [{ from: 1, verifier: first }]
+  }
+  for(number: number): NoteVerifier {
+    return (this.#keys.findLast(({ from }) => from <= number) as { verifier: NoteVerifier }).verifier
+  }
+  /** What a verified snapshot says of those after it. */
+  follow({ number, nextRootKey }: AuthoritySnapshot): void {
+    if (nextRootKey !== null) this.#keys.push({ from: number + 1, verifier: parseVerifierKey(nextRootKey) })
+  }
 }
 
 function pinned(vkey: string): NoteVerifier {
@@ -59,12 +94,12 @@ function pinned(vkey: string): NoteVerifier {
 }
 
 /** All snapshots from the first on, each following the one before it; the newest is returned. */
-async function openChain(dir: string, verifier: NoteVerifier): Promise<VerifiedSnapshot> {
+async function openChain(dir: string, keys: RootKeys): Promise<VerifiedSnapshot> {
   const numbers = await numbersIn(dir)
   const last = numbers.at(-1)
   if (last === undefined) throw problem('authority-unavailable', `there is no snapshot in \`${dir}\``)
   let head: VerifiedSnapshot | null = null
-  for (let number = 1; number <= last; number++) head = await openNext(dir, number, head, verifier)
+  for (let number = 1; number <= last; number++) head = await openNext(dir, number, head, keys)
   if (head === null) throw problem('authority-unavailable', `there is no snapshot in \`${dir}\``)
   return head
 }
@@ -85,23 +120,24 @@ async function openNext(
   dir: string,
   number: number,
   previous: VerifiedSnapshot | null,
-  verifier: NoteVerifier,
+  keys: RootKeys,
 ): Promise<VerifiedSnapshot> {
   const note = await readBounded(join(dir, snapshotFile(number)))
   if (note === null) throw problem('authority-invalid', `snapshot ${number} is missing`, { reason: 'gap' })
-  const opened = openSnapshot(note, verifier)
+  const opened = openSnapshot(note, keys.for(number))
   if (opened.snapshot.number !== number)
     throw problem('authority-invalid', `the file of snapshot ${number} holds ${opened.snapshot.number}`, {
       reason: 'malformed',
     })
   if (opened.snapshot.previous !== (previous?.hash ?? ''))
     throw problem('authority-invalid', `snapshot ${number} does not follow the one before it`, { reason: 'forked' })
+  keys.follow(opened.snapshot)
   return opened
 }
 
 function watchFolder(
   dir: string,
-  verifier: NoteVerifier,
+  keys: RootKeys,
   first: VerifiedSnapshot,
   options: AuthoritySourceOptions,
 ): FolderAuthoritySource {
@@ -110,6 +146,8 @@ function watchFolder(
   let adoptedAtMs = options.clock.nowMs()
   // The newest authentic snapshot; ahead of `current` only while a listener refuses it.
   let head = first
+  let leaseUntilMs = 0
+  const leaseListeners = new Set<() => void>()
   let findings: readonly AuthorityFinding[] = []
   let watcher: FSWatcher | null = null
   let looking: Promise<void> | null = null
@@ -120,7 +158,8 @@ function watchFolder(
     const found: AuthorityFinding[] = []
     try {
       await advanceHead(found)
-      if (head !== current) await adopt(found)
+      if (head !== current) await adopt(found) // refused at the last look
+      await renewLease(found)
     } catch (error) {
       found.push({ file: dir, reason: 'malformed', detail: messageOf(error) })
     }
@@ -132,7 +171,7 @@ function watchFolder(
     const stored = await readBounded(join(dir, snapshotFile(head.snapshot.number)))
     if (stored === null)
       found.push(finding(head.snapshot.number, 'gap', 'the snapshot in force is gone from the folder'))
-    else if (!isSame(stored, head, verifier))
+    else if (!isSame(stored, head, keys))
       found.push(finding(head.snapshot.number, 'forked', 'the snapshot in force was replaced in the folder'))
     for (const number of numbers) {
       if (number <= head.snapshot.number) continue
@@ -141,11 +180,31 @@ function watchFolder(
         continue
       }
       try {
-        head = await openNext(dir, number, head, verifier)
+        head = await openNext(dir, number, head, keys)
       } catch (error) {
         found.push(finding(number, reasonOf(error), messageOf(error)))
+        continue
       }
+      await adopt(found)
     }
+  }
+
+  async function renewLease(found: AuthorityFinding[]): Promise<void> {
+    const before = leaseOf(current, leaseUntilMs)
+    try {
+      const note = await readBounded(join(dir, LEASE_FILE))
+      const { number } = head.snapshot
+      const lease = note === null ? null : openLease(note, keys.for(number + 1), options.clock.nowMs())
+      if (lease !== null && lease.snapshot > number)
+        found.push(finding(lease.snapshot, 'withheld', `the warden has published ${lease.snapshot}; it is not here`))
+      else if (lease !== null && lease.snapshot === number && lease.hash !== head.hash)
+        found.push(finding(number, 'forked', `the lease is for another snapshot ${number}`))
+      else if (lease !== null && lease.snapshot === number && head === current)
+        leaseUntilMs = Math.max(leaseUntilMs, lease.untilMs)
+    } catch (error) {
+      found.push({ file: LEASE_FILE, reason: reasonOf(error), detail: messageOf(error).slice(0, 500) })
+    }
+    if (leaseOf(current, leaseUntilMs) !== before) for (const listener of leaseListeners) listener()
   }
 
   async function adopt(found: AuthorityFinding[]): Promise<void> {
@@ -156,8 +215,10 @@ function watchFolder(
       found.push(finding(next.snapshot.number, 'refused', messageOf(error)))
       return
     }
+    const lease = leaseOf(current, leaseUntilMs)
     current = next
     adoptedAtMs = options.clock.nowMs()
+    if (leaseOf(current, leaseUntilMs) !== lease) for (const listener of leaseListeners) listener()
   }
 
   async function lookUntilQuiet(): Promise<void> {
@@ -213,8 +274,13 @@ function watchFolder(
       if (!Number.isSafeInteger(number) || number < 1 || number > head.snapshot.number) return undefined
       const note = await readBounded(join(dir, snapshotFile(number)))
       if (note === null) return undefined
-      const opened = openSnapshot(note, verifier)
+      const opened = openSnapshot(note, keys.for(number))
       return opened.snapshot.number === number ? opened : undefined
+    },
+    leaseUntilMs: () => leaseOf(current, leaseUntilMs),
+    onLease(listener) {
+      leaseListeners.add(listener)
+      return () => void leaseListeners.delete(listener)
     },
     close() {
       closed = true
@@ -222,13 +288,17 @@ function watchFolder(
       watcher?.close()
       watcher = null
       listeners.clear()
+      leaseListeners.clear()
     },
   }
 }
 
-function isSame(note: string, held: VerifiedSnapshot, verifier: NoteVerifier): boolean {
+const leaseOf = ({ snapshot }: VerifiedSnapshot, untilMs: number): number | null =>
+  snapshot.leaseMs === null ? null : untilMs
+
+function isSame(note: string, held: VerifiedSnapshot, keys: RootKeys): boolean {
   try {
-    return openSnapshot(note, verifier).hash === held.hash
+    return openSnapshot(note, keys.for(held.snapshot.number)).hash === held.hash
   } catch {
     return false
   }

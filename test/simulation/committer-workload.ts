@@ -87,7 +87,8 @@ async function commitUntilAnswered(to: OpenCommitter, operation: string, make: (
     const request = make()
     const answer = await to.commit(request)
     if (answer.kind === 'moved') continue
-    if (answer.kind === 'revoked') throw new Error('nobody was revoked')
+    if (answer.kind === 'revoked' || answer.kind === 'switched' || answer.kind === 'lease-expired')
+      throw new Error('nobody was revoked or stopped')
     // A held operation is not finished: only its last record may be repeated as known.
     const receipt = answer.kind === 'known' ? await to.receipt(answer.position) : answer.receipt
     to.writeSide(

@@ -5,6 +5,7 @@ import { attestRun, submitCommand } from './routes/commands.ts'
 import { getOperation, getOutcome, listOperations, whyOperation } from './routes/operations.ts'
 import { getQuery, postQuery } from './routes/queries.ts'
 import { getEntity, listEntities, listRows } from './routes/states.ts'
+import { getStopReport } from './routes/switches.ts'
 import { getCheckpoint, getConsistency, getOpenApi, getSelf, listRecords } from './routes/system.ts'
 
 /** A function, because the document that one of the routes answers is made from this list. */
@@ -23,6 +24,7 @@ export const allRoutes = (): readonly Route[] => [
   listApprovals,
   getApproval,
   decideApproval,
+  getStopReport,
   listRecords,
   getCheckpoint,
   getConsistency,

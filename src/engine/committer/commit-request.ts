@@ -4,6 +4,7 @@ import type { FindEntry, RowChange } from '../../model/decision.ts'
 import type { JsonText } from '../../model/json.ts'
 import type { ChainLink } from '../../model/principal.ts'
 import type { Consistency, Receipt } from '../../model/receipt.ts'
+import type { Levers, LeverRefusal } from './judge-levers.ts'
 
 export interface CommitRequest {
   readonly operation: OperationId
@@ -20,6 +21,8 @@ export interface CommitRequest {
   readonly release: ReleaseId | null
   /** Digest of the admission (`Authority`, canonical), '' when the engine acts by itself. */
   readonly gate: string
+  /** Policy set that admitted it, for switches on one; left out when the engine acts by itself. */
+  readonly policySet?: Hash
   /** State that the operation reaches with this record. */
   readonly state: 'committed' | 'held' | 'expired' | 'stopped' | 'denied' | 'refused'
   /** Serializable: every stream still at this version, every find still with this digest. */
@@ -54,13 +57,14 @@ export type CommitResult =
   | { readonly kind: 'known'; readonly position: Position; readonly intentHash: Hash }
   /** A principal of the chain has another epoch now. */
   | { readonly kind: 'revoked'; readonly principal: PrincipalId }
+  | LeverRefusal
 
 /** Group commit in a thread of its own (src/engine/committer/). */
 export interface Committer {
   /** @throws `storage-unavailable`: outcome unknown, the same operation id makes a retry safe; `overloaded`: not written. */
   commit(request: CommitRequest): Promise<CommitResult>
-  /** From here on, commits are checked against these epochs. Resolves when it is in force. */
-  adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>): Promise<void>
+  /** From here on, commits are checked against these epochs (negative: revoked) and levers. Resolves when it is in force. */
+  adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>, levers?: Levers): Promise<void>
   writeSide(
     records: readonly import('../../storage/storage.ts').SideRecord[],
     snapshots: readonly import('../../storage/storage.ts').Snapshot[],

@@ -20,6 +20,7 @@ import { consistencyProof, inclusionProver } from '../../transparency-log/proofs
 import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts'
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
+import { NO_LEVERS } from './judge-levers.ts'
 import { judgeRequest, type RecordedOperation, type Standing } from './judge-request.ts'
 import { receiptFrom, type ProofPath } from './proof-path.ts'
 import { prepareCommit, type PreparedWithHeads } from './prepare-commit.ts'
@@ -61,6 +62,7 @@ export class CommitterCore {
   #models: Readonly<Record<string, ReadModelManifest>> = {}
   #authority = -1
   #epochs: ReadonlyMap<PrincipalId, number> = new Map()
+  #levers = NO_LEVERS
 
   /** Reads the log's right edge and checks it against the stored head. @throws `storage-damaged` */
   constructor({ storage, clock, signer }: CoreParts) {
@@ -80,10 +82,11 @@ export class CommitterCore {
   get checkpoint(): string {
     return this.#checkpoint
   }
-  adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>): void {
+  adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>, levers = NO_LEVERS): void {
     if (snapshot < this.#authority) return
     this.#authority = snapshot
     this.#epochs = epochs
+    this.#levers = levers
   }
   async declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): Promise<void> {
     await this.#storage.declareReadModels(models)
@@ -166,6 +169,8 @@ export class CommitterCore {
       heads: this.#heads,
       changes: this.#changes,
       epochs: this.#epochs,
+      levers: this.#levers,
+      nowMs: this.#clock.nowMs(),
       models: this.#models,
       head: this.#head.position,
       batch,

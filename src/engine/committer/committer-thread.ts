@@ -93,7 +93,7 @@ function serve(options: WorkerOptions): void {
   async function answer(call: Call): Promise<unknown> {
     switch (call.kind) {
       case 'adopt-epochs':
-        return core.adoptEpochs(call.snapshot, call.epochs)
+        return core.adoptEpochs(call.snapshot, call.epochs, call.levers)
       case 'declare':
         return core.declareReadModels(call.models)
       case 'receipt':

@@ -9,6 +9,7 @@ import { openSqliteReader, type SqliteReader } from '../../storage/sqlite/reader
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { SideRecord, Snapshot } from '../../storage/storage.ts'
 import type { CommitResult, Committer } from './commit-request.ts'
+import { NO_LEVERS } from './judge-levers.ts'
 import { receiptFrom } from './proof-path.ts'
 import {
   problemFrom,
@@ -104,8 +105,8 @@ class CommitterClient implements OpenCommitter {
       )
     return this.#expect<CommitResult>((number) => this.#outgoing.commits.push({ number, request }))
   }
-  adoptEpochs(...[snapshot, epochs]: Parameters<Committer['adoptEpochs']>): Promise<void> {
-    return this.#call({ kind: 'adopt-epochs', snapshot, epochs })
+  adoptEpochs(...[snapshot, epochs, levers = NO_LEVERS]: Parameters<Committer['adoptEpochs']>): Promise<void> {
+    return this.#call({ kind: 'adopt-epochs', snapshot, epochs, levers })
   }
   declareReadModels(models: Parameters<Committer['declareReadModels']>[0]): Promise<void> {
     return this.#call({ kind: 'declare', models })

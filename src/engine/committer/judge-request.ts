@@ -11,6 +11,7 @@ import { problem } from '../../model/problems.ts'
 import { sketchLine } from '../../model/record-line.ts'
 import type { StorageReader } from '../../storage/storage.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
+import { judgeLevers, type Levers } from './judge-levers.ts'
 import type { RecentChanges } from './recent-changes.ts'
 import type { StreamHeads } from './stream-heads.ts'
 
@@ -29,6 +30,8 @@ export interface Standing {
   /** With the changes of the batch. */
   readonly changes: RecentChanges
   readonly epochs: ReadonlyMap<PrincipalId, number>
+  readonly levers: Levers
+  readonly nowMs: number
   readonly models: Readonly<Record<string, ReadModelManifest>>
   /** Position of the last record that is committed. */
   readonly head: Position
@@ -41,6 +44,7 @@ export function judgeRequest(request: CommitRequest, standing: Standing): Refusa
   return (
     judgeOperation(request, standing) ??
     judgeEpochs(request, standing) ??
+    judgeLevers(request, standing.levers, standing.nowMs) ??
     judgeStreams(request, standing) ??
     judgeFinds(request, standing) ??
     judgeRows(request, standing)
@@ -68,9 +72,12 @@ function recordedOperation(operation: OperationId, reader: StorageReader): Recor
 }
 
 /** Before the first snapshot is adopted nobody has an epoch, so nobody may commit but the engine itself (an empty chain). */
-function judgeEpochs({ chain }: CommitRequest, { epochs }: Standing): Refusal | null {
+function judgeEpochs({ chain, onBehalfOf }: CommitRequest, { epochs }: Standing): Refusal | null {
   const dead = chain.find(({ principal, epoch }) => epochs.get(principal) !== epoch)
-  return dead === undefined ? null : { kind: 'revoked', principal: dead.principal }
+  if (dead !== undefined) return { kind: 'revoked', principal: dead.principal }
+  // For whom it acts may be nobody that the authority knows; but whoever it knows as revoked, nobody acts for.
+  const forRevoked = onBehalfOf !== null && (epochs.get(onBehalfOf) ?? 0) < 0
+  return forRevoked ? { kind: 'revoked', principal: onBehalfOf } : null
 }
 
 function judgeStreams({ streams, events }: CommitRequest, { heads }: Standing): Refusal | null {

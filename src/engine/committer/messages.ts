@@ -7,6 +7,7 @@ import type { SideRecord, Snapshot } from '../../storage/storage.ts'
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { CommitRequest } from './commit-request.ts'
 import type { CommitAnswer } from './committer-core.ts'
+import type { Levers } from './judge-levers.ts'
 
 export interface WorkerOptions {
   readonly dir: string
@@ -17,7 +18,12 @@ export interface WorkerOptions {
 }
 
 export type Call =
-  | { readonly kind: 'adopt-epochs'; readonly snapshot: number; readonly epochs: ReadonlyMap<PrincipalId, number> }
+  | {
+      readonly kind: 'adopt-epochs'
+      readonly snapshot: number
+      readonly epochs: ReadonlyMap<PrincipalId, number>
+      readonly levers: Levers
+    }
   | { readonly kind: 'declare'; readonly models: Readonly<Record<string, ReadModelManifest>> }
   | { readonly kind: 'receipt'; readonly position: Position }
   | { readonly kind: 'checkpoint' }

@@ -1,0 +1,15 @@
+/** The cheap gate before anything is decided: is a switch in the way, or the lease over? What is refused here is on record, and cost nothing. */
+import { recordFailure } from './failed.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import { passSwitches } from './switches.ts'
+
+/** @throws as `passSwitches` */
+export function gate(parts: Parts, proposal: Proposal): void {
+  try {
+    passSwitches(parts, proposal.principal, proposal.intent, 'change', proposal.operation)
+  } catch (error) {
+    recordFailure(parts, proposal, error)
+    throw error
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * What became of each operation that a switch or a revocation stopped: stopped, already done, or of unknown outcome. One report for each cause,
+ * on record in the log, because "stopped" that nobody can check is a wish.
+ */
+import { foldEngineStream } from './engine-streams.ts'
+import type { Parts } from './parts.ts'
+import { commitOnce } from './record-once.ts'
+import { principalsOf } from './switches.ts'
+import type { Stopped, UnderWay } from './running.ts'
+import { streamId } from '../model/ids.ts'
+import { canonicalJson, type JsonObject } from '../model/json.ts'
+import { Problem, problem } from '../model/problems.ts'
+import type { AuthoritySnapshot, SwitchEntry } from '../warden/authority.ts'
+
+/** Longest that a report waits for an operation that was told to stop; then its outcome is unknown, and its key still asks for it. */
+const SETTLE_WITHIN_MS = 10_000
+/** Operations that one report names; the rest are counted. */
+const OPERATIONS_NAMED_MAX = 500
+const STOP = 'plinth.stop'
+
+export interface StoppedOperation {
+  readonly operation: string
+  readonly command: string
+  readonly actor: string
+  readonly became: 'stopped' | 'already-done' | 'outcome-unknown'
+  /** State that it reached, when it was done already. */
+  readonly state: string | null
+}
+export interface StopReport {
+  /** The switch's id, or `revoke-<principal>-<snapshot>`. */
+  readonly id: string
+  readonly cause: 'switch' | 'revocation'
+  readonly snapshot: number
+  /** When the operator asked, by the warden's clock. */
+  readonly askedAtMs: number
+  readonly adoptedAtMs: number
+  /** From the snapshot's arrival here until the commit refuses what it forbids, and everything under way had ended. */
+  readonly inForceUs: number
+  readonly settledUs: number
+  readonly counts: { readonly stopped: number; readonly alreadyDone: number; readonly outcomeUnknown: number }
+  readonly operations: readonly StoppedOperation[]
+}
+
+export class StopReports {
+  readonly #writing = new Set<Promise<void>>()
+
+  /** Keeps the report's making, so that closing waits for it. */
+  add(making: Promise<void>): void {
+    this.#writing.add(making)
+    void making.finally(() => this.#writing.delete(making)).catch(() => {})
+  }
+  async drained(): Promise<void> {
+    await Promise.allSettled(this.#writing)
+  }
+}
+
+interface Cause {
+  readonly id: string
+  readonly kind: StopReport['cause']
+  readonly askedAtMs: number
+  readonly mine: (stopped: Stopped) => boolean
+}
+
+/** @param stopped what was told to stop as this snapshot came into force, @param startedUs when it arrived */
+export function followStop(
+  parts: Parts,
+  snapshot: AuthoritySnapshot,
+  stopped: readonly Stopped[],
+  startedUs: number,
+): void {
+  const before = parts.authority.current()
+  const inForceUs = Math.round(parts.clock.monotonicUs() - startedUs)
+  const adoptedAtMs = parts.clock.nowMs()
+  for (const cause of causesIn(snapshot, before)) {
+    const mine = stopped.filter(cause.mine)
+    const making = settle(mine).then((operations) =>
+      write(parts, {
+        ...{ id: cause.id, cause: cause.kind, snapshot: snapshot.number, askedAtMs: cause.askedAtMs, adoptedAtMs },
+        ...{ inForceUs, settledUs: Math.round(parts.clock.monotonicUs() - startedUs) },
+        counts: countsOf(operations),
+        operations: operations.slice(0, OPERATIONS_NAMED_MAX),
+      }),
+    )
+    parts.stops.add(making)
+  }
+}
+
+/** What this snapshot stops that the one before did not; at opening (`before` is the same) every stop that is on: a crash may have eaten its report. */
+function causesIn(snapshot: AuthoritySnapshot, before: AuthoritySnapshot): readonly Cause[] {
+  const opening = snapshot === before
+  const known = (one: SwitchEntry): boolean => !opening && before.switches.some(({ id }) => id === one.id)
+  const switches = snapshot.switches
+    .filter((one) => one.action === 'stop' && !known(one))
+    .map(({ id, atMs }): Cause => {
+      return { id, kind: 'switch', askedAtMs: atMs, mine: ({ reason }) => reason.members['switch'] === id }
+    })
+  const gone = opening
+    ? []
+    : snapshot.principals.filter(
+        ({ id, revoked }) => revoked && before.principals.find((one) => one.id === id)?.revoked === false,
+      )
+  const revocations = gone.map(({ id }): Cause => {
+    const mine = ({ reason, principal }: Stopped): boolean =>
+      reason.code === 'principal-revoked' && principalsOf(principal).includes(id)
+    return { id: `revoke-${id}-${snapshot.number}`, kind: 'revocation', askedAtMs: snapshot.createdAtMs, mine }
+  })
+  return [...switches, ...revocations]
+}
+
+const settle = (stopped: readonly Stopped[]): Promise<readonly StoppedOperation[]> =>
+  Promise.all(
+    stopped.map(async ({ operation, command, principal, outcome, reason }) => {
+      const [became, state] = await fateOf(outcome, reason)
+      return { operation, command, actor: principal.id, became, state }
+    }),
+  )
+
+async function fateOf(
+  outcome: UnderWay['outcome'],
+  reason: Problem,
+): Promise<readonly [StoppedOperation['became'], string | null]> {
+  const { promise: late, resolve } = Promise.withResolvers<null>()
+  const timer = setTimeout(() => resolve(null), SETTLE_WITHIN_MS)
+  try {
+    const settled = await Promise.race([outcome, late])
+    return settled === null ? ['outcome-unknown', null] : ['already-done', settled.kind]
+  } catch (error) {
+    // Whatever else ended it, it ended without a commit; only storage may not know.
+    const unknown = error instanceof Problem && error.code === 'storage-unavailable' && error !== reason
+    return [unknown ? 'outcome-unknown' : 'stopped', null]
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function countsOf(operations: readonly StoppedOperation[]): StopReport['counts'] {
+  const count = (became: StoppedOperation['became']): number => operations.filter((one) => one.became === became).length
+  return {
+    stopped: count('stopped'),
+    alreadyDone: count('already-done'),
+    outcomeUnknown: count('outcome-unknown'),
+  }
+}
+
+const streamOf = (id: string) => streamId(STOP, id)
+
+function write(parts: Parts, report: StopReport): Promise<void> {
+  const data = report as unknown as JsonObject
+  const text = canonicalJson(data)
+  const stream = streamOf(report.id)
+  const input = { id: report.id, cause: report.cause, snapshot: report.snapshot }
+  return commitOnce(parts, STOP, `stop:${report.id}`, input, () =>
+    Promise.resolve({
+      streams: [{ stream, version: 0 }],
+      events: [{ stream, version: 1, type: 'reported', data: text }],
+      rows: [],
+      after: new Map([[stream, foldEngineStream('', null, [{ data: text }])]]),
+      result: null,
+    }),
+  )
+}
+
+/** @throws `no-such-switch` */
+export async function readStopReport(parts: Parts, id: string, signal: AbortSignal): Promise<StopReport> {
+  const { state } = await parts.states.at(streamOf(id), parts.states.visible, signal)
+  if (state === null) throw problem('no-such-switch', `there is no report \`${id}\``)
+  return JSON.parse(state) as StopReport
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
+import { changeAuthority } from '../../test/support/authority.ts'
+import { Problem } from '../model/problems.ts'
+import type { SwitchEntry } from '../warden/authority.ts'
+import { addPrincipal, revoke, setMayActFor, switchOff, switchOn } from '../warden/changes.ts'
+
+let count = 0
+const off = (kind: SwitchEntry['scope']['kind'], value: string, action: SwitchEntry['action']): SwitchEntry => ({
+  ...{ id: `sw-${++count}`, action, reason: 'it does too much', by: 'operator', atMs: 1 },
+  scope: { kind, value },
+})
+const fails = (code: string) => (error: unknown) =>
+  error instanceof Problem && error.code === code && error.detail === 'it does too much'
+const deposit = (bank: Bank) => bank.do('deposit', { account: 'a1', amount: 1 })
+const balance = (bank: Bank) => bank.ask('balance_of', { account: 'a1' })
+
+for (const [scope, value] of [
+  ['global', '*'],
+  ['application', 'bank'],
+  ['principal', 'agent'],
+  ['principal', 'operator'],
+  ['command', 'deposit'],
+] as const)
+  test(`a switch on ${scope} ${value} refuses with its reason, and off again lets work in`, async (t) => {
+    const bank = await openBank(t)
+    await bank.do('open_account', { account: 'a1', owner: 'ann' })
+    for (const [action, code] of [
+      ['pause', 'switched-paused'],
+      ['contain', 'switched-contained'],
+      ['stop', 'switched-stopped'],
+    ] as const) {
+      const one = off(scope, value, action)
+      await changeAuthority(bank, switchOn(one))
+      await assert.rejects(deposit(bank), fails(code))
+      if (scope !== 'command') {
+        if (action === 'contain') assert.equal((await balance(bank)).kind, 'answered')
+        else await assert.rejects(balance(bank), fails(code))
+      }
+      assert.deepEqual((await bank.engine.self(bank.operator, NEVER)).switches, [one])
+      await changeAuthority(bank, switchOff(one.id))
+      assert.equal((await deposit(bank)).kind, 'committed')
+    }
+  })
+
+test('what a switch does not reach goes on', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a1', owner: 'ann' })
+  for (const one of [
+    off('application', 'shop', 'stop'),
+    off('tenant', 'elsewhere', 'stop'),
+    off('run', 'run-1', 'stop'),
+    off('command', 'withdraw', 'stop'),
+    off('effect', 'mail', 'stop'),
+    off('policy-set', 'f'.repeat(64), 'stop'),
+    off('global', '*', 'freeze'),
+  ])
+    await changeAuthority(bank, switchOn(one))
+  assert.equal((await deposit(bank)).kind, 'committed')
+  await assert.rejects(
+    bank.do('deposit', { account: 'a1', amount: 1 }, { run: 'run-1' }),
+    fails('switched-stopped'),
+    'the run that it names does not',
+  )
+})
+
+test('a stop under load ends what runs, and reports what became of each; nothing lands afterwards', async (t) => {
+  const bank = await openBank(t)
+  for (let i = 0; i < 8; i++) await bank.do('open_account', { account: `a${i}`, owner: 'ann' })
+  let going = true
+  let refusals = 0
+  const committed: number[] = []
+  const load = Array.from({ length: 8 }, async (_, i) => {
+    while (going) {
+      try {
+        const outcome = await bank.do('deposit', { account: `a${i}`, amount: 1 })
+        if (outcome.kind === 'committed') committed.push(outcome.position)
+      } catch (error) {
+        assert.ok(fails('switched-stopped')(error), String(error))
+        refusals += 1
+        return
+      }
+    }
+  })
+  while (committed.length < 20) await new Promise((resolve) => setTimeout(resolve, 5))
+  const one = off('principal', 'agent', 'stop')
+  await changeAuthority(bank, switchOn(one))
+  const { position } = await bank.engine.self(bank.operator, NEVER)
+  await Promise.all(load)
+  going = false
+  assert.equal(refusals, 8)
+  assert.ok(
+    committed.every((at) => at <= position),
+    'nothing lands once the switch is in force',
+  )
+  const report = await reported(bank, one.id)
+  const { stopped, alreadyDone, outcomeUnknown } = report.counts
+  assert.equal(report.operations.length, stopped + alreadyDone + outcomeUnknown)
+  assert.equal(outcomeUnknown, 0)
+  for (const { operation, became } of report.operations) {
+    const landed = (await bank.engine.operations(bank.operator, {}, { after: null, limit: 200 }, NEVER)).items.some(
+      (item) => item.operation === operation && item.state === 'committed',
+    )
+    assert.equal(landed, became === 'already-done')
+  }
+  const again = await bank.again()
+  assert.deepEqual(await reported(again, one.id), report, 'a restart tells the same')
+  await assert.rejects(again.do('deposit', { account: 'a1', amount: 1 }), fails('switched-stopped'))
+})
+
+test('revoking whom it acts for stops what runs for them', async (t) => {
+  const bank = await openBank(t)
+  await changeAuthority(bank, addPrincipal({ id: 'ann', kind: 'human', owner: null, roles: [] }))
+  await changeAuthority(bank, setMayActFor('agent', ['*']))
+  await bank.do('open_account', { account: 'a1', owner: 'ann' })
+  const forAnn = { ...bank.agent, onBehalfOf: 'ann' }
+  const load = Array.from({ length: 4 }, async () => {
+    for (;;) await bank.do('deposit', { account: 'a1', amount: 1 }, { as: forAnn })
+  })
+  const settled = Promise.allSettled(load)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await changeAuthority(bank, revoke('ann'))
+  const { position } = await bank.engine.self(bank.operator, NEVER)
+  for (const one of await settled)
+    assert.ok(
+      one.status === 'rejected' &&
+        one.reason instanceof Problem &&
+        ['principal-revoked', 'delegation-refused'].includes(one.reason.code),
+    )
+  const after = await bank.engine.self(bank.operator, NEVER)
+  assert.ok(after.position >= position)
+  assert.equal((await deposit(bank)).kind, 'committed', 'the agent itself goes on')
+})
+
+async function reported(bank: Bank, id: string) {
+  for (;;) {
+    try {
+      return await bank.engine.stopReport(bank.operator, id, NEVER)
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'no-such-switch') throw error
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+}
