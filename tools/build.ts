@@ -37,6 +37,7 @@ writeFileSync(
       exports: {
         '.': exported('index'),
         './client': exported('client/client'),
+        './client/log': exported('client/log/log'),
         './testing': exported('main/testing'),
         './package.json': './package.json',
       },

@@ -23,6 +23,9 @@ const WRONG: readonly [string, string, boolean?][] = [
   ['src/engine/submit.ts', '../../tools/check-imports.ts'],
   ['verifier/verify.ts', '../src/model/ids.ts'],
   ['verifier/verify.ts', 'jose'],
+  ['src/client/log/watch-log.ts', '../../transparency-log/witness/server.ts'],
+  ['src/client/log/watch-log.ts', '../../engine/committer/committer.ts'],
+  ['src/doors/http/log-headers.ts', '../../client/log/shown.ts'],
 ]
 for (const [from, specifier, typeOnly] of WRONG)
   test(`${from} may not import ${specifier}`, () => assert.notEqual(fault(from, specifier, typeOnly), null))
@@ -38,6 +41,8 @@ const RIGHT: readonly [string, string, boolean?][] = [
   ['src/doors/cli/commands/policy.ts', '../../../warden/publish.ts'],
   ['src/main/start.ts', '../engine/open.ts'],
   ['src/index.ts', './application/entity.ts'],
+  ['src/client/log/watch-log.ts', '../../transparency-log/proofs.ts'],
+  ['src/doors/cli/http-client.ts', '../../client/log/watch-log.ts'],
   ['verifier/verify.ts', './tree.ts'],
   ['verifier/verify.ts', 'node:crypto'],
 ]

@@ -67,6 +67,16 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   client: [],
 }
 
+/** What of the log a client may load: the formats and the arithmetic, nothing that listens, writes or holds a key. */
+const CLIENT_SEES: readonly string[] = [
+  'checkpoint',
+  'cosignature-checkpoint',
+  'head-evidence',
+  'proofs',
+  'tlog-proof',
+  'witness/equivocation',
+].map((name) => `src/transparency-log/${name}.ts`)
+
 /** Null when the import is allowed, otherwise what is wrong with it. */
 export function faultOf(one: Import): string | null {
   if (one.from.startsWith('verifier/')) return verifierFault(one)
@@ -84,6 +94,9 @@ export function faultOf(one: Import): string | null {
   if (CONTRACTS[path]?.includes(source) === true)
     return one.typeOnly || path === 'src/engine/engine.ts' ? null : `\`${path}\` is a contract here: \`import type\``
   if (path === 'src/engine/open.ts' && source === 'main') return null
+  if (source === 'client' && target === 'transparency-log')
+    return CLIENT_SEES.includes(path) ? null : 'a client loads only the formats and the arithmetic of the log'
+  if (one.from.startsWith('src/doors/cli/') && path.startsWith('src/client/log/')) return null // the command line is a client
   if (isWardenWriting(path) && (source === 'main' || one.from.startsWith('src/doors/cli/'))) return null
   if (isWardenWriting(path))
     return 'the writing half of the warden belongs to the command line and the composition root'

@@ -331,7 +331,7 @@ const SETS: Readonly<Record<string, (set: string) => void>> = {
     )
     const evidence = json(set, 'equivocation.json') as Record<string, unknown>
     const convicted = (changed: object): verifier.Report =>
-      verifier.verifyEquivocation(Buffer.from(JSON.stringify({ ...evidence, ...changed })), {
+      verifier.verifyEvidence(Buffer.from(JSON.stringify({ ...evidence, ...changed })), {
         ...{ logs: [verifier.parseKey(String(evidence['vkey']))], policy: null, heads: [] },
       })
     vector(set, 'equivocation', 'verifier', true, () => is('EQUIVOCATION', convicted({})))

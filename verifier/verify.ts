@@ -955,28 +955,87 @@ export function verifyHeads(old: Uint8Array, young: Uint8Array, proof: Uint8Arra
   return judge.report()
 }
 
-/** Two signed checkpoints of one log, and two different leaves proven at one index. EQUIVOCATION when that holds, INVALID when it does not. */
-export function verifyEquivocation(bytes: Uint8Array, trust: Trust): Report {
+/**
+ * Two signed checkpoints of one log that cannot both be its own, as whoever keeps checkpoints saves them. EQUIVOCATION when that is so, whoever
+ * says it; ROLLBACK and INSUFFICIENT rest on the word of whoever kept the first that the second was shown after it; INVALID when nothing holds.
+ */
+export function verifyEvidence(bytes: Uint8Array, trust: Trust): Report {
   const judge = new Judge(trust)
   judge.attempt('evidence', () => {
     const evidence = jsonObject(bytes)
-    const sides = ([1, 2] as const).map((side) => {
-      const [head, leaf, proof] = ['head', 'leaf', 'proof'].map((name) => evidence[`${name}${side}`])
-      if (typeof head !== 'string' || typeof leaf !== 'string' || !Array.isArray(proof))
-        return malformed('a member is missing')
-      const checkpoint = openCheckpoint(Buffer.from(head), trust)
-      const hashes = [leaf, ...proof.map(String)].map(hashLine)
-      const index = typeof evidence['index'] === 'number' ? evidence['index'] : -1
-      if (!verifyInclusion(index, checkpoint.size, hashes[0] as string, hashes.slice(1), checkpoint.rootHash))
-        malformed(`leaf ${side} is not under its checkpoint`)
-      return { checkpoint, leaf: hashes[0] }
-    })
-    judge.checkpoint = sides[0]?.checkpoint ?? null
-    if (sides[0]?.checkpoint.origin !== sides[1]?.checkpoint.origin) malformed('the checkpoints are of two logs')
-    if (sides[0]?.leaf === sides[1]?.leaf) malformed('both leaves are the same')
-    judge.find('equivocation', Number(evidence['index']), 'the log has signed two different records for one position')
+    if (evidence['kind'] === undefined) return twoLeaves(evidence, judge, trust)
+    const notes = evidence['heads']
+    if (!Array.isArray(notes) || notes.length !== 2) return malformed('it does not hold two checkpoints')
+    const [before, after] = notes.map((note) => openCheckpoint(Buffer.from(String(note)), trust)) as [Opened, Opened]
+    judge.checkpoint = after
+    if (evidence['v'] !== 1 || before.origin !== after.origin || evidence['origin'] !== after.origin)
+      malformed('the checkpoints are not both of the log that it names')
+    if (evidence['kind'] === 'equivocation') return contradiction(evidence['contradiction'], before, after, judge)
+    if (evidence['kind'] === 'rollback' && before.size > after.size)
+      judge.find('rollback', null, `the log has signed ${before.size} records, and then shown ${after.size}`)
+    else if (evidence['kind'] === 'withheld' && 0 < before.size && before.size < after.size) {
+      if (leadsOn(evidence['answer'], before, after)) malformed('the answer in it proves that the log has only grown')
+      judge.find('missing', null, `no proof that ${after.size} records begin with the ${before.size} signed before`)
+    } else malformed('its checkpoints do not show what it says')
+    judge.unchecked('that the second checkpoint was shown after the first: whoever kept them says so')
   })
   return judge.report()
+}
+
+/** The forms of a contradiction: two roots of one size; another root below the larger; another leaf at one index. */
+function contradiction(value: unknown, before: Opened, after: Opened, judge: Judge): void {
+  const said = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  const hexes = (one: unknown): string[] =>
+    Array.isArray(one) && one.length <= 64 && one.every(isHash) ? (one as string[]) : malformed('a proof is not hashes')
+  if (said['kind'] === 'same-size') {
+    if (before.size !== after.size || before.rootHash === after.rootHash) malformed('the checkpoints agree')
+    return judge.find('equivocation', null, `the log has signed two roots for ${after.size} records`)
+  }
+  if (said['kind'] === 'other-prefix') {
+    const { root } = said
+    const sizes = before.size > 0 && before.size < after.size
+    if (!sizes || typeof root !== 'string' || root === before.rootHash) malformed('the checkpoints agree')
+    if (!verifyConsistency(before.size, after.size, String(root), after.rootHash, hexes(said['proof'])))
+      malformed('the proof does not lead to the larger checkpoint')
+    return judge.find(
+      'equivocation',
+      null,
+      `the log has signed another root for its first ${before.size} records before`,
+    )
+  }
+  const { index, leaves, proofs } = said
+  const pairs = Array.isArray(leaves) && leaves.length === 2 && Array.isArray(proofs) && proofs.length === 2
+  if (said['kind'] !== 'other-leaf' || !pairs || typeof index !== 'number' || leaves[0] === leaves[1])
+    return malformed('its contradiction is of no known kind')
+  for (const [side, { size, rootHash }] of [before, after].entries())
+    if (!verifyInclusion(index, size, String(leaves[side]), hexes(proofs[side]), rootHash))
+      malformed(`leaf ${side + 1} is not under its checkpoint`)
+  judge.find('equivocation', index, 'the log has signed two different records for one position')
+}
+
+function leadsOn(answer: unknown, before: Opened, after: Opened): boolean {
+  const { proof } = (typeof answer === 'object' && answer !== null ? answer : {}) as { readonly proof?: unknown }
+  if (!Array.isArray(proof) || !proof.every(isHash)) return false
+  return verifyConsistency(before.size, after.size, before.rootHash, after.rootHash, proof as string[])
+}
+
+/** Two signed checkpoints of one log, and two different leaves proven at one index. */
+function twoLeaves(evidence: Readonly<Record<string, unknown>>, judge: Judge, trust: Trust): void {
+  const sides = ([1, 2] as const).map((side) => {
+    const [head, leaf, proof] = ['head', 'leaf', 'proof'].map((name) => evidence[`${name}${side}`])
+    if (typeof head !== 'string' || typeof leaf !== 'string' || !Array.isArray(proof))
+      return malformed('a member is missing')
+    const checkpoint = openCheckpoint(Buffer.from(head), trust)
+    const hashes = [leaf, ...proof.map(String)].map(hashLine)
+    const index = typeof evidence['index'] === 'number' ? evidence['index'] : -1
+    if (!verifyInclusion(index, checkpoint.size, hashes[0] as string, hashes.slice(1), checkpoint.rootHash))
+      malformed(`leaf ${side} is not under its checkpoint`)
+    return { checkpoint, leaf: hashes[0] }
+  })
+  judge.checkpoint = sides[0]?.checkpoint ?? null
+  if (sides[0]?.checkpoint.origin !== sides[1]?.checkpoint.origin) malformed('the checkpoints are of two logs')
+  if (sides[0]?.leaf === sides[1]?.leaf) malformed('both leaves are the same')
+  judge.find('equivocation', Number(evidence['index']), 'the log has signed two different records for one position')
 }
 
 // --------------------------------------------------------------------------------------------------------------------- small readers
@@ -1009,7 +1068,7 @@ function jsonObject(bytes: Uint8Array): Record<string, unknown> {
 
 // ------------------------------------------------------------------------------------------------------------------ the command line
 
-const USAGE = `usage: node verify.ts bundle FILE | receipt FILE | proof LEAF PROOF | consistency OLD NEW PROOF | equivocation FILE
+const USAGE = `usage: node verify.ts bundle FILE | receipt FILE | proof LEAF PROOF | consistency OLD NEW PROOF | evidence FILE
   --key VKEY|FILE   public key of the log, from where you trust it; may be repeated
   --policy FILE     tlog-policy: which witnesses must have cosigned (its logs count as keys)
   --head FILE       a checkpoint of this log that you have kept; may be repeated
@@ -1053,7 +1112,7 @@ export function main(args: readonly string[], print: (line: string) => void): nu
 }
 
 function run([what, ...paths]: readonly string[], trust: Trust): Report {
-  const wanted = { bundle: 1, receipt: 1, proof: 2, consistency: 3, equivocation: 1 }[what ?? '']
+  const wanted = { bundle: 1, receipt: 1, proof: 2, consistency: 3, evidence: 1, equivocation: 1 }[what ?? '']
   if (wanted !== paths.length) return malformed(`\`${what ?? ''}\` is not a thing to verify, or takes other files`)
   const file = (place: number): Buffer => {
     const path = paths[place] as string
@@ -1068,7 +1127,7 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
   if (what === 'receipt') return verifyReceipt(file(0), trust)
   if (what === 'proof') return verifyProof(file(0), file(1), trust, false)
   if (what === 'consistency') return verifyHeads(file(0), file(1), file(2), trust)
-  if (what === 'equivocation') return verifyEquivocation(file(0), trust)
+  if (what === 'evidence' || what === 'equivocation') return verifyEvidence(file(0), trust)
   const bundle = openSync(paths[0] as string, 'r')
   try {
     return verifyBundle((into) => readSync(bundle, into), trust)

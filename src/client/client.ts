@@ -9,7 +9,9 @@ import type { AnyAction, AnyApplication, CodeOfAction, ResultOfAction } from '..
 import type { Given } from '../application/transaction.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { ProblemCode } from '../model/problems.ts'
-import type { Receipt } from '../model/receipt.ts'
+import type { Consistency, Receipt } from '../model/receipt.ts'
+import { readConsistency, shownOverHttp } from './log/shown.ts'
+import type { LogWatch } from './log/watch-log.ts'
 import { pause, retried } from './retry.ts'
 
 export interface ClientOptions {
@@ -18,6 +20,8 @@ export interface ClientOptions {
   /** For whom the caller acts, when it may. */
   readonly onBehalfOf?: string
   readonly fetch?: typeof fetch
+  /** Checks with each answer that the log has only grown, and that receipts are true (`plinth/client/log`). Its faults are thrown as they are. */
+  readonly log?: LogWatch
 }
 export interface CommandOptions {
   /** Names the intent; made when left out. Give one to try again later, from another process too. */
@@ -75,6 +79,8 @@ export interface Answered<Result> {
   readonly kind: 'answered'
   readonly result: Result
   readonly asOf: number
+  /** Signed checkpoint of the log that was read. */
+  readonly checkpoint: string
   readonly operation: string
 }
 export type CommandAnswer<Result, Code extends string> = Committed<Result> | Refused<Code> | Denied | Held
@@ -143,6 +149,7 @@ export function client<App extends AnyApplication>(url: string | URL, options: C
     }
     return send(options, {
       method: 'POST',
+      base,
       url: at(base, 'commands', name),
       headers,
       body: input,
@@ -155,7 +162,7 @@ export function client<App extends AnyApplication>(url: string | URL, options: C
     if (call.at !== undefined)
       address.searchParams.set('at', call.at instanceof Date ? call.at.toISOString() : `${call.at}`)
     const headers = { 'plinth-run': call.run }
-    return send(options, { method: 'POST', url: address, headers, body: input, key: null, signal: call.signal })
+    return send(options, { method: 'POST', base, url: address, headers, body: input, key: null, signal: call.signal })
   }
   return {
     commands: called(command) as Client<App>['commands'],
@@ -163,7 +170,7 @@ export function client<App extends AnyApplication>(url: string | URL, options: C
     outcome: (operation, { waitMs = 0, signal } = {}) => {
       const address = at(base, 'operations', operation, 'outcome')
       address.searchParams.set('waitMs', `${waitMs}`)
-      return send(options, { method: 'GET', url: address, headers: {}, key: null, signal }) as Promise<
+      return send(options, { method: 'GET', base, url: address, headers: {}, key: null, signal }) as Promise<
         CommandAnswer<unknown, string>
       >
     },
@@ -187,6 +194,7 @@ function at(base: URL, ...parts: readonly string[]): URL {
 
 interface Sending {
   readonly method: 'GET' | 'POST'
+  readonly base: URL
   readonly url: URL
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body?: unknown
@@ -213,22 +221,26 @@ const BUSY = new Set([502, 503, 504])
 
 async function sendOnce(
   options: ClientOptions,
-  { method, url, headers, body, key, signal }: Sending,
+  { method, base, url, headers, body, key, signal }: Sending,
 ): Promise<{ readonly value: unknown } | { readonly again: ClientProblem }> {
   const token = typeof options.token === 'string' ? options.token : await options.token()
   const sent = new Headers({ authorization: `Bearer ${token}`, accept: 'application/json, application/problem+json' })
   if (options.onBehalfOf !== undefined) sent.set('plinth-on-behalf-of', options.onBehalfOf)
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) sent.set(name, value)
   if (method === 'POST') sent.set('content-type', 'application/json')
+  const asked = await options.log?.begin()
+  if (asked !== undefined) sent.set('plinth-log-since', `${asked.since}`)
   const request: RequestInit = { method, headers: sent, redirect: 'error' }
   if (method === 'POST') request.body = JSON.stringify(body ?? {})
   if (signal !== undefined) request.signal = signal
   let status = 0
   let text: string
   let isProblem: boolean
+  let came: Headers
   try {
     const response = await (options.fetch ?? fetch)(url, request)
     status = response.status
+    came = response.headers
     isProblem = (response.headers.get('content-type') ?? '').startsWith('application/problem+json')
     text = await response.text()
   } catch (error) {
@@ -236,10 +248,26 @@ async function sendOnce(
     return { again: new ClientProblem('unreachable', `no answer from ${url.origin}`, { status, key }, error) }
   }
   const answer = parsed(text)
-  if (!isProblem && typeof answer?.['kind'] === 'string' && KINDS.has(answer['kind'])) return { value: answer }
+  if (!isProblem && typeof answer?.['kind'] === 'string' && KINDS.has(answer['kind'])) {
+    if (options.log !== undefined && asked !== undefined)
+      await options.log.check(asked, { ...shownOverHttp(came, answer), answer }, (from, to) =>
+        prove(options, base, from, to),
+      )
+    return { value: answer }
+  }
   const fault = isProblem && answer !== null ? problemOf(answer, status, key) : unexpected(status, key)
   if (BUSY.has(status) || (status === 409 && answer?.['retry'] !== 'never')) return { again: fault }
   throw fault
+}
+
+/** Null when it cannot be had now. */
+async function prove(options: ClientOptions, base: URL, from: number, to: number): Promise<Consistency | null> {
+  try {
+    const response = await (options.fetch ?? fetch)(new URL(`v1/log/consistency?from=${from}&to=${to}`, base))
+    return response.ok ? readConsistency(await response.json()) : null
+  } catch {
+    return null
+  }
 }
 
 function parsed(text: string): JsonObject | null {

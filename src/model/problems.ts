@@ -335,6 +335,30 @@ export const PROBLEMS = spec({
     title: 'what is stored does not match its hash',
     next: 'stop writing and run `plinth verify`: docs/operating/storage.md',
   },
+  'log-equivocation': {
+    status: 500,
+    retry: 'never',
+    title: 'the log has signed two histories',
+    next: 'stop relying on this system; give the evidence to its operator and to whoever else uses it: docs/operating/receipts.md',
+  },
+  'log-rollback': {
+    status: 500,
+    retry: 'never',
+    title: 'the log has lost records that it had signed',
+    next: 'an operator has restored a backup, or somebody has cut the log: docs/operating/receipts.md',
+  },
+  'log-proof-invalid': {
+    status: 500,
+    retry: 'never',
+    title: 'what came as proof does not prove anything',
+    next: 'compare the pinned key with the log’s own, ask again, and show the answer to an operator: docs/operating/receipts.md',
+  },
+  'log-heads-damaged': {
+    status: 500,
+    retry: 'never',
+    title: 'the heads that are kept here cannot be read',
+    next: 'restore the file that `detail` names; without it this client cannot tell whether the log goes on from what it has seen',
+  },
   'data-directory-locked': {
     status: 503,
     retry: 'later',

@@ -55,10 +55,15 @@ export function parseTlogProof(text: string): TlogProof {
 
 /** Verifies a receipt with nothing but the log's public key. @throws NoteError that says what is wrong */
 export function verifyReceipt(receipt: Receipt, log: NoteVerifier): Checkpoint {
-  const proof = parseTlogProof(receipt.proof)
-  if ((proof.index as Position) !== receipt.index) throw new NoteError('the proof is for another record')
-  const checkpoint = openCheckpoint(proof.checkpoint, log)
-  if (!verifyInclusion(proof.index, checkpoint.size, leafHash(receipt.record), proof.hashes, checkpoint.rootHash))
-    throw new NoteError('the record is not in the tree that the checkpoint names')
+  const checkpoint = openCheckpoint(parseTlogProof(receipt.proof).checkpoint, log)
+  verifyIncluded(receipt, checkpoint)
   return checkpoint
+}
+
+/** The same under a checkpoint whose signature has been verified; that it is the receipt's own is the caller's to see. @throws NoteError */
+export function verifyIncluded(receipt: Receipt, { size, rootHash }: Checkpoint): void {
+  const { index, hashes } = parseTlogProof(receipt.proof)
+  if ((index as Position) !== receipt.index) throw new NoteError('the proof is for another record')
+  if (!verifyInclusion(index, size, leafHash(receipt.record), hashes, rootHash))
+    throw new NoteError('the record is not in the tree that the checkpoint names')
 }

@@ -1,6 +1,7 @@
 /** The command line as a person runs it: real processes, on free loopback ports, over data directories that are thrown away. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,10 @@ import { fileURLToPath } from 'node:url'
 export const PLINTH = fileURLToPath(new URL('../../bin/plinth.mjs', import.meta.url))
 export const STARTER = fileURLToPath(new URL('../../examples/starter', import.meta.url))
 const READY_WITHIN_MS = 60_000 // a busy machine, a cold cache; a healthy start takes one second
+
+/** Not the user's own: one for each test process, thrown away. */
+const HEADS = mkdtempSync(join(tmpdir(), 'plinth-heads-'))
+process.on('exit', () => rmSync(HEADS, { recursive: true, force: true }))
 
 export interface Finished {
   readonly code: number | null
@@ -93,7 +98,15 @@ export function spawnPlinth(args: readonly string[], { cwd, env }: Where): Child
   return spawn(process.execPath, [PLINTH, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
-    env: { ...process.env, PLINTH_DIR: '', PLINTH_URL: '', PLINTH_TOKEN: '', ...env },
+    env: {
+      ...process.env,
+      PLINTH_DIR: '',
+      PLINTH_URL: '',
+      PLINTH_TOKEN: '',
+      PLINTH_VKEY: '',
+      PLINTH_HEADS: HEADS,
+      ...env,
+    },
   })
 }
 

@@ -50,6 +50,17 @@ export const SYSTEM_OPTIONS: Options = {
   dir: { type: 'string', value: 'DIR', describe: 'data directory (default `.plinth`, or PLINTH_DIR)' },
   url: { type: 'string', value: 'URL', describe: 'a running system elsewhere (or PLINTH_URL)' },
   token: { type: 'string', value: 'KEY', describe: 'credential to use instead of the operator’s (or PLINTH_TOKEN)' },
+  vkey: {
+    type: 'string',
+    value: 'KEY',
+    describe: 'public key of the log, or a file with it (or PLINTH_VKEY; default: the data directory’s `log.vkey`)',
+  },
+  heads: {
+    type: 'string',
+    value: 'DIR',
+    describe:
+      'where the heads are kept that the log is held to (or PLINTH_HEADS; default: the user’s data folder; or `off`)',
+  },
 }
 
 /** @throws `usage` */

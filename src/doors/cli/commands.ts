@@ -137,6 +137,7 @@ export const COMMANDS: readonly Command[] = [
       'log tail [--from POSITION] [--limit N] [--follow]',
       'log show POSITION|OPERATION',
       'log export FILE [--format bundle|jsonl]',
+      'log gossip URL|FILE',
     ],
     options: {
       ...SYSTEM_OPTIONS,
@@ -151,6 +152,14 @@ export const COMMANDS: readonly Command[] = [
     },
     words: [1, 2],
     load: () => import('./commands/log.ts'),
+  },
+  {
+    name: 'receipt',
+    summary: 'check a receipt offline, with the log’s public key and nothing else',
+    usage: ['receipt check FILE [--vkey KEY]'],
+    options: { dir: SYSTEM_OPTIONS['dir']!, vkey: SYSTEM_OPTIONS['vkey']! },
+    words: [1, 2],
+    load: () => import('./commands/receipt.ts'),
   },
   {
     name: 'verify',

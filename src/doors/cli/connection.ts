@@ -1,12 +1,16 @@
 /** Finds the running system and a credential for it: from the command line, the environment, or the data directory. */
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { LogWatch } from '../../client/log/watch-log.ts'
 import { problem } from '../../model/problems.ts'
 import type { ParsedOptions } from './command.ts'
+import { openLogWatch } from './log-watch.ts'
 
 export interface Connection {
   readonly url: string
   readonly token: string | null
+  /** Watches the log of that system; null when no key of it is pinned. */
+  readonly log: LogWatch | null
 }
 
 /** The data directory that a command is about. */
@@ -21,8 +25,9 @@ export async function findConnection(options: ParsedOptions): Promise<Connection
   const dir = dataDirectory(options)
   const named = options.text('url') ?? environment('PLINTH_URL')
   const token = options.text('token') ?? environment('PLINTH_TOKEN')
-  if (named !== null) return { url: checkedUrl(named), token }
-  return { url: await urlOf(dir), token: token ?? (await operatorKey(dir)) }
+  if (named !== null) return { url: checkedUrl(named), token, log: await openLogWatch(options, null) }
+  const url = await urlOf(dir)
+  return { url, token: token ?? (await operatorKey(dir)), log: await openLogWatch(options, dir) }
 }
 
 /** An empty variable is as good as none. */

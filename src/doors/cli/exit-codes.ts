@@ -34,9 +34,17 @@ const DENIED: readonly ProblemCode[] = [
   'admission-failed',
 ]
 
+const PROOF_FAILED: readonly ProblemCode[] = [
+  'storage-damaged',
+  'authority-invalid',
+  'log-equivocation',
+  'log-rollback',
+  'log-proof-invalid',
+]
+
 export function exitCodeOf(problem: Problem): ExitCode {
   if (problem.code === 'usage') return EXIT.usage
   if (DENIED.includes(problem.code)) return EXIT.denied
-  if (problem.code === 'storage-damaged' || problem.code === 'authority-invalid') return EXIT.proofFailed
+  if (PROOF_FAILED.includes(problem.code)) return EXIT.proofFailed
   return problem.spec.retry === 'later' || problem.spec.retry === 'same-key' ? EXIT.tryAgain : EXIT.failed
 }

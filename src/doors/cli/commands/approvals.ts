@@ -76,7 +76,7 @@ async function decide(call: CommandCall, approval: string, word: 'approve' | 're
   // A named approver speaks for itself; the operator's key of this directory never goes to a system elsewhere.
   const token = options.text('as') === null ? connection.token : approver.apiKey
   const outcome = await request<Outcome>(
-    { url: connection.url, token },
+    { ...connection, token },
     `/v1/approvals/${encodeURIComponent(approval)}/decision`,
     { method: 'POST', body: { decision: text, signature: signText(text, approver.approvalKey) } },
   )

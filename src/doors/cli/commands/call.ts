@@ -37,7 +37,7 @@ export async function callerOf(
 ): Promise<Connection> {
   const named = options.text('url') !== null || options.text('token') !== null || Boolean(process.env['PLINTH_TOKEN'])
   if (named && options.text('as') === null) return connection
-  return { url: connection.url, token: (await readCredential(file)).apiKey }
+  return { ...connection, token: (await readCredential(file)).apiKey }
 }
 
 /** A name stands for a command or for a query; whoever asks need not know which. */

@@ -10,6 +10,7 @@ import { dataDirectory, findConnection, type Connection } from '../connection.ts
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { time } from '../table.ts'
+import { gossip } from './gossip.ts'
 import { printable, type Terminal } from '../terminal.ts'
 
 const TAIL_DEFAULT = 20 // records
@@ -20,10 +21,11 @@ const POSITION_MAX = 2 ** 53 - 1
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, position] = call.words
   if (word === 'export') return await exportLog(call, position)
+  if (word === 'gossip') return await gossip(call, position)
   const connection = await findConnection(call.options)
   if (word === 'show') return await show(connection, position, call.terminal)
   if (word === 'tail') return await tail(connection, call)
-  throw unknownWord('log', word, ['tail', 'show', 'export'])
+  throw unknownWord('log', word, ['tail', 'show', 'export', 'gossip'])
 }
 
 async function exportLog(call: CommandCall, file: string | undefined): Promise<ExitCode> {

@@ -25,11 +25,13 @@ export class TestLog {
     return logOfKey(this.signer)
   }
   grow(size: number, branch = 'main'): this {
-    while (this.#tree.size < size) {
-      const leaf = leafHash(`${branch} ${this.#tree.size}`)
-      this.#leaves.push(leaf)
-      this.#tree.append(leaf)
-    }
+    while (this.#tree.size < size) this.append(`${branch} ${this.#tree.size}`)
+    return this
+  }
+  append(line: string): this {
+    const leaf = leafHash(line)
+    this.#leaves.push(leaf)
+    this.#tree.append(leaf)
     for (const { level, index, hashes } of this.#tree.takeFullTiles()) this.#tiles.set(`${level}/${index}`, hashes)
     return this
   }
