@@ -112,7 +112,8 @@ test('put back and gone on from, with the same key: an equivocation proof, at th
     const fault = await faultOf(shopOf(system, heads).queries.find_product({ name: 'rice' }))
     verdicts.push([fault.code, verify('evidence', fault.file ?? '', dir)])
   }
-  assert.deepEqual(verdicts, Array(3).fill(['log-equivocation', 30]))
+  const convicted = ['log-equivocation', 30] as const
+  assert.deepEqual(verdicts, [convicted, convicted, convicted])
 })
 
 test('the command line keeps watch too, checks receipts offline, and takes heads from anyone', async (t) => {
