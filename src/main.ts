@@ -16,6 +16,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     (await import('./main/export-log.ts')).exportLog(dir, file, format, checkpoint),
   verifyOffline: async (dir, keyFile, onProgress, signal) =>
     (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal),
+  audit: async (options, signal) => (await import('./main/audit.ts')).audit(options, signal),
 })
 
 // Whatever is still open by now is not worth waiting for; a command that has ended ends. Unless output is still on its way, this never fires.

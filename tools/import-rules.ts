@@ -40,6 +40,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
   'src/warden/authority.ts': ['identity', 'policy', 'doors'],
   'src/sandbox/sandbox.ts': ['application', 'doors'],
   'src/engine/engine.ts': ['doors'],
+  'src/engine/audit/report.ts': ['doors'],
 }
 
 /** Only the command line and the composition root may sign authority: no door of the runtime can. */

@@ -2,10 +2,15 @@
  * `npm run tau -- --domain retail|airline`: an agent runs the data set's tasks over MCP, each against a fresh system, while a front door attests
  * whom it serves. Outcomes, results and the final state must be the expected ones, and the state as of each change must stay readable.
  *
- *   node tools/tau.ts --domain retail|airline [--data DIR] [--tasks FILE --expected FILE] [--json]
+ *   node tools/tau.ts --domain retail|airline [--data DIR] [--tasks FILE --expected FILE] [--keep DIR|none] [--json]
+ *
+ * The data directory of each task stays in `results/tau-<domain>/` (about 2 MB each; `--keep none` leaves nothing): `npm run audit` looks at them.
  *
  * With `--json` the last line is one object. Exit code 0: all match; 1: some do not; 2: the arguments or files cannot be used.
  */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { JsonObject } from '../src/model/json.ts'
 import { Agent } from './tau/agent.ts'
 import type { Called } from './tau/agent.ts'
@@ -47,7 +52,8 @@ export async function runTasks(options: Options): Promise<Report> {
     throw new UsageError(`nothing is expected of task \`${unknown.id}\`: do the files belong together?`)
   const records = recordsOf(options)
 
-  await using systems = await FreshSystems.open(domain, options.data)
+  if (options.keep !== null) await emptied(options.keep)
+  await using systems = await FreshSystems.open(domain, options.data, options.keep)
   const mismatched: { id: string; difference: string }[] = []
   const elapsedMs: number[] = []
   let strict = 0
@@ -80,9 +86,23 @@ export async function runTasks(options: Options): Promise<Report> {
   }
 }
 
+/** What an earlier run left goes; a folder that holds anything else stays, and is said. */
+async function emptied(folder: string): Promise<void> {
+  for (const name of existsSync(folder) ? await readdir(folder) : []) {
+    const left = join(folder, name)
+    if (!existsSync(join(left, 'installation.json')))
+      throw new UsageError(`\`${left}\` is no data directory: name an empty folder with \`--keep\``)
+    await rm(left, { recursive: true })
+  }
+  await mkdir(folder, { recursive: true })
+}
+
+/** Task ids come from a file. */
+const folderName = (id: string): string => `task-${id.replaceAll(/[^A-Za-z0-9._-]/g, '_')}`
+
 /** One task against a fresh system: its calls, the state after them, and whether the past can still be read as it was when it was the present. */
 async function perform(systems: FreshSystems, domain: DomainName, task: Task, records: Records) {
-  await using fresh = await systems.fresh()
+  await using fresh = await systems.fresh(folderName(task.id))
   const { system } = fresh
   const calls: Called[] = []
   const then: { readonly index: number; readonly position: number; readonly digest: string }[] = []

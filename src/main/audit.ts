@@ -1,18 +1,24 @@
 /** `plinth audit admissions`: from a data directory or from an exported bundle, on whichever machine it is. */
-import { auditAdmissions, type AdmissionsReport } from '../engine/audit/audit-admissions.ts'
+import { readFile } from 'node:fs/promises'
+import type { AuditOptions } from '../doors/cli/composition.ts'
+import { auditAdmissions } from '../engine/audit/audit-admissions.ts'
+import type { AdmissionsReport } from '../engine/audit/report.ts'
+import { problem } from '../model/problems.ts'
 import { openDirectoryEvidence } from './evidence-directory.ts'
 
-/** @param rootKey text of the operators' public key, kept elsewhere; null takes the one beside the evidence */
-export async function auditDirectory(
-  dir: string,
-  rootKey: string | null,
-  onProgress: (records: number, of: number | null) => void,
-  signal: AbortSignal,
-): Promise<AdmissionsReport> {
-  const evidence = await openDirectoryEvidence(dir, rootKey)
+/** @throws `usage` for what is no data directory, no bundle, or no key */
+export async function audit(options: AuditOptions, signal: AbortSignal): Promise<AdmissionsReport> {
+  const rootKey = options.rootKey === null ? null : await keyText(options.rootKey)
+  const evidence = await openDirectoryEvidence(options.dir, rootKey)
   try {
-    return await auditAdmissions(evidence, onProgress, signal)
+    return await auditAdmissions(evidence, options.onProgress, signal)
   } finally {
     evidence.close()
   }
+}
+
+async function keyText(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw problem('usage', `there is no key \`${path}\``, {}, cause)
+  })
 }

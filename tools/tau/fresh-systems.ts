@@ -37,6 +37,7 @@ export class FreshSystems implements AsyncDisposable {
   readonly #clock: Clock
   readonly #sandbox: Sandbox
   readonly #release: Release
+  readonly #kept: string | null
   #opened = 0
 
   private constructor(
@@ -45,7 +46,9 @@ export class FreshSystems implements AsyncDisposable {
     clock: Clock,
     sandbox: Sandbox,
     made: { readonly release: Release; readonly initial: InitialState },
+    kept: string | null,
   ) {
+    this.#kept = kept
     this.#domain = domain
     this.#folder = folder
     this.#clock = clock
@@ -54,15 +57,18 @@ export class FreshSystems implements AsyncDisposable {
     this.initial = made.initial
   }
 
-  /** @throws UsageError when the records cannot be imported */
-  static async open(domain: Domain, data: string): Promise<FreshSystems> {
+  /**
+   * @param kept folder that the data directories stay in when their systems close; null throws them away
+   * @throws UsageError when the records cannot be imported
+   */
+  static async open(domain: Domain, data: string, kept: string | null = null): Promise<FreshSystems> {
     const { nowMs } = domain
     const clock = nowMs === null ? systemClock : { ...systemClock, nowMs: () => nowMs }
     const folder = await mkdtemp(join(tmpdir(), 'plinth-tau-'))
     const sandbox = staysLoaded(await openSandbox({}))
     try {
       const made = await makeTemplate(domain, data, join(folder, 'template'), clock, sandbox)
-      return new FreshSystems(domain, folder, clock, sandbox, made)
+      return new FreshSystems(domain, folder, clock, sandbox, made, kept)
     } catch (error) {
       await sandbox.close()
       await rm(folder, { recursive: true, force: true })
@@ -70,8 +76,10 @@ export class FreshSystems implements AsyncDisposable {
     }
   }
 
-  async fresh(): Promise<FreshSystem> {
-    const dir = join(this.#folder, `system-${this.#opened++}`)
+  /** @param name what its data directory is called, where it is kept */
+  async fresh(name = `system-${this.#opened++}`): Promise<FreshSystem> {
+    const kept = this.#kept
+    const dir = join(kept ?? this.#folder, name)
     await cp(join(this.#folder, 'template'), dir, { recursive: true })
     const system = await openSystem({
       dir,
@@ -91,7 +99,7 @@ export class FreshSystems implements AsyncDisposable {
       async [Symbol.asyncDispose]() {
         await door.close(CLOSE_WITHIN_MS)
         await system.close()
-        await rm(dir, { recursive: true, force: true })
+        if (kept === null) await rm(dir, { recursive: true, force: true })
       },
     }
   }

@@ -81,7 +81,7 @@ test('a task whose calls and state are as expected matches; another outcome, res
   const tasks = file('tasks.jsonl', [task, ...wrong.map(({ id }) => ({ ...task, id }))])
   const expected = file('expected.jsonl', [right, ...wrong])
   const options = readOptions(
-    ['--domain', 'airline', '--data', folder, '--tasks', tasks, '--expected', expected, '--json'],
+    ['--domain', 'airline', '--data', folder, '--tasks', tasks, '--expected', expected, '--json', '--keep', 'none'],
     ['tasks', 'expected'],
   )
   const report = await runTasks(options)

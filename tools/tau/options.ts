@@ -20,6 +20,8 @@ export interface Options {
   /** The domain's folder: `db/*.jsonl` and the files that are not named otherwise. */
   readonly data: string
   readonly json: boolean
+  /** Folder for the data directories that the run leaves; null: it leaves none. */
+  readonly keep: string | null
   /** Path of a named file, or of the data folder's own. */
   file(option: string, inData: string): string
 }
@@ -38,7 +40,19 @@ export function readOptions(args: readonly string[], files: readonly string[]): 
     if (!existsSync(path)) throw new UsageError(`there is no file \`${path}\`: name another with \`--${option} FILE\``)
     return path
   }
-  return { domain: domain as DomainName, data, json: values['json'] === true, file }
+  return {
+    domain: domain as DomainName,
+    data,
+    json: values['json'] === true,
+    keep: keepFolder(values['keep'], domain),
+    file,
+  }
+}
+
+/** `results/tau-<domain>` when nothing is said. */
+function keepFolder(asked: unknown, domain: string): string | null {
+  if (asked === 'none') return null
+  return resolve(text(asked) ?? join(import.meta.dirname, '../../results', `tau-${domain}`))
 }
 
 function parsed(
@@ -52,6 +66,7 @@ function parsed(
         domain: { type: 'string' },
         data: { type: 'string' },
         json: { type: 'boolean' },
+        keep: { type: 'string' },
         ...Object.fromEntries(files.map((name) => [name, { type: 'string' as const }])),
       },
     })

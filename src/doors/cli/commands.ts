@@ -177,6 +177,22 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./commands/verify.ts'),
   },
   {
+    name: 'audit',
+    summary: 're-evaluate every admission from the log and the authority snapshots alone, and name each that differs',
+    usage: ['audit admissions [--dir DIR | --bundle FILE] [--root-key FILE]'],
+    options: {
+      dir: SYSTEM_OPTIONS['dir']!,
+      bundle: { type: 'string', value: 'FILE', describe: 'an exported bundle instead of a data directory' },
+      'root-key': {
+        type: 'string',
+        value: 'FILE',
+        describe: 'public key of the operators, kept elsewhere (default: the directory’s own `authority/root.vkey`)',
+      },
+    },
+    words: [1, 1],
+    load: () => import('./commands/audit.ts'),
+  },
+  {
     name: 'approvals',
     summary: 'list, show and decide what waits for a person',
     usage: [

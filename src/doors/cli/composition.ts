@@ -1,4 +1,5 @@
 /** What the command line needs built for it. `src/main.ts` supplies it, loading each part only when it is asked for. */
+import type { AdmissionsReport } from '../../engine/audit/report.ts'
 import type { VerifyReport } from '../../engine/engine.ts'
 import type { Release } from '../../model/manifest.ts'
 
@@ -55,6 +56,17 @@ export interface ExportedLog {
   readonly matchesCheckpoint: boolean | null
 }
 
+export interface AuditOptions {
+  /** Data directory; not looked at when there is a bundle. */
+  readonly dir: string
+  /** File of an exported bundle. */
+  readonly bundle: string | null
+  /** File with the operators' public key, kept elsewhere. */
+  readonly rootKey: string | null
+  /** @param of null when that is not known beforehand */
+  readonly onProgress: (records: number, of: number | null) => void
+}
+
 export interface Composition {
   /** @throws `release-invalid`, `data-directory-locked`, `usage` */
   start(options: StartOptions): Promise<RunningSystem>
@@ -73,4 +85,6 @@ export interface Composition {
     onProgress: (done: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<VerifyReport>
+  /** Re-evaluates every admission from records, snapshots and manifests alone. */
+  audit(options: AuditOptions, signal: AbortSignal): Promise<AdmissionsReport>
 }

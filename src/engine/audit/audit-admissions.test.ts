@@ -6,15 +6,16 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { NEVER, openBank, temporaryDirectory } from '../../../test/support/bank-system.ts'
 import { changeAuthority, someOfEverything } from '../../../test/support/bank-history.ts'
-import { auditDirectory } from '../../main/audit.ts'
+import { audit as auditOf } from '../../main/audit.ts'
 import { readOperator } from '../../doors/cli/credential.ts'
 import { noteSigner, signNote } from '../../model/signed-note.ts'
 import { revoke } from '../../warden/changes.ts'
 import { snapshotText } from '../../warden/snapshot.ts'
 import { createPrivateKey } from 'node:crypto'
-import type { AdmissionsReport } from './audit-admissions.ts'
+import type { AdmissionsReport } from './report.ts'
 
-const audit = (dir: string): Promise<AdmissionsReport> => auditDirectory(dir, null, () => {}, NEVER)
+const audit = (dir: string): Promise<AdmissionsReport> =>
+  auditOf({ dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
 
 async function historyOf(test: TestContext): Promise<string> {
   const bank = await openBank(test)

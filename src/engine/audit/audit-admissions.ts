@@ -8,6 +8,7 @@ import { Mismatch, principalUnder, questionOf } from './derive.ts'
 import { writtenFault } from './engine-actions.ts'
 import type { Evidence } from './evidence.ts'
 import { PolicyBench, type Judgement } from './policy-bench.ts'
+import type { AdmissionsReport, Disagreement, GivenVerdict } from './report.ts'
 import { Standing } from './standing.ts'
 import { transactionsOf, type Transaction } from './transactions.ts'
 import { isEngineEntity } from '../engine-streams.ts'
@@ -23,34 +24,6 @@ import { ContextError } from '../../policy/context-type.ts'
 import { cedarRequest, emptyRequest, recordedRequest, requestFromRecord, scopeRequest } from '../../policy/request.ts'
 import type { Verdict } from '../../policy/verdict.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
-
-export interface GivenVerdict {
-  readonly verdict: Verdict['kind'] | 'out-of-scope' | 'none'
-  readonly rules: readonly string[]
-}
-export interface Disagreement {
-  /** Null for what is not in the log: a denial or a read kept beside it, or the evidence as a whole. */
-  readonly position: number | null
-  readonly operation: string | null
-  readonly actor: string | null
-  readonly action: string | null
-  readonly recorded: GivenVerdict | null
-  /** Null when nothing could be evaluated. */
-  readonly derived: GivenVerdict | null
-  readonly why: string
-}
-export interface AdmissionsReport {
-  /** Operations of the log that rest on an admission, or should. */
-  readonly admissions: number
-  readonly agreed: number
-  /** The first of them, in order of the log; `disagreedCount` is of all. */
-  readonly disagreed: readonly Disagreement[]
-  readonly disagreedCount: number
-  readonly records: number
-  /** Denials and reads beside the log, evaluated again from their records; null where the evidence has none. */
-  readonly beside: { readonly verdicts: number; readonly agreed: number } | null
-  readonly notChecked: readonly string[]
-}
 
 export const DISAGREED_MAX = 1_000
 const BREATHE_EVERY = 200 // transactions between looks at the signal and whoever else waits
