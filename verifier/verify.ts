@@ -42,6 +42,8 @@ export interface Report {
   readonly witnesses: readonly { readonly name: string; readonly time: number }[]
   readonly findings: readonly Finding[]
   readonly notChecked: readonly string[]
+  /** Of one stream: how many events it has as of a position of the log; 0 when it is not there. */
+  readonly stream?: { readonly id: string; readonly version: number; readonly position: number }
 }
 /** What the verifier brings along. */
 export interface Trust {
@@ -384,6 +386,7 @@ interface LogRecord {
   readonly stream: string
   readonly n: number
   readonly prev: string
+  readonly type: string
   readonly state: string
   readonly effects: readonly { readonly effect: string; readonly hash: string }[]
 }
@@ -793,6 +796,7 @@ class Audit {
   readonly #origin: string
   readonly #streams = new Table(1 + 6 + 32) // a mark, version, leaf
   readonly #operations = new Table(1) // index into STATES
+  readonly #heads = new StreamHeads()
   #transaction: { readonly shared: string; readonly i: number; readonly n: number } | null = null
   #time = 0
 
@@ -823,6 +827,8 @@ class Audit {
       return this.#find(position, 'the payload does not match its hash')
     if (record.kind === 'operation' && record.gate !== '' && record.gate !== gateOf(bytes))
       this.#find(position, 'the record names another authority than its payload')
+    const wrong = isStatement(record) ? this.#heads.statement(position, bytes) : null
+    if (wrong !== null) this.#find(position, wrong)
   }
   effect(position: number, wanted: string, bytes: Buffer | null): void {
     if (bytes === null) this.#judge.find('missing', position, 'an effect is missing')
@@ -830,6 +836,7 @@ class Audit {
   }
   end(size: number): void {
     if (this.#transaction !== null) this.#find(size - 1, 'the last transaction is incomplete')
+    if (this.#heads.statements === 0) this.#judge.unchecked('stated heads of streams: the log holds none')
   }
   #find(position: number, what: string): void {
     this.#judge.find('invalid', position, what)
@@ -856,6 +863,7 @@ class Audit {
     head[0] = 1
     head.writeUIntBE(n % 2 ** 48, 1, 6)
     head.write(leaf, 7, 'hex')
+    this.#heads.event(position, stream, n, leaf)
   }
   #inOperation(position: number, { op, state }: LogRecord): void {
     const known = this.#operations.of(op)
@@ -884,6 +892,237 @@ export function canonical(value: unknown): string {
     .sort()
     .map((name) => `${JSON.stringify(name)}:${canonical(named[name])}`)
   return `{${parts.join(',')}}`
+}
+
+// -------------------------------------------------------------------------------------------------------------- heads of streams
+
+/*
+ * Now and then the log states where each of its streams ends: an event on `plinth.heads/streams` of type `stated`, with `position`, `streams`
+ * and `root`. The root is that of a trie of 16 branches by SHA-256 of the stream's id:
+ * leaf SHA-256(0x00 || key || version in 8 bytes || the last event's leaf hash), node SHA-256(0x01 || 2 bytes: which branches || their hashes).
+ * The first four levels are always nodes; below, a stream that is alone is its leaf.
+ */
+const HEADS_LAG_MAX = 65_536
+const isStatement = ({ kind, stream, type }: LogRecord): boolean =>
+  kind === 'event' && stream === 'plinth.heads/streams' && type === 'stated'
+
+interface Statement {
+  readonly position: number
+  readonly root: string
+  readonly streams: number
+}
+function readStatement(payload: Buffer): Statement | null {
+  try {
+    const { position, root, streams } = JSON.parse(payload.toString()) as Record<string, unknown>
+    return isCount(position) && isCount(streams) && isHash(root) ? ({ position, root, streams } as Statement) : null
+  } catch {
+    return null
+  }
+}
+
+const halfByte = (key: Uint8Array, depth: number): number => {
+  const byte = key[depth >> 1] as number
+  return depth % 2 === 0 ? byte >> 4 : byte & 15
+}
+const headBytes = Buffer.alloc(73)
+function headLeaf(key: Uint8Array, version: number, leaf: string): Buffer {
+  headBytes.set(key, 1)
+  headBytes.writeBigUInt64BE(BigInt(version), 33)
+  headBytes.write(leaf, 41, 'hex')
+  return hash('sha256', headBytes, 'buffer')
+}
+function headNode(children: readonly (Uint8Array | null)[]): Buffer {
+  const there = Buffer.of(1, 0, 0)
+  for (const [branch, child] of children.entries())
+    if (child !== null) there.writeUInt16BE(there.readUInt16BE(1) | (0x8000 >> branch), 1)
+  return hash('sha256', Buffer.concat([there, ...children.filter((child) => child !== null)]), 'buffer')
+}
+
+/** Replays the streams for the statements about them. Memory: 48 bytes a stream, and the events of the longest lag. */
+class StreamHeads {
+  /** 16 bytes of key and the hash of its leaf, each, in order; by the first four half bytes. */
+  readonly #buckets: Buffer[] = []
+  readonly #hashes = Array.from({ length: 5 }, (_, level) => new Array<Buffer | null>(16 ** level).fill(null))
+  readonly #changed = new Set<number>()
+  #waiting: { position: number; key: Buffer; version: number; leaf: string }[] = []
+  #streams = 0
+  #stated = -1
+  statements = 0
+
+  event(position: number, stream: string, version: number, leaf: string): void {
+    this.#waiting.push({ position, key: hash('sha256', stream, 'buffer'), version, leaf })
+    if (this.#waiting.length > 2 * HEADS_LAG_MAX) this.#takeIn(position - HEADS_LAG_MAX - 256) // payloads lag by a group
+  }
+  /** @returns what is wrong with it */
+  statement(at: number, payload: Buffer): string | null {
+    const statement = readStatement(payload)
+    if (statement === null) return 'the heads of streams are stated in another form'
+    const { position, streams, root } = statement
+    if (position >= at || at - position > HEADS_LAG_MAX || position <= this.#stated)
+      return `the heads of streams are stated for ${position}, which is not just before`
+    this.statements++
+    this.#stated = position
+    this.#takeIn(position)
+    if (streams !== this.#streams) return `${streams} streams are stated for ${position}, there were ${this.#streams}`
+    return root === this.#root() ? null : `the stated heads of streams are not those of the log at ${position}`
+  }
+
+  #takeIn(until: number): void {
+    let taken = 0
+    for (const { position, key, version, leaf } of this.#waiting) {
+      if (position > until) break
+      const number = key.readUInt16BE()
+      const bucket = (this.#buckets[number] ??= Buffer.alloc(0))
+      const entry = Buffer.concat([key.subarray(0, 16), headLeaf(key, version, leaf)])
+      let at = 0
+      while (at < bucket.length && bucket.compare(entry, 0, 16, at, at + 16) < 0) at += 48
+      const known = at < bucket.length && bucket.compare(entry, 0, 16, at, at + 16) === 0
+      if (known) bucket.set(entry, at)
+      else this.#buckets[number] = Buffer.concat([bucket.subarray(0, at), entry, bucket.subarray(at)])
+      if (!known) this.#streams++
+      this.#changed.add(number)
+      taken++
+    }
+    this.#waiting = this.#waiting.slice(taken)
+  }
+  #root(): string {
+    const [root, ...below] = this.#hashes as [(Buffer | null)[], ...(Buffer | null)[][]]
+    const buckets = below[3] as (Buffer | null)[]
+    let nodes = new Set<number>()
+    for (const number of this.#changed) {
+      buckets[number] = subtree(this.#buckets[number] as Buffer, 4)
+      nodes.add(number >> 4)
+    }
+    this.#changed.clear()
+    for (let level = 3; level >= 0; level--) {
+      const above = new Set<number>()
+      for (const node of level === 0 ? [0] : nodes) {
+        const children = (this.#hashes[level + 1] as (Buffer | null)[]).slice(node * 16, node * 16 + 16)
+        ;(this.#hashes[level] as (Buffer | null)[])[node] = headNode(children)
+        above.add(node >> 4)
+      }
+      nodes = above
+    }
+    return (root[0] as Buffer).toString('hex')
+  }
+}
+function subtree(entries: Buffer, depth: number): Buffer {
+  if (entries.length === 48) return Buffer.from(entries.subarray(16))
+  const children: (Buffer | null)[] = []
+  for (let branch = 0, from = 0; branch < 16; branch++) {
+    let to = from
+    while (to < entries.length && halfByte(entries.subarray(to, to + 16), depth) === branch) to += 48
+    children.push(to === from ? null : subtree(entries.subarray(from, to), depth + 1))
+    from = to
+  }
+  return headNode(children)
+}
+
+/** Root that a path leads to: from where it ends up to the root, level by level. */
+function rootOfHeads(key: Buffer, levels: readonly string[], end: Buffer | null): string {
+  let below = end
+  for (let level = levels.length - 1; level >= 0; level--) {
+    const bytes = base64(levels[level] as string)
+    if (bytes === null || bytes.length % 32 !== 2) return malformed('a level of the path is not what it must be')
+    const there = bytes.readUInt16BE()
+    const own = halfByte(key, level)
+    if (((there & (0x8000 >> own)) !== 0) !== (below !== null)) return malformed('the path does not lead to the stream')
+    let at = 2
+    const children = Array.from({ length: 16 }, (_, branch) => {
+      if ((there & (0x8000 >> branch)) === 0) return null
+      return branch === own ? below : bytes.subarray(at, (at += 32))
+    })
+    if (at !== bytes.length) malformed('a level of the path holds more or fewer hashes than it says')
+    below = headNode(children)
+  }
+  return (below as Buffer).toString('hex')
+}
+
+/**
+ * All of one stream, or that it is not there, as of a statement: the statement's record under a signed checkpoint, the path to its root, and every
+ * event from the first to the one where the statement says that the stream ends.
+ */
+export function verifyStream(bytes: Uint8Array, trust: Trust): Report {
+  const judge = new Judge(trust)
+  const stream = judge.attempt('stream', () => {
+    const { format, stream: id, statement, path, records } = jsonObject(bytes)
+    if (format !== 'plinth-stream/v1' || typeof id !== 'string' || !Array.isArray(records))
+      return malformed('its format is not known here')
+    const { record, payload, proof } = objectOf(statement)
+    const { levels, end } = objectOf(path)
+    if (
+      typeof record !== 'string' ||
+      typeof payload !== 'string' ||
+      typeof proof !== 'string' ||
+      !Array.isArray(levels)
+    )
+      return malformed('a member is missing')
+    const { index, path: hashes, checkpoint: note } = parseTlogProof(Buffer.from(proof))
+    const checkpoint = (judge.checkpoint = judge.open(note))
+    if (checkpoint === null) return null
+    judge.heads(checkpoint)
+    const entry = Buffer.from(`${record}\n`)
+    if (!verifyInclusion(index, checkpoint.size, leafOf(entry), hashes, checkpoint.rootHash))
+      return malformed('the statement is not in the tree that the checkpoint names')
+    const parsed = parseRecord(entry)
+    if (parsed === null || !isStatement(parsed) || parsed.log !== checkpoint.origin)
+      return malformed('the record is not a statement of this log')
+    const stated = readStatement(Buffer.from(payload))
+    if (sha256(payload) !== parsed.payload.hash || stated === null || stated.position >= index)
+      return malformed('the statement does not match its hash')
+    const key = hash('sha256', id, 'buffer')
+    const last = end === null ? null : readEnd(objectOf(end))
+    const shown = last !== null && last.key.equals(key)
+    if (levels.length < (last === null ? 1 : 4) || levels.length > 64) malformed('the path is too short or too long')
+    for (let depth = 0; last !== null && depth < levels.length; depth++)
+      if (halfByte(last.key, depth) !== halfByte(key, depth)) malformed('the path ends at a stream that is elsewhere')
+    const leaf = last === null ? null : headLeaf(last.key, last.version, last.leaf)
+    if (rootOfHeads(key, levels.map(String), leaf) !== stated.root)
+      malformed('the path does not lead to the root that is stated')
+    readStream(judge, id, checkpoint.origin, records, shown ? last : null)
+    return { id, version: shown ? last.version : 0, position: stated.position }
+  })
+  judge.unchecked('what became of the stream after the statement', 'other streams')
+  return { ...judge.report(), ...(stream === null ? {} : { stream }) }
+}
+
+function readEnd({ key, version, leaf }: Record<string, unknown>): { key: Buffer; version: number; leaf: string } {
+  if (!isHash(key) || !isHash(leaf) || !isCount(version) || version === 0)
+    return malformed('the end of the path is not one')
+  return { key: Buffer.from(key as string, 'hex'), version: version as number, leaf: leaf as string }
+}
+
+/** Each event holds the leaf hash of the one before it, so the last one, which is stated, vouches for all of them. */
+function readStream(
+  judge: Judge,
+  id: string,
+  origin: string,
+  records: readonly unknown[],
+  end: { readonly version: number; readonly leaf: string } | null,
+): void {
+  if (records.length !== (end?.version ?? 0))
+    malformed(`the stream has ${end?.version ?? 0} events, and ${records.length} are here`)
+  let prev = ''
+  for (const [place, one] of records.entries()) {
+    const { record: line, payload } = objectOf(one)
+    if (typeof line !== 'string') return malformed('an event is missing')
+    const entry = Buffer.from(`${line}\n`)
+    const record = parseRecord(entry)
+    if (
+      record?.kind !== 'event' ||
+      record.log !== origin ||
+      record.stream !== id ||
+      record.n !== place + 1 ||
+      record.prev !== prev
+    )
+      return malformed(`event ${place + 1} of the stream is not the one that follows`)
+    prev = leafOf(entry)
+    if (payload === null)
+      judge.find('missing', null, `the payload of event ${place + 1} is missing, and no erasure covers it`)
+    else if (typeof payload !== 'string' || sha256(payload) !== record.payload.hash)
+      judge.find('invalid', null, `the payload of event ${place + 1} does not match its hash`)
+  }
+  if (end !== null && prev !== end.leaf) malformed('the last event is not the one that is stated')
 }
 
 // ---------------------------------------------------------------------------------------------- receipts, consistency, equivocation
@@ -1057,18 +1296,22 @@ function count(digits: string): number {
   return Number.isSafeInteger(value) ? value : malformed(`\`${digits.slice(0, 32)}\` is not a count`)
 }
 function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+  let value: unknown
   try {
-    const value: unknown = JSON.parse(text(bytes, 'it'))
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+    value = JSON.parse(text(bytes, 'it'))
   } catch (error) {
     if (error instanceof Malformed) throw error
   }
-  return malformed('it is not a JSON object')
+  return objectOf(value)
 }
+const objectOf = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+    ? (value as Record<string, unknown>)
+    : malformed('it is not a JSON object')
 
 // ------------------------------------------------------------------------------------------------------------------ the command line
 
-const USAGE = `usage: node verify.ts bundle FILE | receipt FILE | proof LEAF PROOF | consistency OLD NEW PROOF | evidence FILE
+const USAGE = `usage: node verify.ts bundle FILE | stream FILE | receipt FILE | proof LEAF PROOF | consistency OLD NEW PROOF | evidence FILE
   --key VKEY|FILE   public key of the log, from where you trust it; may be repeated
   --policy FILE     tlog-policy: which witnesses must have cosigned (its logs count as keys)
   --head FILE       a checkpoint of this log that you have kept; may be repeated
@@ -1112,7 +1355,7 @@ export function main(args: readonly string[], print: (line: string) => void): nu
 }
 
 function run([what, ...paths]: readonly string[], trust: Trust): Report {
-  const wanted = { bundle: 1, receipt: 1, proof: 2, consistency: 3, evidence: 1, equivocation: 1 }[what ?? '']
+  const wanted = { bundle: 1, stream: 1, receipt: 1, proof: 2, consistency: 3, evidence: 1, equivocation: 1 }[what ?? '']
   if (wanted !== paths.length) return malformed(`\`${what ?? ''}\` is not a thing to verify, or takes other files`)
   const file = (place: number): Buffer => {
     const path = paths[place] as string
@@ -1124,6 +1367,7 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
       closeSync(opened)
     }
   }
+  if (what === 'stream') return verifyStream(file(0), trust)
   if (what === 'receipt') return verifyReceipt(file(0), trust)
   if (what === 'proof') return verifyProof(file(0), file(1), trust, false)
   if (what === 'consistency') return verifyHeads(file(0), file(1), file(2), trust)
@@ -1136,9 +1380,13 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
   }
 }
 
-function describe({ verdict, origin, size, rootHash, witnesses, findings, notChecked }: Report): string {
+function describe({ verdict, origin, size, rootHash, witnesses, findings, notChecked, stream }: Report): string {
   const lines: string[] = [verdict]
   if (origin !== null) lines.push(`log          ${origin}`, `records      ${size}`, `root hash    ${rootHash}`)
+  if (stream !== undefined)
+    lines.push(
+      `stream       ${stream.id}: ${stream.version === 0 ? 'not there' : `${stream.version} events, all here`}, as of ${stream.position}`,
+    )
   for (const { name, time } of witnesses) lines.push(`cosigned     ${name} at ${time}`)
   for (const { kind, position, what } of findings)
     lines.push(`${kind.padEnd(12)} ${position === null ? '' : `${position}: `}${what}`)

@@ -53,7 +53,7 @@ export interface Bank extends System {
     options?: { readonly run?: string; readonly at?: number; readonly as?: Credentials },
   ): Promise<Awaited<ReturnType<System['engine']['query']>>['answer']>
   /** Closes and opens the same data directory again. */
-  again(): Promise<Bank>
+  again(changed?: Partial<SystemOptions>): Promise<Bank>
 }
 
 export async function temporaryDirectory(test: TestContext): Promise<string> {
@@ -103,9 +103,9 @@ export async function openBank(test: TestContext, options: Partial<SystemOptions
       }
       return (await system.engine.query(as, request, NEVER)).answer
     },
-    async again() {
+    async again(changed = {}) {
       await close()
-      return openBank(test, { ...options, dir })
+      return openBank(test, { ...options, ...changed, dir })
     },
   }
 }

@@ -11,6 +11,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
+import { sha256Hex } from '../../src/model/ids.ts'
 import { leafHash } from '../../src/model/merkle.ts'
 import { noteSigner, signNote, type NoteSigner } from '../../src/model/signed-note.ts'
 import { parsePolicy, type Report, type Trust, type Verdict } from '../../verifier/verify.ts'
@@ -152,6 +153,40 @@ test('mutations of a bundle', async (context) => {
       verdictIs(verifyBytes(forged, small.bare), alone, `${what}, signed`)
       verdictIs(verifyBytes(forged, small.witnessed), ['INVALID', 'INSUFFICIENT'], `${what}, signed`)
       verdictIs(verifyBytes(forged, small.keeper), changed.length < small.records.length ? ['ROLLBACK'] : ['EQUIVOCATION'].concat(changed.length > small.records.length ? ['INVALID'] : []) as Verdict[], `${what}, signed`)
+    }
+  })
+
+  await context.test('a stream dropped, cut or rewritten, all else made to fit and signed with the key: the stated heads contradict it', async () => {
+    for (const { records, bare, log, signer } of [small, large]) {
+      const at = records.findIndex(({ line }) => line.includes('"stream":"plinth.heads/streams"'))
+      const statement = JSON.parse(records[at]?.payload ?? '') as { position: number; streams: number; root: string }
+      assert.equal(statement.position, at - 1)
+      const stated = (change: object): Raw[] => {
+        const payload = JSON.stringify({ ...statement, ...change })
+        const line = (records[at] as Raw).line.replace(/"payload":\{"hash":"[0-9a-f]{64}","bytes":\d+\}/, `"payload":{"hash":"${sha256Hex(payload)}","bytes":${payload.length}}`)
+        return records.with(at, { ...(records[at] as Raw), line, payload })
+      }
+      const verdictOf = async (changed: readonly Raw[]): Promise<Report> => verifyBytes(await bundleOf(changed, checkpointOf(changed, log.origin, signer)), bare)
+      assert.deepEqual((await verdictOf(stated({}))).findings, [])
+      const changes: [string, readonly Raw[]][] = [
+        ['root', stated({ root: sha256Hex('') })],
+        ['streams', stated({ streams: statement.streams - 1 })],
+        ['position', stated({ position: statement.position - 1 })],
+        ['a position to come', stated({ position: at })],
+        ['form', stated({ root: 'x' })],
+        // Whole transactions on one stream left out, the statement moved up to fit.
+        ...[3, 5].map((i): [string, readonly Raw[]] => {
+          const operation = ofOperation(records, i)
+          const fewer = stated({ position: statement.position - operation.length }).toSpliced(operation[0] as number, operation.length)
+          return [`transaction ${i} left out`, relinked(fewer)]
+        }),
+        ...[3, 5].map((i): [string, readonly Raw[]] => [`an event of ${i} rewritten`, relinked(records.with(i, reattribute(records[i] as Raw, 'type')))]),
+      ]
+      for (const [what, changed] of changes) {
+        const report = await verdictOf(changed)
+        verdictIs(report, ['INVALID'], what)
+        assert(report.findings.every(({ what: found }) => /stated|linked|goes from/.test(found)), `${what}: ${JSON.stringify(report.findings)}`)
+      }
     }
   })
 

@@ -138,12 +138,18 @@ export const COMMANDS: readonly Command[] = [
       'log show POSITION|OPERATION',
       'log export FILE [--format bundle|jsonl]',
       'log gossip URL|FILE',
+      'log stream ENTITY/ID --proof FILE',
     ],
     options: {
       ...SYSTEM_OPTIONS,
       from: { type: 'string', value: 'POSITION', describe: 'first position (default: the last records)' },
       limit: { type: 'string', value: 'N', describe: 'how many records, 1 to 200 (default 20)' },
       follow: { type: 'boolean', describe: 'go on as records arrive' },
+      proof: {
+        type: 'string',
+        value: 'FILE',
+        describe: 'write the stream, with what shows that it is whole or not there, to this file',
+      },
       format: {
         type: 'string',
         value: 'FORMAT',

@@ -67,6 +67,16 @@ export interface AuditOptions {
   readonly onProgress: (records: number, of: number | null) => void
 }
 
+export interface StreamProof {
+  readonly file: string
+  readonly stream: string
+  /** 0 when the stream is not there. */
+  readonly events: number
+  /** Position that the statement is for, and how many streams there were. */
+  readonly asOf: number
+  readonly streams: number
+}
+
 export interface Composition {
   /** @throws `release-invalid`, `data-directory-locked`, `usage` */
   start(options: StartOptions): Promise<RunningSystem>
@@ -78,6 +88,8 @@ export interface Composition {
   policyFaults(files: Readonly<Record<string, string>>, dir: string): Promise<readonly string[]>
   /** Writes the log to a new file; `checkpoint` as the door gives it, null for the stored one. */
   exportLog(dir: string, file: string, format: 'bundle' | 'jsonl', checkpoint: string | null): Promise<ExportedLog>
+  /** Writes what shows one stream, whole, to a new file; `checkpoint` as for `exportLog`. */
+  streamProof(dir: string, stream: string, file: string, checkpoint: string | null): Promise<StreamProof>
   /** Audits a data directory from its files; `keyFile` is the log's public key, kept elsewhere. */
   verifyOffline(
     dir: string,

@@ -11,8 +11,8 @@ export const HEADS_ACTION = 'plinth.heads'
 export const HEADS_TYPE = 'stated'
 /** Records that a statement itself adds: its event, and its operation. */
 export const STATEMENT_RECORDS = 2
-/** A statement may lag so many records behind its own place: who replays the log must remember as many. 2^18. */
-export const HEADS_LAG_MAX = 262_144
+/** A statement may lag so many records behind its own place: who replays the log must remember as many. 2^16. */
+export const HEADS_LAG_MAX = 65_536
 
 export interface HeadsStatement {
   /** The last record that is taken into account. */

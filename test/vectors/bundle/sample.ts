@@ -6,6 +6,7 @@ import type { Position } from '../../../src/model/ids.ts'
 import { openSqliteReader } from '../../../src/storage/sqlite/reader.ts'
 import { openLogKey } from '../../../src/engine/committer/log-key.ts'
 import type { NoteSigner } from '../../../src/model/signed-note.ts'
+import { HEADS } from '../../../src/engine/heads/statement.ts'
 import { openBank } from '../../support/bank-system.ts'
 import type { Raw } from './forge.ts'
 
@@ -17,6 +18,13 @@ export interface SampleLog {
   readonly vkey: string
   readonly signer: NoteSigner
   readonly dir: string
+}
+
+async function headsStated(dir: string): Promise<number> {
+  const reader = openSqliteReader(dir)
+  const { version } = reader.streamHead(HEADS)
+  reader.close()
+  return version
 }
 
 /** @param operations about so many, each of one to four records */
@@ -31,7 +39,10 @@ export async function sampleLog(test: TestContext, operations: number): Promise<
     if (step % 4 === 0) await bank.do('withdraw', { account: from, amount: 1 }, { run: `run-${step}` })
     else await bank.do('transfer', { from, to, amount: 5 })
   }
-  await bank.close()
+  // One statement of stream heads, behind all of it.
+  const stating = await bank.again({ heads: { everyMs: 20, everyRecords: 1_000_000 } })
+  while ((await headsStated(stating.dir)) === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  await stating.close()
   const reader = openSqliteReader(bank.dir)
   try {
     const { treeSize } = reader.head()

@@ -1,4 +1,4 @@
-/** `plinth log tail|show`: records as they are stored. `--json` prints one record a line. */
+/** `plinth log tail|show|export|stream`: records as they are stored. `--json` prints one record a line. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page, Self } from '../../../engine/engine.ts'
 import { Problem, problem } from '../../../model/problems.ts'
@@ -21,11 +21,12 @@ const POSITION_MAX = 2 ** 53 - 1
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, position] = call.words
   if (word === 'export') return await exportLog(call, position)
+  if (word === 'stream') return await proveStream(call, position)
   if (word === 'gossip') return await gossip(call, position)
   const connection = await findConnection(call.options)
   if (word === 'show') return await show(connection, position, call.terminal)
   if (word === 'tail') return await tail(connection, call)
-  throw unknownWord('log', word, ['tail', 'show', 'export', 'gossip'])
+  throw unknownWord('log', word, ['tail', 'show', 'export', 'stream', 'gossip'])
 }
 
 async function exportLog(call: CommandCall, file: string | undefined): Promise<ExitCode> {
@@ -39,6 +40,22 @@ async function exportLog(call: CommandCall, file: string | undefined): Promise<E
   else
     terminal.data(`${exported.file}: ${exported.records} records, ${exported.bytes} bytes, root ${exported.rootHash}`)
   return exported.matchesCheckpoint === false ? EXIT.proofFailed : EXIT.ok
+}
+
+async function proveStream(call: CommandCall, stream: string | undefined): Promise<ExitCode> {
+  const { options, terminal, composition } = call
+  const file = options.text('proof')
+  if (stream === undefined || file === null)
+    throw problem('usage', 'say which and where to: `plinth log stream ENTITY/ID --proof FILE`', { command: 'log' })
+  const written = await composition.streamProof(dataDirectory(options), stream, file, await newestCheckpoint(call))
+  if (terminal.json) terminal.data(JSON.stringify({ kind: 'stream-proof', ...written }))
+  else
+    terminal.data(
+      printable(
+        `${written.file}: ${written.events === 0 ? `no stream \`${stream}\`` : `${written.events} events of \`${stream}\``}, as of #${written.asOf} (${written.streams} streams)`,
+      ),
+    )
+  return EXIT.ok
 }
 
 /** Of the running system; null when none runs. */
