@@ -942,7 +942,9 @@ function headNode(children: readonly (Uint8Array | null)[]): Buffer {
 class StreamHeads {
   /** 16 bytes of key and the hash of its leaf, each, in order; by the first four half bytes. */
   readonly #buckets: Buffer[] = []
-  readonly #hashes = Array.from({ length: 5 }, (_, level) => new Array<Buffer | null>(16 ** level).fill(null))
+  readonly #hashes = Array.from({ length: 5 }, (_, level) =>
+    Array.from<unknown, Buffer | null>({ length: 16 ** level }, () => null),
+  )
   readonly #changed = new Set<number>()
   #waiting: { position: number; key: Buffer; version: number; leaf: string }[] = []
   #streams = 0
@@ -1355,7 +1357,9 @@ export function main(args: readonly string[], print: (line: string) => void): nu
 }
 
 function run([what, ...paths]: readonly string[], trust: Trust): Report {
-  const wanted = { bundle: 1, stream: 1, receipt: 1, proof: 2, consistency: 3, evidence: 1, equivocation: 1 }[what ?? '']
+  const wanted = { bundle: 1, stream: 1, receipt: 1, proof: 2, consistency: 3, evidence: 1, equivocation: 1 }[
+    what ?? ''
+  ]
   if (wanted !== paths.length) return malformed(`\`${what ?? ''}\` is not a thing to verify, or takes other files`)
   const file = (place: number): Buffer => {
     const path = paths[place] as string
