@@ -10,6 +10,7 @@ import type {
   ReadModelManifest,
   Target,
 } from '../model/manifest.ts'
+import { LEVELS } from '../model/acknowledgement.ts'
 import { problem } from '../model/problems.ts'
 import { checkSchema } from './check-schema.ts'
 import type { JsonObject, JsonSchema } from '../model/json.ts'
@@ -78,7 +79,22 @@ function readEntity(entity: JsonObject, where: string): EntityManifest {
     events,
     opens,
     hasInitial,
+    ...readEventLevels(entity['acknowledge'], events, where),
   }
+}
+
+function readEventLevels(
+  given: unknown,
+  events: EntityManifest['events'],
+  where: string,
+): Pick<EntityManifest, 'acknowledge'> {
+  if (given === undefined) return {}
+  const levels = Object.entries(object(given, `acknowledge of ${where}`)).map(([event, level]) => {
+    if (!Object.hasOwn(events, event))
+      throw invalid(`${where} acknowledges event \`${event}\`, which it does not declare`)
+    return [event, oneOf(level, LEVELS, `acknowledge of event \`${event}\` of ${where}`)] as const
+  })
+  return { acknowledge: Object.fromEntries(levels) }
 }
 
 function readAction(action: JsonObject, where: string): ActionManifest {
@@ -106,6 +122,9 @@ function readCommand(command: JsonObject, where: string): CommandManifest {
     effects: list(command['effects'], `effects of ${where}`),
     destructive: command['destructive'] === true,
     hasUndo: command['hasUndo'] === true,
+    ...(command['acknowledge'] === undefined
+      ? {}
+      : { acknowledge: oneOf(command['acknowledge'], LEVELS, `acknowledge of ${where}`) }),
   }
 }
 

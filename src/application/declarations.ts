@@ -4,6 +4,7 @@
  * The functions give the values their types and one normal form; src/application/build.ts checks what types cannot.
  */
 import { z } from 'zod'
+import type { Level } from '../model/acknowledgement.ts'
 import type { Risk } from '../model/manifest.ts'
 import type { Given, Held, ReadTransaction, Refusal, Transaction } from './transaction.ts'
 
@@ -20,6 +21,7 @@ export interface AnyEntity {
   /** `undefined`: a stream begins with one of `opens`. */
   readonly initial: unknown
   readonly opens: readonly string[]
+  readonly acknowledge: Readonly<Record<string, Level>>
   readonly evolve: Readonly<Record<string, (state: never, data: never, id: string) => unknown>>
 }
 
@@ -70,6 +72,8 @@ export function entity<
     readonly events: Events
     readonly initial?: Given<State>
     readonly opens?: readonly Opening[]
+    /** Events whose commit is acknowledged only at this level, e.g. `{ paid: 'witnessed' }`; a caller may ask for more. */
+    readonly acknowledge?: { readonly [Event in keyof Events & string]?: Level }
     /** One pure function for each event: the state after it. No clock, no reads, no refusals. */
     readonly evolve: Evolve<State, Events, Opening>
   },
@@ -82,6 +86,7 @@ export function entity<
     events: declaration.events,
     initial: declaration.initial,
     opens: declaration.opens ?? [],
+    acknowledge: (declaration.acknowledge ?? {}) as AnyEntity['acknowledge'],
     evolve: declaration.evolve as AnyEntity['evolve'],
     id: () => z.string().min(1).meta({ 'x-plinth-entity': name }) as EntityId<Name>,
   }
@@ -108,6 +113,8 @@ export interface AnyCommand extends AnyAction {
   /** Names; null: the entities that the input names (its members made by `id()`). */
   readonly appends: readonly string[] | null
   readonly effects: readonly string[]
+  /** Null: no more than the default. */
+  readonly acknowledge: Level | null
   readonly decide: (tx: never, input: never) => unknown
   readonly undo: ((tx: never, done: never) => unknown) | null
 }
@@ -185,6 +192,8 @@ export function command<
     readonly appends?: Appends
     /** Effects that it may ask for. Left out: none. */
     readonly effects?: Effects
+    /** Answered with `committed` only at this level; a caller may ask for more. Left out: `signed`. */
+    readonly acknowledge?: Level
     decide(
       tx: Transaction<FactsOf<Facts>, CodeOf<Refusals>, SilentOf<Output>, AppendsOf<Appends, Input>, Effects[number]>,
       input: Held<Input>,
@@ -201,6 +210,7 @@ export function command<
     ...action(name, declaration),
     appends: declaration.appends?.map((entity) => entity.name) ?? null,
     effects: declaration.effects?.map((effect) => effect.name) ?? [],
+    acknowledge: declaration.acknowledge ?? null,
     decide: declaration.decide as AnyCommand['decide'],
     undo: (declaration.undo as AnyCommand['undo'] | undefined) ?? null,
   }

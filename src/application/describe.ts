@@ -25,6 +25,7 @@ export function describeApplication(application: AnyApplication): string {
       ),
       opens: entity.opens,
       hasInitial: entity.initial !== undefined,
+      ...(Object.keys(entity.acknowledge).length === 0 ? {} : { acknowledge: entity.acknowledge }),
     })),
     commands: mapped(application.commands, (command) => describeCommand(application, command)),
     queries: mapped(application.queries, describeAction),
@@ -76,6 +77,7 @@ function describeCommand(application: AnyApplication, command: AnyCommand): Comm
     effects,
     destructive: irreversible || (!hasUndo && appends.length + effects.length > 0),
     hasUndo,
+    ...(command.acknowledge === null ? {} : { acknowledge: command.acknowledge }),
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import type { AnyAction, AnyApplication, CodeOfAction, ResultOfAction } from '../application/declarations.ts'
 import type { Given } from '../application/transaction.ts'
+import type { Level } from '../model/acknowledgement.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { ProblemCode } from '../model/problems.ts'
 import type { Consistency, Receipt } from '../model/receipt.ts'
@@ -29,6 +30,8 @@ export interface CommandOptions {
   readonly run?: string
   readonly correlation?: string
   readonly causation?: string
+  /** Level that `committed` must stand for; what the application declares may be higher. Default `signed`. */
+  readonly acknowledge?: Level
   /** Stops waiting. Whether a change was made is then known by asking again with the same key. */
   readonly signal?: AbortSignal
 }
@@ -51,8 +54,17 @@ export interface Committed<Result> {
     readonly position: number
   }[]
   readonly receipt: Receipt
+  /** Level that it stands at. */
+  readonly level: Level
+  /** Level that was asked for. */
+  readonly asked: Level
   /** True when this key had been committed before. */
   readonly replayed: boolean
+}
+/** Committed, and not yet at the level that was asked for: the same call with the same key, or `outcome`, says how far it has come. */
+export interface Awaiting<Result> extends Omit<Committed<Result>, 'kind'> {
+  readonly kind: 'awaiting'
+  readonly obstacle: string
 }
 export interface Refused<Code extends string> {
   readonly kind: 'refused'
@@ -83,7 +95,8 @@ export interface Answered<Result> {
   readonly checkpoint: string
   readonly operation: string
 }
-export type CommandAnswer<Result, Code extends string> = Committed<Result> | Refused<Code> | Denied | Held
+export type CommandAnswer<Result, Code extends string> =
+  Committed<Result> | Awaiting<Result> | Refused<Code> | Denied | Held
 export type QueryAnswer<Result, Code extends string> = Answered<Result> | Refused<Code> | Denied
 
 type Actions = Readonly<Record<string, AnyAction>>
@@ -146,6 +159,7 @@ export function client<App extends AnyApplication>(url: string | URL, options: C
       'plinth-run': call.run,
       'plinth-correlation': call.correlation,
       'plinth-causation': call.causation,
+      'plinth-acknowledge': call.acknowledge,
     }
     return send(options, {
       method: 'POST',
@@ -216,7 +230,7 @@ async function send(options: ClientOptions, sending: Sending): Promise<unknown> 
   }
 }
 
-const KINDS = new Set(['committed', 'refused', 'denied', 'held', 'answered'])
+const KINDS = new Set(['committed', 'awaiting', 'refused', 'denied', 'held', 'answered'])
 const BUSY = new Set([502, 503, 504])
 
 async function sendOnce(

@@ -1,4 +1,5 @@
 /** Makes a decision durable: one storage transaction with everything in it, or nothing (invariants 1, 2, 6). */
+import { askedLevel } from './acknowledgement/asked-level.ts'
 import { closingStep } from './approval-request.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
 import type { Accepted } from './decide.ts'
@@ -6,6 +7,7 @@ import { handIn } from './hand-in.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
+import { DEFAULT_LEVEL } from '../model/acknowledgement.ts'
 import type { Admission } from '../model/admission.ts'
 import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
 import { canonicalJson, type JsonText } from '../model/json.ts'
@@ -68,8 +70,12 @@ export async function commit(
   const result = await handIn(parts, request, after, versions, decision.session.assumed)
   if (result.kind === 'moved') return result
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
+  const levels = { acknowledge: proposal.intent.acknowledge, command: proposal.intent.command, events }
+  if (parts.acknowledgement.needsWitness(decision.effects)) parts.acknowledgement.hurry(result.position)
   return {
     kind: 'committed',
+    level: DEFAULT_LEVEL,
+    asked: askedLevel(parts.release.manifest, levels),
     operation: proposal.operation,
     position: result.position,
     result: decision.result,

@@ -60,7 +60,8 @@ export async function decideApproval(
   )
   if (recorded.kind === 'denied')
     throw problem('forbidden', `\`${approver.id}\` may not decide approvals`, { rules: recorded.rules })
-  return resumeHeld(parts, approval, signal)
+  const outcome = await resumeHeld(parts, approval, signal)
+  return await parts.acknowledgement.answer(outcome, null, parts.acknowledgement.waitMs, signal)
 }
 
 /** State of an approval request as of now. @throws `no-such-approval` */

@@ -11,6 +11,7 @@ import { handIn } from './hand-in.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
+import { DEFAULT_LEVEL, highest } from '../model/acknowledgement.ts'
 import type { Admission } from '../model/admission.ts'
 import type { StreamId } from '../model/ids.ts'
 import type { Json, JsonObject, JsonText } from '../model/json.ts'
@@ -114,6 +115,8 @@ export async function commitPlan(
   }))
   return {
     kind: 'committed',
+    level: DEFAULT_LEVEL,
+    asked: highest(proposal.intent.acknowledge),
     operation,
     position: result.position,
     result: plan.result,

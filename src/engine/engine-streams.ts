@@ -10,6 +10,7 @@ export const RUN = 'plinth.run'
 export const APPROVAL = 'plinth.approval'
 export const RELEASE = 'plinth.release'
 export const AUTHORITY = 'plinth.authority'
+export const LOG = 'plinth.log'
 
 export const isEngineEntity = (entity: string): boolean => entity.startsWith('plinth.')
 export const runStream = (run: RunId): StreamId => streamId(RUN, run)

@@ -1,4 +1,7 @@
 /** The engine as doors see it. Doors translate between wire form and these calls, nothing else. */
+import type { StopMark } from './acknowledgement/log-stop.ts'
+import type { TimestampState } from './acknowledgement/timestamping.ts'
+import type { Level } from '../model/acknowledgement.ts'
 import type { Answer } from '../model/answer.ts'
 import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
@@ -11,6 +14,7 @@ import type { ProblemCode } from '../model/problems.ts'
 import type { AuthorityFinding, SwitchEntry } from '../warden/authority.ts'
 import type { SandboxStatus } from '../sandbox/sandbox.ts'
 import type { StoredRecord } from '../storage/storage.ts'
+import type { WitnessState } from '../transparency-log/witness/witness-client.ts'
 
 /** `at`: a position, or a time in ms since the epoch; the record at or before it. */
 export type At = { readonly position: number } | { readonly timeMs: number } | null
@@ -116,7 +120,33 @@ export interface Self {
   readonly degraded: readonly { readonly state: 'read-only'; readonly code: ProblemCode; readonly sinceMs: number }[]
   readonly sandbox: SandboxStatus
   readonly queues: { readonly running: number; readonly held: number; readonly outbox: number }
+  readonly acknowledgement: AcknowledgementStatus
   readonly startedAtMs: number
+}
+
+/** What stands behind answers now. */
+export interface AcknowledgementStatus {
+  /** The highest level that this system can reach. */
+  readonly highest: Level
+  /** The pinned policy; null when there is none. `safety`: how many witnesses may be down, and how many malicious. */
+  readonly policy: {
+    readonly path: string
+    readonly digest: Hash
+    readonly liveWithDown: number
+    readonly safeWithMalicious: number
+  } | null
+  /** Records before this position are witnessed. */
+  readonly witnessedSize: number
+  /** Records that are not. */
+  readonly lag: number
+  readonly witnesses: readonly WitnessState[]
+  /** Callers that wait for witnesses. */
+  readonly waiting: number
+  readonly timestamps: TimestampState | null
+  /** Effects in the outbox that may not leave before they are witnessed; `complete` false when more than were looked at. */
+  readonly effectsAwaitingWitness: { readonly count: number; readonly complete: boolean; readonly next: string | null }
+  /** Null unless the log is stopped: then nothing is written until an operator has looked. */
+  readonly stopped: StopMark | null
 }
 
 export interface Engine {
@@ -189,6 +219,8 @@ export interface Engine {
   stopReport(credentials: Credentials, id: string, signal: AbortSignal): Promise<StopReport>
   self(credentials: Credentials, signal: AbortSignal): Promise<Self>
   checkpoint(): Promise<string>
+  /** What stands behind answers now; part of `self`. */
+  acknowledgement(): AcknowledgementStatus
   /** Proof that the log of `to` records begins with its first `from`: for whoever keeps checkpoints. @throws `invalid-position` */
   consistency(from: number, to: number): Promise<Consistency>
 

@@ -1,4 +1,8 @@
 /** Opens the engine over its parts, in the order in which each needs the one before, and closes them in reverse. */
+import { LogStop } from './acknowledgement/log-stop.ts'
+import { openAcknowledgement, type AcknowledgementOptions } from './acknowledgement/open-acknowledgement.ts'
+import { recordResumed } from './acknowledgement/record-resumed.ts'
+import { acknowledgementStatus } from './acknowledgement-status.ts'
 import { Aside } from './aside.ts'
 import { activate } from './activate.ts'
 import { adoptInCommitter, enforce, recordAuthority, refuseOlder } from './adopt.ts'
@@ -47,6 +51,7 @@ export interface EngineOptions {
   readonly random: Random
   /** When the heads of all streams are stated; null or left out: never. */
   readonly heads?: HeadsOptions | null
+  readonly acknowledgement?: AcknowledgementOptions
   /** Told of what a loop could not do. */
   readonly onProblem: (what: string, error: unknown) => void
 }
@@ -59,12 +64,20 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { dir, origin, release, sandbox, authority, clock, random, onProblem } = options
   const startedAtMs = clock.nowMs()
   await using opened = new AsyncDisposableStack() // closes what is open when a later step fails
-  const committer = opened.adopt(await openCommitter({ dir, origin }), (one) => one.close())
+  const stop = new LogStop(dir)
+  const unguarded = opened.adopt(await openCommitter({ dir, origin }), (one) => one.close())
+  const committer = stop.guard(unguarded)
   const reader = opened.adopt(committer.reader(), (one) => one.close())
   await sandbox.load(release.id, release.bundle)
   opened.defer(() => sandbox.unload(release.id))
   await committer.declareReadModels({ ...release.manifest.readModels, ...ENGINE_READ_MODELS })
   const policy = opened.adopt(openPolicy({ source: authority, manifest: release.manifest }), (one) => one.close())
+  const acknowledgement = opened.adopt(
+    openAcknowledgement({
+      ...{ ...options.acknowledgement, dir, stop, committer, reader, manifest: release.manifest, clock, onProblem },
+    }),
+    (one) => one.close(),
+  )
   const parts: Parts = {
     release,
     validators: createValidators(release.manifest),
@@ -74,6 +87,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     sandbox,
     reader,
     committer,
+    acknowledgement,
     states: new States(reader, sandbox, committer, release.id),
     known: new KnownOperations(),
     running: new Running(),
@@ -97,7 +111,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   )
   await enforce(parts, authority.current())
   opened.defer(() => parts.stops.drained())
-  await recordAuthority(parts)
+  if (stop.mark === null) {
+    await recordAuthority(parts)
+    await recordResumed(parts, dir)
+  }
   await activate(parts, new AbortController().signal) // takes as long as there are rows to rebuild
   opened.defer(() => parts.running.drained())
   const loops = startLoops(parts, onProblem)
@@ -142,6 +159,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     },
     self: (credentials, signal) => self(parts, origin, startedAtMs, credentials, signal),
     checkpoint: () => committer.checkpoint(),
+    acknowledgement: () => acknowledgementStatus(parts),
     consistency: (from, to) => committer.consistency(from, to),
     importRecords: (credentials, importer, source, onProgress, signal) =>
       importRecords(parts, credentials, importer, source, onProgress, signal),

@@ -6,6 +6,7 @@ import type { Proposal } from './proposal.ts'
 import type { Accepted, Ground } from './decide.ts'
 import type { Admission, AdmissionRequest, Authority } from '../model/admission.ts'
 import type { ReadSet, Usage } from '../model/decision.ts'
+import type { Level } from '../model/acknowledgement.ts'
 import type { Json, JsonObject } from '../model/json.ts'
 import type { ApprovalId, Hash } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -23,6 +24,8 @@ export interface OperationPayload {
   readonly request: AdmissionRequest | null
   readonly usage: Usage | null
   readonly attempts: number
+  /** Level that the caller asked for, when it did. */
+  readonly acknowledge?: Level
   /** Set while held, and on the record that ends a hold. */
   readonly hold: {
     readonly approval: ApprovalId
@@ -64,6 +67,7 @@ export function payloadOf(
     request: rest.admission?.request ?? null,
     usage: ground.usage,
     attempts: rest.attempts,
+    ...(proposal.intent.acknowledge === undefined ? {} : { acknowledge: proposal.intent.acknowledge }),
     hold: rest.hold ?? null,
     outcome: rest.outcome,
   }

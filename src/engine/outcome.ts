@@ -30,7 +30,9 @@ export async function outcome(
   const until = parts.clock.nowMs() + Math.min(Math.max(waitMs, 0), OUTCOME_WAIT_MAX_MS)
   for (;;) {
     const recorded = await recordedOutcome(parts, operation, null)
-    if (recorded !== null && (recorded.kind !== 'held' || parts.clock.nowMs() >= until)) return recorded
+    const leftMs = until - parts.clock.nowMs()
+    if (recorded !== null && (recorded.kind !== 'held' || leftMs <= 0))
+      return await parts.acknowledgement.answer(recorded, null, leftMs, signal)
     if (recorded === null && !parts.running.has(operation)) throw withoutOutcome(parts, operation)
     if (recorded === null && parts.clock.nowMs() >= until)
       throw problem('operation-running', 'it is under way', { operation })

@@ -9,6 +9,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { SideReader, StorageReader } from '../storage/storage.ts'
 import type { FolderAuthoritySource } from '../warden/source.ts'
 import type { Committer } from './committer/commit-request.ts'
+import type { Acknowledgement } from './acknowledgement/acknowledgement.ts'
 import type { Aside } from './aside.ts'
 import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
@@ -25,6 +26,7 @@ export interface Parts {
   readonly sandbox: Sandbox
   readonly reader: StorageReader & SideReader
   readonly committer: Committer
+  readonly acknowledgement: Acknowledgement
   readonly states: States
   readonly known: KnownOperations
   readonly running: Running

@@ -1,6 +1,8 @@
 /** The outcome of an operation that is on record: from the log, or from the bounded side records. */
+import { askedLevel } from './acknowledgement/asked-level.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
+import { DEFAULT_LEVEL } from '../model/acknowledgement.ts'
 import type { Hash, OperationId, Position } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import { problem } from '../model/problems.ts'
@@ -51,8 +53,11 @@ async function fromLog(parts: Parts, stored: StoredOperation): Promise<Outcome> 
     .map(({ position, line }) => ({ position, event: JSON.parse(line) as EventRecord }))
     .map(({ position, event }) => ({ stream: event.stream, version: event.n, type: event.type, position }))
   const receipt = await parts.committer.receipt(stored.position)
+  const asked = askedLevel(parts.release.manifest, { ...payload, events })
   return {
     kind: 'committed',
+    level: DEFAULT_LEVEL,
+    asked,
     operation,
     position: stored.position,
     result: payload.outcome.result,

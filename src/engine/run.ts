@@ -53,6 +53,7 @@ async function look(
   signal: AbortSignal,
   onProblem: (what: string, error: unknown) => void,
 ): Promise<void> {
+  if (parts.acknowledgement.stop.mark !== null) return // nothing could be written
   await adoptions.write().catch((error: unknown) => onProblem('recording the authority in force', error))
   await takeUpHeld(parts, signal, onProblem).catch((error: unknown) => onProblem('looking for held operations', error))
 }

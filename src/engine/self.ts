@@ -1,4 +1,5 @@
 /** The one answer to "what is the system's current state". */
+import { acknowledgementStatus } from './acknowledgement-status.ts'
 import { APPROVALS_MODEL } from './approval-request.ts'
 import type { Self } from './engine.ts'
 import type { Parts } from './parts.ts'
@@ -48,6 +49,7 @@ export async function self(
     switches: snapshot.switches,
     degraded: degradedStates(parts),
     sandbox: parts.sandbox.status(),
+    acknowledgement: acknowledgementStatus(parts),
     queues: { running: parts.running.count, held, outbox: parts.reader.effectCount() },
     startedAtMs,
   }

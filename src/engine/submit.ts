@@ -2,11 +2,12 @@
  * The path of one action, from caller to receipt. Each step is a call that returns and opens to one short file:
  * authenticate → begin → scope → switches → decide → admit on impact → commit. A refusal, a denial and a hold leave the path where they arise.
  */
+import { askedLevel } from './acknowledgement/asked-level.ts'
 import { bindingOf } from './approval-request.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
 import { begin } from './begin.ts'
 import { commit } from './commit.ts'
-import { decide } from './decide.ts'
+import { decide, type Accepted } from './decide.ts'
 import { denied } from './denied.ts'
 import { changedSinceApproval, hold } from './hold.ts'
 import type { Timed } from './engine.ts'
@@ -17,6 +18,8 @@ import { refused } from './refused.ts'
 import { gate } from './gate.ts'
 import { streamsNamed } from './streams-named.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { highest, type Level } from '../model/acknowledgement.ts'
+import { streamId } from '../model/ids.ts'
 import type { Intent, Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -36,8 +39,10 @@ export async function submit(
   const principal = await parts.identity.authenticate(credentials, signal)
   watch.lap('authenticate')
   const begun = begin(parts, principal, intent, signal)
+  const { acknowledgement } = parts
+  const asked = intent.acknowledge ?? null
   if (begun.kind === 'known') {
-    const answer = await begun.outcome
+    const answer = await acknowledgement.answer(await begun.outcome, asked, acknowledgement.waitMs, signal)
     watch.lap('begin')
     return { answer, timings: watch.timings() }
   }
@@ -45,11 +50,14 @@ export async function submit(
   if (!parts.policy.inScope(principal, intent.command))
     throw problem('no-such-command', `there is no command \`${intent.command}\` here`)
   const input = parts.validators.commandInput(intent.command, intent.input)
+  acknowledgement.require(highest(asked, parts.release.manifest.commands[intent.command]?.acknowledge))
   watch.lap('begin')
   const proposal: Proposal = { operation, intentHash, principal, intent, input, approvals: [], resumed: null }
   gate(parts, proposal)
   const work = (stop: AbortSignal): Promise<Outcome> => perform(parts, proposal, watch, stop)
-  const answer = await parts.running.run(operation, intentHash, principal, signal, work, intent)
+  const outcome = await parts.running.run(operation, intentHash, principal, signal, work, intent)
+  const answer = await acknowledgement.answer(outcome, asked, acknowledgement.waitMs, signal)
+  watch.lap('commit')
   return { answer, timings: watch.timings() }
 }
 
@@ -96,6 +104,7 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
           : await denied(parts, proposal, decision, admission, attempts)
       }
       signal.throwIfAborted()
+      parts.acknowledgement.require(levelOf(parts, proposal, decision))
       const handedIn = commit(parts, proposal, decision, admission, attempts)
       turn.end() // the next in line decides on what this commit would leave
       const result = await handedIn
@@ -110,4 +119,10 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
     operation: proposal.operation,
     attempts: ATTEMPTS_MAX,
   })
+}
+
+/** What this commit would have to be acknowledged at: known before it is made. */
+function levelOf({ release }: Parts, { intent: { acknowledge, command } }: Proposal, { events }: Accepted): Level {
+  const written = events.map(({ entity, id, type }) => ({ stream: streamId(entity, id), type }))
+  return askedLevel(release.manifest, { acknowledge, command, events: written })
 }

@@ -15,6 +15,7 @@ import {
 } from './data-directory.ts'
 import { checkTakeover } from './compatible.ts'
 import { buildRelease } from '../application/build.ts'
+import type { AcknowledgementOptions } from '../engine/acknowledgement/open-acknowledgement.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { HeadsOptions } from '../engine/heads/state-heads.ts'
 import { openEngine } from '../engine/open.ts'
@@ -41,6 +42,8 @@ export interface SystemOptions {
   readonly random?: Random
   /** When the heads of all streams are stated; left out: never. A system that runs on states them (`HEADS_DEFAULT`). */
   readonly heads?: HeadsOptions | null
+  /** Witnesses, time authority; without it, nothing is acknowledged above `signed`. */
+  readonly acknowledgement?: AcknowledgementOptions
   readonly onProblem?: (what: string, error: unknown) => void
 }
 
@@ -79,7 +82,9 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     try {
       const { origin, release: before } = await readInstallation(dir)
       if (before !== null && before !== release.id) checkTakeover(dir, await readRelease(dir, before), release)
-      const engine = await openEngine({ dir, origin, release, sandbox, authority, clock, random, onProblem, heads })
+      const { acknowledgement = {} } = options
+      const given = { dir, origin, release, sandbox, authority, clock, random, acknowledgement, heads, onProblem }
+      const engine = await openEngine(given)
       // After the engine holds the directory's lock: another process that is turned away must not have changed it.
       await writeRelease(dir, release)
       const installation = { ...(await readInstallation(dir)), release: release.id }

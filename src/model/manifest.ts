@@ -1,4 +1,5 @@
 /** A release as plain JSON: all that engine and doors know of an application. Built by src/application/, never by hand. */
+import type { Level } from './acknowledgement.ts'
 import type { ReleaseId } from './ids.ts'
 import type { JsonSchema } from './json.ts'
 
@@ -24,6 +25,8 @@ export interface EntityManifest {
   /** Events that may be a stream's first; empty when the entity has an initial state. */
   readonly opens: readonly string[]
   readonly hasInitial: boolean
+  /** Level at which a commit with this event is acknowledged, by event; left out when none asks for more than the default. */
+  readonly acknowledge?: Readonly<Record<string, Level>>
 }
 
 /** Which entity an action is about: the input member, at the top level, that holds its id. */
@@ -50,6 +53,8 @@ export interface CommandManifest extends ActionManifest {
   /** MCP hints, computed from the declaration. */
   readonly destructive: boolean
   readonly hasUndo: boolean
+  /** Level at which it is acknowledged; left out when it asks for no more than the default. */
+  readonly acknowledge?: Level
 }
 export type QueryManifest = ActionManifest
 

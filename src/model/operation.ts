@@ -1,4 +1,5 @@
 /** One intent from proposal to a terminal state, as a declared state machine. */
+import type { Level } from './acknowledgement.ts'
 import type { ApprovalId, Hash, OperationId, Position, PrincipalId, ReleaseId, RunId } from './ids.ts'
 import type { JsonObject, Json } from './json.ts'
 import type { Receipt } from './receipt.ts'
@@ -28,6 +29,8 @@ export interface Intent {
   readonly run: RunId | null
   readonly correlation: string | null
   readonly causation: string | null
+  /** Level that the caller asks for; what the application declares may be higher. Does not make it another intent. */
+  readonly acknowledge?: Level
 }
 
 export interface Timings {
@@ -40,22 +43,36 @@ export interface Timings {
   readonly totalUs: number
 }
 
+/** What is true of an operation once it is in the log. */
+export interface Landed {
+  readonly operation: OperationId
+  readonly position: Position
+  readonly result: Json
+  readonly events: readonly {
+    readonly stream: string
+    readonly version: number
+    readonly type: string
+    readonly position: Position
+  }[]
+  /** Under the checkpoint that stands for `level`. */
+  readonly receipt: Receipt
+  /** Level that it stands at. */
+  readonly level: Level
+  /** Level that was asked for: by the caller, or by what the application declares. */
+  readonly asked: Level
+  readonly replayed: boolean
+}
+
 /** The answer to an intent. Faults are thrown as `Problem`s instead. */
 export type Outcome =
-  | {
-      readonly kind: 'committed'
-      readonly operation: OperationId
-      readonly position: Position
-      readonly result: Json
-      readonly events: readonly {
-        readonly stream: string
-        readonly version: number
-        readonly type: string
-        readonly position: Position
-      }[]
-      readonly receipt: Receipt
-      readonly replayed: boolean
-    }
+  /** It stands at the level that was asked for, or higher. */
+  | (Landed & { readonly kind: 'committed' })
+  /** It is committed, and does not stand at the level that was asked for yet. The same key gets the level that it has reached by then. */
+  | (Landed & {
+      readonly kind: 'awaiting'
+      /** Why it does not, in one line. */
+      readonly obstacle: string
+    })
   | {
       readonly kind: 'refused'
       readonly operation: OperationId

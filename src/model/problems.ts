@@ -359,6 +359,30 @@ export const PROBLEMS = spec({
     title: 'the heads that are kept here cannot be read',
     next: 'restore the file that `detail` names; without it this client cannot tell whether the log goes on from what it has seen',
   },
+  'log-stopped': {
+    status: 503,
+    retry: 'later',
+    title: 'the log is stopped: a witness says that it contradicts itself',
+    next: 'nothing more is written until an operator has looked at the evidence: docs/operating/witnesses.md#the-log-is-stopped',
+  },
+  'level-unavailable': {
+    status: 503,
+    retry: 'same-key',
+    title: 'this system cannot acknowledge at that level; nothing was written',
+    next: 'ask for a lower level, or an operator configures what `detail` names: docs/operating/witnesses.md',
+  },
+  'witness-policy-invalid': {
+    status: 500,
+    retry: 'never',
+    title: 'the witness policy cannot be used',
+    next: 'correct what `detail` names: docs/operating/witnesses.md#the-policy-file',
+  },
+  'witness-fault': {
+    status: 500,
+    retry: 'never',
+    title: 'this witness must not start',
+    next: 'an operator has to look: docs/operating/witnesses.md#a-witness-that-does-not-start',
+  },
   'data-directory-locked': {
     status: 503,
     retry: 'later',

@@ -6,8 +6,20 @@ export interface Receipt {
   readonly index: Position
   /** The leaf's exact bytes, so that the receipt verifies offline. */
   readonly record: string
-  /** C2SP tlog-proof text: header line, index, hashes, blank line, signed checkpoint. */
+  /** C2SP tlog-proof text: header line, index, hashes, blank line, signed checkpoint; from level `witnessed` on with its cosignatures. */
   readonly proof: string
+  /** At level `timestamped`: of the checkpoint in `proof`, its signatures included. */
+  readonly timestamp?: Timestamp
+}
+
+/** What a time authority has said of one checkpoint. */
+export interface Timestamp {
+  /** Which form `token` has, e.g. `rfc3161`. */
+  readonly kind: string
+  /** Time that the authority names, ms since the epoch. */
+  readonly timeMs: number
+  /** The authority's token, base64. */
+  readonly token: string
 }
 
 /** That the log's first `from` leaves are those that it had at that size (RFC 9162 §2.1.4), for whoever has kept an older checkpoint. */

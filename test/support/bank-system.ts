@@ -12,6 +12,7 @@ import { entryOf, openSystem, type System, type SystemOptions } from '../../src/
 import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import type { Timed } from '../../src/engine/engine.ts'
+import type { Level } from '../../src/model/acknowledgement.ts'
 import type { RunId } from '../../src/model/ids.ts'
 import type { Json } from '../../src/model/json.ts'
 import type { Release } from '../../src/model/manifest.ts'
@@ -45,7 +46,12 @@ export interface Bank extends System {
   do(
     command: string,
     input: Json,
-    options?: { readonly key?: string; readonly run?: string; readonly as?: Credentials },
+    options?: {
+      readonly key?: string
+      readonly run?: string
+      readonly as?: Credentials
+      readonly acknowledge?: Level
+    },
   ): Promise<Outcome>
   ask(
     query: string,
@@ -82,7 +88,7 @@ export async function openBank(test: TestContext, options: Partial<SystemOptions
     agent,
     operator: bearer(system.credentials.operator.apiKey),
     frontDoor: bearer(system.credentials.frontDoor.apiKey),
-    async do(command, input, { key = `key-${++keys}`, run, as = agent } = {}) {
+    async do(command, input, { key = `key-${++keys}`, run, as = agent, acknowledge } = {}) {
       const intent = {
         command,
         input,
@@ -90,6 +96,7 @@ export async function openBank(test: TestContext, options: Partial<SystemOptions
         run: (run ?? null) as RunId | null,
         correlation: null,
         causation: null,
+        ...(acknowledge === undefined ? {} : { acknowledge }),
       }
       const timed: Timed<Outcome> = await system.engine.submit(as, intent, NEVER)
       return timed.answer

@@ -16,6 +16,11 @@ const START_OPTIONS: Options = {
     value: 'SECONDS',
     describe: 'state where every stream ends, when there is something new (default 10; 0: never)',
   },
+  'witness-policy': {
+    type: 'string',
+    value: 'FILE',
+    describe: 'tlog-policy file: whose cosignatures stand behind level `witnessed`',
+  },
 }
 const AT: Options = {
   at: {
@@ -34,7 +39,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'start',
     summary: 'run an application on a data directory',
-    usage: ['start [--app PATH] [--dir DIR] [--port PORT] [--data DIR]'],
+    usage: ['start [--app PATH] [--dir DIR] [--port PORT] [--data DIR] [--witness-policy FILE]'],
     options: START_OPTIONS,
     words: [0, 0],
     load: () => import('./commands/start.ts'),
@@ -66,13 +71,18 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'call',
     summary: 'ask for a command or a query, as the agent',
-    usage: ["call NAME ['JSON'] [--run RUN] [--key KEY]"],
+    usage: ["call NAME ['JSON'] [--run RUN] [--key KEY] [--acknowledge LEVEL]"],
     options: {
       ...SYSTEM_OPTIONS,
       as: { type: 'string', value: 'FILE', describe: 'the caller’s credential file (default: the agent’s)' },
       for: { type: 'string', value: 'ID', describe: 'principal to act for' },
       run: { type: 'string', value: 'RUN', describe: 'the run that it belongs to' },
       key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
+      acknowledge: {
+        type: 'string',
+        value: 'LEVEL',
+        describe: 'say `committed` only at this level: durable, signed (default), witnessed or timestamped',
+      },
     },
     words: [1, 2],
     load: () => import('./commands/call.ts'),

@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly data: string | null
   /** How often the heads of all streams are stated; null is the usual, 0 never. */
   readonly headsEveryMs?: number | null
+  /** tlog-policy file; without one, nothing is acknowledged as witnessed. */
+  readonly witnessPolicy?: string | null
   readonly talk: (line: string) => void
 }
 

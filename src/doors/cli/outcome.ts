@@ -1,4 +1,5 @@
 /** The outcome of an operation, for people and for the shell. */
+import { DEFAULT_LEVEL } from '../../model/acknowledgement.ts'
 import type { Outcome } from '../../model/operation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { printable, shown } from './terminal.ts'
@@ -12,6 +13,7 @@ export function exitCodeOfOutcome(outcome: Outcome): ExitCode {
     case 'denied':
       return EXIT.denied
     case 'held':
+    case 'awaiting':
       return EXIT.waiting
     default:
       return outcome satisfies never
@@ -21,7 +23,16 @@ export function exitCodeOfOutcome(outcome: Outcome): ExitCode {
 export function outcomeLines(outcome: Outcome): readonly string[] {
   switch (outcome.kind) {
     case 'committed':
-      return [`committed at #${outcome.position}: ${shown(outcome.result)}`, `next: plinth why ${outcome.operation}`]
+      return [
+        `committed at #${outcome.position}${outcome.asked === DEFAULT_LEVEL ? '' : `, ${outcome.level}`}: ${shown(outcome.result)}`,
+        `next: plinth why ${outcome.operation}`,
+      ]
+    case 'awaiting':
+      return [
+        `committed at #${outcome.position}: ${shown(outcome.result)}`,
+        `awaiting: it stands at ${outcome.level}, not yet at ${outcome.asked}: ${printable(outcome.obstacle)}`,
+        'next: the same command with the same `--key`, or `plinth log witnesses`',
+      ]
     case 'refused':
       return [`refused: ${outcome.code}, ${printable(outcome.title)} ${shown(outcome.detail)}`]
     case 'denied':

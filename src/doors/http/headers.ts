@@ -13,6 +13,7 @@ const NAMES = [
   'host',
   'idempotency-key',
   'origin',
+  'plinth-acknowledge',
   'plinth-causation',
   'plinth-correlation',
   'plinth-log-since',

@@ -22,7 +22,9 @@ export function logSince(headers: RequestHeaders): number | null {
 
 /** The reply with its checkpoint, and the proof where the log is that large; where it is not, the checkpoint says so by itself. */
 export async function withLog(engine: Engine, since: number, reply: Reply): Promise<Reply> {
-  const note = reply.checkpoint ?? (await engine.checkpoint())
+  // A receipt may be under an earlier checkpoint than the caller has kept: a witnessed one is behind the newest.
+  const own = reply.checkpoint
+  const note = own === undefined || sizeOf(own) < since ? await engine.checkpoint() : own
   const headers = [...reply.headers, CHECKPOINT_HEADER, Buffer.from(note).toString('base64')]
   const size = sizeOf(note)
   if (since <= size) headers.push(CONSISTENCY_HEADER, formatConsistency(await engine.consistency(since, size)))

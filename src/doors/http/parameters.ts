@@ -1,5 +1,6 @@
 /** Parses what stands in headers, paths and query strings. Each throws a typed problem; none guesses. */
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, type At, type PageRequest } from '../../engine/engine.ts'
+import { isLevel, LEVELS, type Level } from '../../model/acknowledgement.ts'
 import type { ApprovalId, OperationId, RunId } from '../../model/ids.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { problem } from '../../model/problems.ts'
@@ -76,6 +77,12 @@ export function checkedName(value: string, what: string): string {
 }
 export const checkedRun = (value: string): RunId => checkedName(value, 'the run') as RunId
 
+/** @throws `malformed-request` */
+export function checkedLevel(value: string, what: string): Level {
+  if (!isLevel(value)) throw problem('malformed-request', `${what} must be one of ${LEVELS.join(', ')}`)
+  return value
+}
+
 /** @throws `no-such-operation`: what has not the form of an id cannot be one. */
 export function checkedOperation(value: string): OperationId {
   if (!OPERATION.test(value)) throw problem('no-such-operation', 'an operation id is `op_` and 26 characters')
@@ -124,6 +131,11 @@ export const CORRELATION_HEADER: HeaderParameter = {
   name: 'Plinth-Correlation',
   required: false,
   describe: "The caller's own name for what belongs together.",
+}
+export const ACKNOWLEDGE_HEADER: HeaderParameter = {
+  name: 'Plinth-Acknowledge',
+  required: false,
+  describe: `Say \`committed\` only at this level: ${LEVELS.join(', ')}. What the application declares may be higher.`,
 }
 export const CAUSATION_HEADER: HeaderParameter = {
   name: 'Plinth-Causation',

@@ -35,11 +35,13 @@ export const NEXT = {
   refused: 'change what the refusal names, and send it with a new key',
   denied: 'no retry of this will pass; see which rules decided with `plinth why <operation>`',
   held: 'wait for it at `/v1/operations/{operation}/outcome?waitMs=30000`; somebody else decides',
+  awaiting: 'send it again with the same key, or wait at `/v1/operations/{operation}/outcome?waitMs=30000`',
+  'awaiting-title': 'this is committed, and does not stand at the level that was asked for yet',
   'denied-title': 'a policy forbids this',
   'held-title': 'this waits for somebody to approve it',
 } as const
 
-/** The outcome of a command: 200 committed, 202 held, 403 denied, 422 refused. */
+/** The outcome of a command: 200 committed, 202 held or awaiting its level, 403 denied, 422 refused. */
 export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
   const headers = ['Plinth-Operation', outcome.operation]
   if (outcome.replayed) headers.push('Idempotent-Replayed', 'true')
@@ -47,6 +49,13 @@ export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
     case 'committed':
       headers.push('Plinth-Position', String(outcome.position))
       return { ...json(outcome, 200, headers, timings), checkpoint: checkpointOf(outcome.receipt) }
+    case 'awaiting':
+      headers.push('Plinth-Position', String(outcome.position))
+      headers.push('Location', `/v1/operations/${outcome.operation}/outcome`)
+      return {
+        ...json({ ...outcome, title: NEXT['awaiting-title'], next: NEXT.awaiting }, 202, headers, timings),
+        checkpoint: checkpointOf(outcome.receipt),
+      }
     case 'held':
       headers.push('Location', `/v1/operations/${outcome.operation}/outcome`)
       return json({ ...outcome, title: NEXT['held-title'], next: NEXT.held }, 202, headers, timings)

@@ -45,7 +45,7 @@ export interface Route {
 }
 
 export interface HeaderParameter {
-  readonly name: 'Idempotency-Key' | 'Plinth-Run' | 'Plinth-Correlation' | 'Plinth-Causation'
+  readonly name: 'Idempotency-Key' | 'Plinth-Acknowledge' | 'Plinth-Run' | 'Plinth-Correlation' | 'Plinth-Causation'
   readonly required: boolean
   readonly describe: string
 }

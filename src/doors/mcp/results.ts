@@ -21,8 +21,16 @@ export function outcomeResult(outcome: Outcome): CallToolResult {
   const meta = { 'plinth/operation': operation }
   switch (kind) {
     case 'committed': {
-      const content = { kind, operation, position: outcome.position, result: outcome.result, replayed }
+      const { position, result: value, level } = outcome
+      const content = { kind, operation, position, result: value, level, replayed }
       return result(content, JSON.stringify(content), { ...meta, 'plinth/receipt': outcome.receipt }, false)
+    }
+    case 'awaiting': {
+      const { position, result: value, level, asked, obstacle } = outcome
+      const next = `nothing needs to be done again; wait with \`plinth_outcome\` {"operation":"${operation}","waitMs":30000}`
+      const content = { kind, operation, position, result: value, level, asked, obstacle, replayed, next }
+      const text = `committed, awaiting level \`${asked}\`: ${JSON.stringify(content)}`
+      return result(content, text, { ...meta, 'plinth/receipt': outcome.receipt }, false)
     }
     case 'held': {
       const { approval, requires, rules } = outcome

@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { ProtocolError, ProtocolErrorCode, type CallToolResult, type Tool } from '@modelcontextprotocol/server'
 import type { Engine } from '../../engine/engine.ts'
+import type { Level } from '../../model/acknowledgement.ts'
 import type { RunId } from '../../model/ids.ts'
 import type { Json } from '../../model/json.ts'
 import type { Timings } from '../../model/operation.ts'
 import type { Credentials } from '../../model/principal.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import { checkpointOf, type Receipt } from '../../model/receipt.ts'
-import { checkedKey, checkedName, checkedRun } from '../http/parameters.ts'
+import { checkedKey, checkedLevel, checkedName, checkedRun } from '../http/parameters.ts'
 import { asProblem, problemObject, stoppedFor, timingHeader } from '../http/reply.ts'
 import { sizeOf } from '../http/log-headers.ts'
 import type { Exchange } from '../http/server.ts'
@@ -61,6 +62,7 @@ export function openTools(
       run,
       correlation: nameOf(meta, 'plinth/correlation'),
       causation: nameOf(meta, 'plinth/causation'),
+      ...levelOf(meta),
     }
     const { answer, timings } = await engine.submit(credentials, intent, exchange.signal)
     showTimings(caller, timings)
@@ -71,9 +73,10 @@ export function openTools(
   async function watched(result: CallToolResult, meta: Meta): Promise<CallToolResult> {
     const since = meta['plinth/logSince']
     if (since === undefined) return result
-    const checkpoint = shownCheckpoint(result) ?? (await engine.checkpoint())
-    const size = sizeOf(checkpoint)
     const known = since as number // checked before the call
+    const shown = shownCheckpoint(result)
+    const checkpoint = shown === null || sizeOf(shown) < known ? await engine.checkpoint() : shown
+    const size = sizeOf(checkpoint)
     const consistency = known <= size ? await engine.consistency(known, size) : null
     return { ...result, _meta: { ...result._meta, 'plinth/log': { checkpoint, consistency } } }
   }
@@ -153,6 +156,11 @@ function text(meta: Readonly<Record<string, unknown>>, name: string): string | n
 const keyOf = (meta: Readonly<Record<string, unknown>>): string => {
   const key = text(meta, 'plinth/idempotencyKey')
   return key === null ? `mcp-${randomUUID()}` : checkedKey(key)
+}
+
+function levelOf(meta: Meta): { readonly acknowledge?: Level } {
+  const level = text(meta, 'plinth/acknowledge')
+  return level === null ? {} : { acknowledge: checkedLevel(level, '`_meta["plinth/acknowledge"]`') }
 }
 
 function nameOf(meta: Readonly<Record<string, unknown>>, name: string): string | null {

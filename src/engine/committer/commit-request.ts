@@ -78,6 +78,8 @@ export interface Committer {
   checkpoint(): Promise<string>
   /** A checkpoint over more than this position: the newest one at hand, which costs no crossing of threads. */
   checkpointOver(position: Position): Promise<string>
+  /** The newest that has come with an answer; '' before the first. Whoever was answered finds a checkpoint over that. */
+  readonly newest: { readonly note: string; readonly size: number }
   /** Proof that the tree of `to` records begins with that of `from`. @throws `invalid-position` beyond the log */
   consistency(from: number, to: number): Promise<Consistency>
   close(): Promise<void>

@@ -105,6 +105,9 @@ class CommitterClient implements OpenCommitter {
       )
     return this.#expect<CommitResult>((number) => this.#outgoing.commits.push({ number, request }))
   }
+  get newest(): { readonly note: string; readonly size: number } {
+    return this.#newest
+  }
   adoptEpochs(...[snapshot, epochs, levers = NO_LEVERS]: Parameters<Committer['adoptEpochs']>): Promise<void> {
     return this.#call({ kind: 'adopt-epochs', snapshot, epochs, levers })
   }

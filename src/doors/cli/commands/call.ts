@@ -21,6 +21,7 @@ export async function run({ words, options, terminal }: CommandCall): Promise<Ex
   const headers = {
     'idempotency-key': options.text('key') ?? randomUUID(),
     ...(run === null ? {} : { 'plinth-run': run }),
+    ...(options.text('acknowledge') === null ? {} : { 'plinth-acknowledge': options.text('acknowledge') ?? '' }),
     ...(options.text('for') === null ? {} : { 'plinth-on-behalf-of': options.text('for') ?? '' }),
   }
   const outcome = await ask(caller, encodeURIComponent(name), readInput(text), headers)
@@ -51,7 +52,7 @@ async function ask(
     return await request<Outcome>(caller, `/v1/commands/${name}`, { method: 'POST', body: input, headers })
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'no-such-command') throw error
-    const { 'idempotency-key': _key, ...others } = headers
+    const { 'idempotency-key': _key, 'plinth-acknowledge': _level, ...others } = headers
     return await request<QueryOutcome>(caller, `/v1/queries/${name}`, { method: 'POST', body: input, headers: others })
   }
 }
@@ -72,8 +73,12 @@ function print(outcome: Outcome | QueryOutcome, terminal: Terminal): void {
     case 'committed':
       terminal.data(JSON.stringify(outcome.result, null, 2))
       return terminal.talk(
-        `committed at #${outcome.position}${outcome.replayed ? ' before' : ''}; ${outcome.operation}`,
+        `committed at #${outcome.position}${outcome.replayed ? ' before' : ''}, ${outcome.level}; ${outcome.operation}`,
       )
+    case 'awaiting':
+      terminal.data(JSON.stringify(outcome.result, null, 2))
+      for (const line of outcomeLines(outcome)) terminal.talk(line)
+      return
     case 'denied':
       terminal.talk(`denied by ${outcome.rules.map(printable).join(', ') || 'default: nothing permits it'}`)
       return terminal.talk(`next: plinth why ${outcome.operation}`)

@@ -30,6 +30,7 @@ export function startOptions(options: ParsedOptions, terminal: Terminal): StartO
     port: options.number('port', PORT_MAX),
     data: options.text('data'),
     headsEveryMs: secondsInMs(options.number('heads-every', HEADS_EVERY_SECONDS_MAX)),
+    witnessPolicy: options.text('witness-policy'),
     talk: terminal.talk,
   }
 }

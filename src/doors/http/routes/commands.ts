@@ -1,9 +1,12 @@
 /** Asking for a change: a command of the application, or facts about a run. */
+import type { Level } from '../../../model/acknowledgement.ts'
 import { problem } from '../../../model/problems.ts'
 import type { Json, JsonObject } from '../../../model/json.ts'
 import type { RunId } from '../../../model/ids.ts'
 import {
+  ACKNOWLEDGE_HEADER,
   CAUSATION_HEADER,
+  checkedLevel,
   checkedName,
   checkedRun,
   CORRELATION_HEADER,
@@ -16,7 +19,7 @@ import type { Route, RouteRequest } from '../route.ts'
 
 export const OUTCOMES = {
   200: 'It is committed: durable, with its receipt.',
-  202: 'It is held: somebody else decides, and `Location` waits for the outcome.',
+  202: 'It is held: somebody else decides. Or it is committed and awaits the level that was asked for. `Location` waits for the outcome.',
   403: 'A policy denies it; `rules` names the policies.',
   422: 'The command refuses it; `code` says why.',
 }
@@ -28,7 +31,7 @@ export const submitCommand: Route = {
   describe: 'Asks for a command. The body is its input.',
   query: [],
   body: {},
-  headers: [KEY_HEADER, RUN_HEADER, CORRELATION_HEADER, CAUSATION_HEADER],
+  headers: [KEY_HEADER, RUN_HEADER, CORRELATION_HEADER, CAUSATION_HEADER, ACKNOWLEDGE_HEADER],
   answers: OUTCOMES,
   async handle(engine, request) {
     const { answer, timings } = await engine.submit(
@@ -40,6 +43,7 @@ export const submitCommand: Route = {
         run: runOf(request),
         correlation: nameOf(request, 'plinth-correlation'),
         causation: nameOf(request, 'plinth-causation'),
+        ...levelOf(request),
       },
       request.signal,
     )
@@ -72,6 +76,11 @@ export const attestRun: Route = {
 export function runOf(request: RouteRequest): RunId | null {
   const run = request.headers['plinth-run']
   return run === undefined ? null : checkedRun(run)
+}
+
+function levelOf({ headers }: RouteRequest): { readonly acknowledge?: Level } {
+  const level = headers['plinth-acknowledge']
+  return level === undefined ? {} : { acknowledge: checkedLevel(level, 'header `Plinth-Acknowledge`') }
 }
 
 function nameOf(request: RouteRequest, header: 'plinth-correlation' | 'plinth-causation'): string | null {

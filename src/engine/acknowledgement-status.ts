@@ -1,0 +1,25 @@
+/** What stands behind answers now: policy, witnesses one by one, what waits for them, and whether the log is stopped. */
+import type { AcknowledgementStatus } from './engine.ts'
+import type { Parts } from './parts.ts'
+import { countAwaiting, nextFor } from './ready-effects.ts'
+
+export function acknowledgementStatus(parts: Pick<Parts, 'reader' | 'acknowledgement'>): AcknowledgementStatus {
+  const { acknowledgement, reader } = parts
+  const { witnessing, timestamps, witnessedSize } = acknowledgement
+  const awaiting = countAwaiting(parts)
+  const { treeSize } = reader.head()
+  return {
+    highest: witnessing === null ? 'signed' : timestamps === null ? 'witnessed' : 'timestamped',
+    policy:
+      witnessing === null
+        ? null
+        : { path: witnessing.policy.path, digest: witnessing.policy.digest, ...witnessing.policy.safety },
+    witnessedSize,
+    lag: treeSize - witnessedSize,
+    witnesses: witnessing?.witnesses ?? [],
+    waiting: witnessing?.waiting ?? 0,
+    timestamps,
+    effectsAwaitingWitness: { ...awaiting, next: awaiting.count === 0 ? null : nextFor(parts, 'awaiting-witness') },
+    stopped: acknowledgement.stop.mark,
+  }
+}

@@ -1,0 +1,152 @@
+/** Levels as a caller meets them: a whole system, real witness processes, one of them a program that shares nothing with this one. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { NEVER, openBank } from '../../../test/support/bank-system.ts'
+import { openVault, VAULT } from '../../../test/support/vault-system.ts'
+import { OTHER_WITNESS } from '../../../test/support/witnesses.ts'
+import type { Level } from '../../model/acknowledgement.ts'
+import { leafHash } from '../../model/merkle.ts'
+import type { Landed, Outcome } from '../../model/operation.ts'
+import { Problem } from '../../model/problems.ts'
+import { parsePolicyFile } from '../../transparency-log/policy-file.ts'
+import { judgeCheckpoint } from '../../transparency-log/policy-file-quorum.ts'
+import { verifyInclusion } from '../../transparency-log/proofs.ts'
+import { parseTlogProof } from '../../transparency-log/tlog-proof.ts'
+
+const fails = (code: string) => (error: unknown) => error instanceof Problem && error.code === code
+
+function at(outcome: Outcome, level: Level): Landed {
+  assert.equal(outcome.kind, 'committed', JSON.stringify(outcome))
+  assert.equal((outcome as Landed).level, level)
+  return outcome as Landed
+}
+function awaiting(outcome: Outcome): Extract<Outcome, { kind: 'awaiting' }> {
+  assert.equal(outcome.kind, 'awaiting', JSON.stringify(outcome))
+  return outcome as Extract<Outcome, { kind: 'awaiting' }>
+}
+/** As somebody would who has the pinned policy and the receipt, and nothing else. @returns names of those who cosigned */
+function cosignersOf({ receipt }: Landed, policy: string): readonly string[] {
+  const proof = parseTlogProof(receipt.proof)
+  const finding = judgeCheckpoint(parsePolicyFile(readFileSync(policy)), proof.checkpoint)
+  assert.equal(finding.verdict.kind, 'satisfied')
+  const { size, rootHash } = finding.checkpoint
+  assert.ok(verifyInclusion(receipt.index, size, leafHash(receipt.record), proof.hashes, rootHash))
+  return [...finding.cosignatures.keys()]
+}
+
+test('witnessed is answered with the cosignatures of a quorum; the highest that is asked for wins', async (t) => {
+  const { vault, policy } = await openVault(t, { program: { three: OTHER_WITNESS }, threshold: 3 })
+  const byCaller = at(await vault.do('fill', { box: 'a' }, { acknowledge: 'witnessed' }), 'witnessed')
+  assert.deepEqual(cosignersOf(byCaller, policy).toSorted(), ['one', 'three', 'two'])
+  const byEvent = at(await vault.do('seal', { box: 'a' }, { acknowledge: 'durable' }), 'witnessed')
+  assert.equal(cosignersOf(byEvent, policy).length, 3)
+  at(await vault.do('fill', { box: 'a' }), 'signed')
+  at(await vault.do('fill', { box: 'a' }, { acknowledge: 'durable' }), 'signed')
+})
+
+test('many calls at once share rounds, and each receipt is under one head', async (t) => {
+  const { vault, policy } = await openVault(t, { names: ['one'], threshold: 1 })
+  const outcomes = await Promise.all(
+    Array.from({ length: 300 }, (_, i) => vault.do('fill', { box: `b${i}` }, { acknowledge: 'witnessed' })),
+  )
+  for (const outcome of outcomes.filter((_, i) => i % 50 === 0)) cosignersOf(at(outcome, 'witnessed'), policy)
+  assert.ok(outcomes.every(({ kind }) => kind === 'committed'))
+  const [state] = vault.engine.acknowledgement().witnesses
+  assert.ok(state !== undefined && state.cosigned < 300, `${state?.cosigned} rounds`)
+})
+
+test('a witness that is killed leaves the quorum to the others, and is caught up when it is back', async (t) => {
+  const { vault, witnesses } = await openVault(t, { everyMs: 50, processes: true })
+  at(await vault.do('seal', { box: 'a' }), 'witnessed')
+  await witnesses[1]?.kill('SIGKILL')
+  const during = Array.from({ length: 20 }, () => vault.do('seal', { box: 'a' }))
+  for (const outcome of await Promise.all(during)) at(outcome, 'witnessed')
+  await witnesses[1]?.again()
+  const { treeSize } = await vault.engine.self(vault.operator, NEVER)
+  const caughtUp = (): boolean => vault.engine.acknowledgement().witnesses[1]?.size === treeSize
+  while (!caughtUp()) await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.equal(vault.engine.acknowledgement().witnesses[1]?.lastError, null)
+})
+
+test('too few witnesses: it is committed and says where it stands; others go on; the same key gets the level reached by then', async (t) => {
+  const { vault, witnesses, policy } = await openVault(t, { everyMs: 50, waitMs: 300 })
+  await witnesses[0]?.kill('SIGKILL')
+  await witnesses[1]?.kill('SIGKILL')
+  const waited = awaiting(await vault.do('seal', { box: 'a' }, { key: 'once' }))
+  assert.deepEqual([waited.level, waited.asked], ['signed', 'witnessed'])
+  assert.match(waited.obstacle, /`one` unreachable: .*`two` unreachable/)
+  assert.equal((waited.result as { box: string }).box, 'a')
+  at(await vault.do('fill', { box: 'a' }), 'signed')
+  const still = awaiting(await vault.engine.outcome(vault.agent, waited.operation, 0, NEVER))
+  assert.equal(still.position, waited.position)
+  await witnesses[0]?.again()
+  const answer = await vault.engine.outcome(vault.agent, waited.operation, 10_000, NEVER)
+  cosignersOf(at(answer, 'witnessed'), policy)
+  const retried = await vault.do('seal', { box: 'a' }, { key: 'once' })
+  const replay = at(retried, 'witnessed')
+  assert.deepEqual([replay.position, replay.replayed], [waited.position, true])
+})
+
+test('a caller that asked for more is remembered; one that stops waiting loses nothing', async (t) => {
+  const { vault, witnesses } = await openVault(t, { names: ['one'], threshold: 1, everyMs: 50, waitMs: 200 })
+  await witnesses[0]?.kill('SIGKILL')
+  const first = awaiting(await vault.do('fill', { box: 'a' }, { key: 'more', acknowledge: 'witnessed' }))
+  assert.equal(awaiting(await vault.do('fill', { box: 'a' }, { key: 'more' })).asked, 'witnessed')
+  const again = await vault.again()
+  assert.equal(awaiting(await again.engine.outcome(again.agent, first.operation, 0, NEVER)).asked, 'witnessed')
+  const leaving = AbortSignal.timeout(50)
+  await assert.rejects(again.engine.submit(again.agent, { ...INTENT, acknowledge: 'witnessed' }, leaving))
+  const found = awaiting((await again.engine.submit(again.agent, INTENT, NEVER)).answer)
+  assert.deepEqual([found.replayed, found.asked], [true, 'witnessed'])
+  await witnesses[0]?.again()
+  at(await again.engine.outcome(again.agent, found.operation, 10_000, NEVER), 'witnessed')
+})
+const INTENT = {
+  ...{ command: 'fill', input: { box: 'z' }, idempotencyKey: 'leaver', run: null, correlation: null, causation: null },
+}
+
+test('what was witnessed stays so over a restart, also while the witnesses are away', async (t) => {
+  const { vault, witnesses, policy } = await openVault(t, { names: ['one'], threshold: 1, waitMs: 200 })
+  const sealed = at(await vault.do('seal', { box: 'a' }, { key: 'kept' }), 'witnessed')
+  await witnesses[0]?.kill('SIGKILL')
+  const again = await vault.again()
+  const replay = at(await again.do('seal', { box: 'a' }, { key: 'kept' }), 'witnessed')
+  assert.equal(replay.position, sealed.position)
+  cosignersOf(replay, policy)
+})
+
+test('a level that this system cannot reach is refused before anything is written', async (t) => {
+  const vault = await openBank(t, { application: VAULT })
+  const before = await vault.engine.self(vault.operator, NEVER)
+  await assert.rejects(vault.do('fill', { box: 'a' }, { acknowledge: 'witnessed' }), fails('level-unavailable'))
+  await assert.rejects(vault.do('seal', { box: 'a' }), fails('level-unavailable'))
+  await assert.rejects(vault.do('notarise', { box: 'a' }), fails('level-unavailable'))
+  assert.equal((await vault.engine.self(vault.operator, NEVER)).position, before.position)
+  at(await vault.do('fill', { box: 'a' }, { key: 'there' }), 'signed')
+  const replay = awaiting(await vault.do('fill', { box: 'a' }, { key: 'there', acknowledge: 'witnessed' }))
+  assert.match(replay.obstacle, /no witness policy/)
+})
+
+test('timestamped: the stamp is of the witnessed head that the receipt shows; one that fails says so', async (t) => {
+  const stamped: string[] = []
+  let broken = false
+  const timestamps = {
+    name: 'a test',
+    timestamp: (note: string) => {
+      if (broken) return Promise.reject(new Error('the authority is closed'))
+      stamped.push(note)
+      return Promise.resolve({ kind: 'test', timeMs: 1, token: 'dG9rZW4=' })
+    },
+  }
+  const { vault, policy } = await openVault(t, { names: ['one'], threshold: 1, waitMs: 2_000, timestamps })
+  const done = at(await vault.do('notarise', { box: 'a' }), 'timestamped')
+  assert.equal(done.receipt.timestamp?.token, 'dG9rZW4=')
+  assert.deepEqual([parseTlogProof(done.receipt.proof).checkpoint], stamped)
+  cosignersOf(done, policy)
+  broken = true
+  const waited = awaiting(await vault.do('notarise', { box: 'a' }, { key: 'later' }))
+  assert.deepEqual([waited.level, waited.obstacle], ['witnessed', 'the authority is closed'])
+  broken = false
+  at(await vault.do('notarise', { box: 'a' }, { key: 'later' }), 'timestamped')
+})

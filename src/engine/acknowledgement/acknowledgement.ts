@@ -1,0 +1,128 @@
+/**
+ * What stands behind an answer: takes what has been committed and says `committed` only at the level that was asked for. Never changes what is
+ * committed, and never loses it: what cannot be reached in time is said as it is.
+ */
+import type { LogStop } from './log-stop.ts'
+import type { Timestamping, TimestampState } from './timestamping.ts'
+import type { Witnessing } from './witnessing.ts'
+import type { WitnessedHead } from './witnessed.ts'
+import { reaches, highest, type Level } from '../../model/acknowledgement.ts'
+import type { Position } from '../../model/ids.ts'
+import type { EffectManifest } from '../../model/manifest.ts'
+import type { Landed, Outcome } from '../../model/operation.ts'
+import { problem } from '../../model/problems.ts'
+
+/** How long a call waits for its level by itself; then it is told where it stands. Within what the doors give a request. */
+export const ACKNOWLEDGE_WAIT_MS = 10_000
+
+export interface AcknowledgementParts {
+  readonly stop: LogStop
+  /** Null: no witness policy is configured. */
+  readonly witnessing: Witnessing | null
+  /** Null: no time authority is configured. */
+  readonly timestamping: Timestamping | null
+  readonly effects: Readonly<Record<string, Pick<EffectManifest, 'risk'>>>
+  readonly waitMs?: number
+}
+
+export class Acknowledgement {
+  readonly stop: LogStop
+  readonly witnessing: Witnessing | null
+  readonly waitMs: number
+  readonly #timestamping: Timestamping | null
+  readonly #effects: AcknowledgementParts['effects']
+
+  constructor({ stop, witnessing, timestamping, effects, waitMs = ACKNOWLEDGE_WAIT_MS }: AcknowledgementParts) {
+    this.stop = stop
+    this.witnessing = witnessing
+    this.#timestamping = timestamping
+    this.#effects = effects
+    this.waitMs = waitMs
+  }
+
+  get timestamps(): TimestampState | null {
+    return this.#timestamping?.state ?? null
+  }
+  /** Records before this position are witnessed. */
+  get witnessedSize(): number {
+    return this.witnessing?.witnessed?.size ?? 0
+  }
+
+  /** Before anything is written. @throws `level-unavailable` when this system could never acknowledge at this level */
+  require(level: Level): void {
+    const lack = this.#lack(level)
+    if (lack !== null) throw problem('level-unavailable', lack, { level })
+  }
+
+  /** True when one of these effects may leave only once its intent is witnessed. An effect that is not declared is taken for one. */
+  needsWitness(effects: readonly { readonly effect: string }[]): boolean {
+    return effects.some(({ effect }) => this.riskOf(effect) === 'irreversible')
+  }
+  riskOf(effect: string): EffectManifest['risk'] {
+    return Object.hasOwn(this.#effects, effect) ? (this.#effects[effect]?.risk ?? 'irreversible') : 'irreversible'
+  }
+
+  /** This record is to be witnessed at once. */
+  hurry(position: Position): void {
+    this.witnessing?.hurry(position)
+  }
+
+  /** Level that a record stands at now. */
+  reached(position: Position): Level {
+    if (this.witnessing?.covers(position) !== true) return 'signed'
+    return this.#timestamping?.covering(position) == null ? 'witnessed' : 'timestamped'
+  }
+
+  /**
+   * @param asked by whoever asks now; what was asked before and what is declared count as well
+   * @param waitMs how long to wait for the level; 0 says how it stands
+   * @throws the signal's reason; what is committed stays so
+   */
+  async answer(outcome: Outcome, asked: Level | null, waitMs: number, signal: AbortSignal): Promise<Outcome> {
+    if (outcome.kind !== 'committed' && outcome.kind !== 'awaiting') return outcome
+    const { kind: _kind, ...landed } = outcome
+    const wanted = highest(asked, landed.asked)
+    const lack = this.#lack(wanted)
+    if (lack === null) await this.#reach(landed.position, wanted, waitMs, signal)
+    const level = this.reached(landed.position)
+    const answer: Landed = { ...landed, level, asked: wanted, receipt: this.#receipt(landed, level) }
+    if (reaches(level, wanted)) return { ...answer, kind: 'committed' }
+    return { ...answer, kind: 'awaiting', obstacle: lack ?? this.#obstacle(level) }
+  }
+
+  async #reach(position: Position, level: Level, waitMs: number, signal: AbortSignal): Promise<void> {
+    if (!reaches(level, 'witnessed') || this.witnessing === null) return
+    const witnessing = this.witnessing
+    const until = performance.now() + waitMs
+    if (!(await witnessing.wait(position, waitMs, signal))) return
+    if (level !== 'timestamped' || this.#timestamping === null) return
+    const head = (): WitnessedHead => witnessing.witnessed as WitnessedHead // it covers the position, and only grows
+    await this.#timestamping.wait(position, head, until - performance.now(), signal)
+  }
+
+  #receipt({ receipt, position }: Landed, level: Level): Landed['receipt'] {
+    const stamped = level === 'timestamped' ? (this.#timestamping?.covering(position) ?? null) : null
+    if (stamped !== null && this.witnessing !== null)
+      return { ...this.witnessing.receiptUnder(stamped, receipt.index, receipt.record), timestamp: stamped.timestamp }
+    return level === 'witnessed' && this.witnessing !== null
+      ? this.witnessing.receipt(receipt.index, receipt.record)
+      : receipt
+  }
+
+  /** What this system would need to ever reach a level; null when it has it. */
+  #lack(level: Level): string | null {
+    if (reaches(level, 'witnessed') && this.witnessing === null)
+      return 'no witness policy is configured: start with `--witness-policy FILE`'
+    if (level === 'timestamped' && this.#timestamping === null) return 'no time authority is configured'
+    return null
+  }
+  #obstacle(level: Level): string {
+    if (level === 'witnessed') return this.timestamps?.lastError ?? 'the time authority has not answered yet'
+    return this.witnessing?.obstacle ?? 'no witness policy is configured'
+  }
+
+  async close(): Promise<void> {
+    await this.#timestamping?.close()
+    await this.witnessing?.close()
+  }
+}

@@ -1,0 +1,75 @@
+/** Makes what stands behind acknowledgements at start: the stop that an earlier process may have left, the pinned policy, the witnesses, the time authority. */
+import type { Clock } from '../../host/clock.ts'
+import type { Manifest } from '../../model/manifest.ts'
+import { parseVerifierKey } from '../../model/signed-note.ts'
+import type { StorageReader } from '../../storage/storage.ts'
+import { logOfKey } from '../../transparency-log/cosignature-checkpoint.ts'
+import { StoredTree } from '../../transparency-log/stored-tree.ts'
+import type { OpenCommitter } from '../committer/committer.ts'
+import { Acknowledgement } from './acknowledgement.ts'
+import type { LogStop } from './log-stop.ts'
+import { Timestamping, type TimestampSource } from './timestamping.ts'
+import { readWitnessPolicy } from './witness-policy.ts'
+import { readWitnessed, type WitnessedHead } from './witnessed.ts'
+import { Witnessing } from './witnessing.ts'
+
+export interface AcknowledgementOptions {
+  /** tlog-policy file; null or left out: there are no witnesses, and nothing reaches `witnessed`. */
+  readonly witnessPolicy?: string | null
+  readonly timestamps?: TimestampSource | null
+  /** How long a call waits for its level. Default 10 s. */
+  readonly waitMs?: number
+  /** Between rounds that nobody waits for. Default 1 s. */
+  readonly everyMs?: number
+  /** Until one witness must have answered. Default 5 s. */
+  readonly timeoutMs?: number
+}
+
+export interface Opening extends AcknowledgementOptions {
+  readonly dir: string
+  readonly stop: LogStop
+  readonly committer: Pick<OpenCommitter, 'vkey' | 'newest'>
+  readonly reader: StorageReader
+  readonly manifest: Manifest
+  readonly clock: Clock
+  readonly onProblem: (what: string, error: unknown) => void
+}
+
+/** Begins to ask the witnesses at once. @throws `witness-policy-invalid` */
+export function openAcknowledgement(opening: Opening): Acknowledgement {
+  const { stop, clock, manifest, timestamps = null, waitMs } = opening
+  return new Acknowledgement({
+    stop,
+    witnessing: openWitnessing(opening),
+    timestamping: timestamps === null ? null : new Timestamping(timestamps, () => clock.nowMs()),
+    effects: manifest.effects,
+    ...(waitMs === undefined ? {} : { waitMs }),
+  })
+}
+
+function openWitnessing(opening: Opening): Witnessing | null {
+  const { dir, stop, committer, reader, clock, onProblem, witnessPolicy = null, everyMs, timeoutMs } = opening
+  if (witnessPolicy === null) return null
+  const key = parseVerifierKey(committer.vkey)
+  const policy = readWitnessPolicy(witnessPolicy, key)
+  const tree = new StoredTree(reader)
+  const found = readWitnessed(dir, policy.policy, key.name, tree, reader.head().treeSize)
+  if (found.kind === 'beyond') stopForRollback(opening, found.head)
+  const witnessing = new Witnessing({
+    ...{ dir, log: logOfKey(key), policy, tree, stop, clock, onProblem },
+    before: found.kind === 'head' ? found.head : null,
+    newest: () => committer.newest.note,
+    ...(everyMs === undefined ? {} : { everyMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  })
+  witnessing.start()
+  return witnessing
+}
+
+/** The files beside the log know a witnessed head that the log does not hold: it was put back, or is another. */
+function stopForRollback({ stop, committer, clock }: Opening, head: WitnessedHead): void {
+  const detail = `size ${head.size} has been witnessed, and the log at hand does not hold it: its files are older, or others`
+  const evidence = { v: 1, kind: 'rollback', origin: parseVerifierKey(committer.vkey).name, witness: null, detail }
+  const notes = { refused: committer.newest.note, head: head.note }
+  stop.stop('rollback', 'witnessed.note', detail, { ...evidence, ...notes }, clock.nowMs())
+}
