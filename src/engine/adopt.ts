@@ -4,6 +4,7 @@
  */
 import { AUTHORITY } from './engine-streams.ts'
 import { recordOnce } from './record-once.ts'
+import { adoptLimits } from './history/adopt-limits.ts'
 import type { Parts } from './parts.ts'
 import type { UnderWay } from './running.ts'
 import { followStop } from './stop-reports.ts'
@@ -39,6 +40,7 @@ export async function enforce(parts: Parts, snapshot: AuthoritySnapshot): Promis
     (entry) => revokedBy(epochs, before, snapshot, entry) ?? stoppedBy(parts, snapshot, entry),
   )
   followStop(parts, snapshot, stopped, startedUs)
+  await adoptLimits(parts, snapshot) // last: it may read the log, and stopping does not wait for that
   return stopped.length
 }
 

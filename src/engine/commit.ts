@@ -8,6 +8,7 @@ import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { DEFAULT_LEVEL } from '../model/acknowledgement.ts'
+import { claimsOf, historyOf, type Admitted } from './admit.ts'
 import type { Admission } from '../model/admission.ts'
 import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
 import { canonicalJson, type JsonText } from '../model/json.ts'
@@ -22,7 +23,7 @@ export async function commit(
   parts: Parts,
   proposal: Proposal,
   decision: Accepted,
-  admission: Admission,
+  { admission, read }: Admitted,
   attempts: number,
 ): Promise<Outcome | { readonly kind: 'moved' }> {
   const reads = decision.session.readSet()
@@ -52,6 +53,7 @@ export async function commit(
     ],
     finds: reads.finds,
     readPosition: reads.position,
+    history: claimsOf(read),
     events: closing === null ? events : [...events, closing.event],
     rows: closing === null ? decision.rows : [...decision.rows, closing.row],
     effects: decision.effects.map(({ effect, payload, pins }) => ({
@@ -61,6 +63,7 @@ export async function commit(
     payload: JSON.stringify(
       payloadOf(proposal, decision, {
         admission,
+        history: historyOf(read),
         impact: decision.impact,
         attempts,
         outcome: { kind: 'committed', result: decision.result },

@@ -4,18 +4,24 @@ import type { Ground } from './decide.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
-import type { Admission } from '../model/admission.ts'
+import { historyOf, type Admitted } from './admit.ts'
 import type { Outcome } from '../model/operation.ts'
 
 export async function denied(
   parts: Parts,
   proposal: Proposal,
   decision: Ground,
-  admission: Extract<Admission, { kind: 'denied' }>,
+  { admission, read }: Admitted<'denied'>,
   attempts: number,
 ): Promise<Outcome> {
   const outcome = { kind: 'denied', rules: admission.authority.rules } as const
-  const payload = payloadOf(proposal, decision, { admission, impact: decision.admitRequest.impact, attempts, outcome })
+  const payload = payloadOf(proposal, decision, {
+    admission,
+    history: historyOf(read),
+    impact: decision.admitRequest.impact,
+    attempts,
+    outcome,
+  })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'denied', payload)
   parts.aside.record('denied', proposal.principal, proposal.operation, payload)
   return { ...outcome, operation: proposal.operation, replayed: false }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { handIn } from './hand-in.ts'
+import { History } from './history/history.ts'
 import type { Parts } from './parts.ts'
 import { ReadSession } from './read-session.ts'
 import { States } from './states.ts'
@@ -31,6 +32,8 @@ function underControl() {
   states.committed(STREAM, { version: 4, position: 3 as Position, leaf: 'leaf', state: '"committed"' })
   const parts = {
     states,
+    history: new History(0),
+    known: { note: () => {} },
     reader,
     committer,
     release: { manifest: { entities: { counter: {} } } },

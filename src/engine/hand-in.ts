@@ -1,5 +1,6 @@
 /** Posts a request to the committer, and keeps the states in step with it: tentative while it is under way, committed when it has landed. */
 import type { CommitRequest, CommitResult } from './committer/commit-request.ts'
+import { countedRequest } from './history/counted-operation.ts'
 import type { Parts } from './parts.ts'
 import { recordedOutcome } from './recorded-outcome.ts'
 import { leaseProblem, switchedProblem } from './switches.ts'
@@ -40,12 +41,20 @@ export async function handIn(
   const tentative = new Map<StreamId, TentativeState>()
   for (const [stream, state] of after) tentative.set(stream, { version: versions.get(stream) ?? 0, state, commit })
   parts.states.expect(tentative)
+  const counted = request.state === 'committed' && parts.history.counting ? countedRequest(request) : null
+  const counting = counted === null ? null : parts.history.expect(counted, commit)
   try {
     const result = await posted.catch((error: unknown) => {
-      if (!(error instanceof Problem) || error.code === 'storage-unavailable') parts.states.distrust()
+      if (!(error instanceof Problem) || error.code === 'storage-unavailable') {
+        parts.states.distrust()
+        parts.history.distrust()
+      }
       throw error // any other turned this one down before it was written
     })
-    if (result.kind === 'committed') takeIn(parts, request, after, result)
+    if (result.kind === 'committed') {
+      if (counted !== null) parts.history.committed(counted, result.position, result.recordedAtMs)
+      takeIn(parts, request, after, result)
+    }
     if (result.kind === 'moved') parts.states.forget(request.streams.map(({ stream }) => stream))
     if (result.kind === 'revoked') {
       throw problem(
@@ -64,6 +73,7 @@ export async function handIn(
       })
     return { kind: 'known', outcome }
   } finally {
+    counting?.()
     parts.states.settle(tentative)
   }
 }

@@ -15,6 +15,7 @@ import { handIn } from './hand-in.ts'
 import { payloadOf, type OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
+import { historyOf, type Admitted } from './admit.ts'
 import type { Admission } from '../model/admission.ts'
 import { approvalId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
@@ -26,7 +27,7 @@ export async function hold(
   parts: Parts,
   proposal: Proposal,
   decision: Accepted,
-  admission: Extract<Admission, { kind: 'held' }>,
+  { admission, read }: Admitted<'held'>,
   attempts: number,
 ): Promise<Outcome> {
   if (proposal.resumed !== null) return changedSinceApproval(parts, proposal, decision, attempts)
@@ -74,6 +75,7 @@ export async function hold(
   const outcome = { kind: 'held', approval, rules, requires, expiresAtMs: state.expiresAtMs } as const
   const payload = payloadOf(proposal, decision, {
     admission,
+    history: historyOf(read),
     impact: decision.impact,
     attempts,
     outcome,

@@ -13,6 +13,7 @@ import { openCommitter } from './committer/committer.ts'
 import { APPROVE, decideApproval } from './decide-approval.ts'
 import type { Engine } from './engine.ts'
 import { startHeads, type HeadsOptions } from './heads/state-heads.ts'
+import { History } from './history/history.ts'
 import { IMPORT, importRecords } from './import-records.ts'
 import { operations } from './operations.ts'
 import { outcome } from './outcome.ts'
@@ -65,7 +66,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const startedAtMs = clock.nowMs()
   await using opened = new AsyncDisposableStack() // closes what is open when a later step fails
   const stop = new LogStop(dir)
-  const unguarded = opened.adopt(await openCommitter({ dir, origin }), (one) => one.close())
+  const unguarded = opened.adopt(await openCommitter({ dir, origin, clock }), (one) => one.close())
   const committer = stop.guard(unguarded)
   const reader = opened.adopt(committer.reader(), (one) => one.close())
   await sandbox.load(release.id, release.bundle)
@@ -90,6 +91,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     acknowledgement,
     states: new States(reader, sandbox, committer, release.id),
     known: new KnownOperations(),
+    history: new History(reader.head().recordedAtMs),
     running: new Running(),
     turns: new Turns(),
     stops: new StopReports(),

@@ -4,6 +4,7 @@
  */
 import type { Proposal } from './proposal.ts'
 import type { Accepted, Ground } from './decide.ts'
+import type { RecordedHistory } from './history/claims.ts'
 import type { Admission, AdmissionRequest, Authority } from '../model/admission.ts'
 import type { ReadSet, Usage } from '../model/decision.ts'
 import type { Level } from '../model/acknowledgement.ts'
@@ -22,6 +23,8 @@ export interface OperationPayload {
   readonly impact: JsonObject | null
   readonly authority: Authority | null
   readonly request: AdmissionRequest | null
+  /** What the admission rested on of history; null when no limit had a part in it. */
+  readonly history?: RecordedHistory | null
   readonly usage: Usage | null
   readonly attempts: number
   /** Level that the caller asked for, when it did. */
@@ -48,6 +51,7 @@ export function payloadOf(
   ground: Ground,
   rest: {
     readonly admission: Admission | null
+    readonly history?: RecordedHistory | null
     readonly impact: Accepted['impact'] | null
     readonly attempts: number
     readonly outcome: StoredOutcome
@@ -65,6 +69,7 @@ export function payloadOf(
     impact: rest.impact === null ? null : { ...rest.impact },
     authority: rest.admission?.authority ?? null,
     request: rest.admission?.request ?? null,
+    ...(rest.history === undefined || rest.history === null ? {} : { history: rest.history }),
     usage: ground.usage,
     attempts: rest.attempts,
     ...(proposal.intent.acknowledge === undefined ? {} : { acknowledge: proposal.intent.acknowledge }),

@@ -11,6 +11,7 @@ import type { FolderAuthoritySource } from '../warden/source.ts'
 import type { Committer } from './committer/commit-request.ts'
 import type { Acknowledgement } from './acknowledgement/acknowledgement.ts'
 import type { Aside } from './aside.ts'
+import type { History } from './history/history.ts'
 import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
 import type { Running } from './running.ts'
@@ -28,6 +29,7 @@ export interface Parts {
   readonly committer: Committer
   readonly acknowledgement: Acknowledgement
   readonly states: States
+  readonly history: History
   readonly known: KnownOperations
   readonly running: Running
   readonly turns: Turns

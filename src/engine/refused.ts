@@ -2,6 +2,7 @@
  * The application itself said no. Recorded aside; an operation that was held ends in the log, where its hold is. Who may not do a thing may not
  * learn about it either: where policy forbids it on the facts alone, the answer is the denial and not the application's reason.
  */
+import { admit } from './admit.ts'
 import { denied } from './denied.ts'
 import { endHeld } from './hold.ts'
 import type { Refusal } from './decide.ts'
@@ -20,9 +21,9 @@ const COMMON_TITLES: Readonly<Record<string, string>> = {
 }
 
 export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal, attempts: number): Promise<Outcome> {
-  const admission = refusal.facts === null ? null : parts.policy.admit(refusal.admitRequest)
-  if (admission?.kind === 'denied' && isForbidden(admission))
-    return denied(parts, proposal, refusal, admission, attempts)
+  const admitted = refusal.facts === null ? null : admit(parts, proposal, refusal.admitRequest)
+  if (admitted?.admission.kind === 'denied' && isForbidden(admitted.admission))
+    return denied(parts, proposal, refusal, { admission: admitted.admission, read: admitted.read }, attempts)
   const { code, detail } = refusal
   const title = titleOf(parts, proposal.intent.command, code)
   const outcome = { kind: 'refused', code, title, detail } as const

@@ -3,6 +3,7 @@
  * authenticate → begin → scope → switches → decide → admit on impact → commit. A refusal, a denial and a hold leave the path where they arise.
  */
 import { askedLevel } from './acknowledgement/asked-level.ts'
+import { admit } from './admit.ts'
 import { bindingOf } from './approval-request.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
 import { begin } from './begin.ts'
@@ -12,6 +13,8 @@ import { denied } from './denied.ts'
 import { changedSinceApproval, hold } from './hold.ts'
 import type { Timed } from './engine.ts'
 import { recordFailure } from './failed.ts'
+import { adoptLimits } from './history/adopt-limits.ts'
+import { historyStillHolds } from './history/history.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { refused } from './refused.ts'
@@ -94,18 +97,21 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
         if (!(await decision.session.stillHolds())) continue
         return await changedSinceApproval(parts, proposal, decision, attempts)
       }
-      const admission = parts.policy.admit(decision.admitRequest)
+      if (parts.history.distrusted) await adoptLimits(parts, parts.authority.current())
+      const admitted = admit(parts, proposal, decision.admitRequest)
+      const { admission, read } = admitted
       watch.lap('admit')
       if (admission.kind !== 'admitted') {
         turn.end()
         if (!(await decision.session.stillHolds())) continue
+        if (read !== null && !(await historyStillHolds(read))) continue
         return admission.kind === 'held'
-          ? await hold(parts, proposal, decision, admission, attempts)
-          : await denied(parts, proposal, decision, admission, attempts)
+          ? await hold(parts, proposal, decision, { admission, read }, attempts)
+          : await denied(parts, proposal, decision, { admission, read }, attempts)
       }
       signal.throwIfAborted()
       parts.acknowledgement.require(levelOf(parts, proposal, decision))
-      const handedIn = commit(parts, proposal, decision, admission, attempts)
+      const handedIn = commit(parts, proposal, decision, admitted, attempts)
       turn.end() // the next in line decides on what this commit would leave
       const result = await handedIn
       watch.lap('commit')

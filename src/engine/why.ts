@@ -137,6 +137,8 @@ function lines(
         ),
   )
   if (Object.keys(payload.attested).length > 0) answer.push(recorded('attested for the run', payload.attested, ref))
+  if (payload.history !== undefined && payload.history !== null)
+    answer.push(recorded('history', payload.history.entries as unknown as Json, ref))
   if (payload.facts !== null) answer.push(recorded('facts the application stated', payload.facts, ref))
   if (reads !== null) {
     answer.push(

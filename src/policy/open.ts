@@ -12,9 +12,17 @@ import type { Principal } from '../model/principal.ts'
 import type { AuthoritySnapshot, AuthoritySource } from '../warden/authority.ts'
 import { EVALUATOR, parseSchema } from './cedar.ts'
 import { ContextError } from './context-type.ts'
+import type { Limit } from './limits.ts'
 import type { AdmitRequest, Policy } from './policy.ts'
 import { policyFilesHash } from './policy-set.ts'
-import { cedarRequest, emptyRequest, recordedRequest, requestFromRecord, scopeRequest } from './request.ts'
+import {
+  cedarRequest,
+  emptyRequest,
+  recordedRequest,
+  requestFromRecord,
+  resourceName,
+  scopeRequest,
+} from './request.ts'
 import { schemaOf, type PolicySchema } from './schema.ts'
 import { compileSet, type CompiledSet, type Verdict } from './verdict.ts'
 
@@ -35,6 +43,12 @@ export interface PolicyStatus {
 }
 export interface OpenPolicy extends Policy {
   status(): PolicyStatus
+  /** Of the set in force. */
+  limits(): readonly Limit[]
+  /** Whether its policies, the limits' own rules apart, see this limit's value for this action. */
+  seesHistory(action: string, limit: string): boolean
+  /** A command's resource as records name it. @throws ContextError for an entity that is not there */
+  resourceName(resource: AdmitRequest['resource']): string
   /** Takes a past snapshot's policies in hand for `replay`, in place of the least recently used set that is not in force. */
   recall(snapshot: AuthoritySnapshot): void
   close(): void
@@ -90,7 +104,7 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
     let verdict: Verdict
     try {
       const action = schema.actions.get(asked.action)
-      const full = cedarRequest(schema, asked)
+      const full = cedarRequest(set.schema, asked)
       request = recordedRequest(full)
       verdict = set.verdict(full, action?.group ?? 'engine')
     } catch (error) {
@@ -98,7 +112,7 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
       request = emptyRequest(schema, asked)
       verdict = { kind: 'denied', rules: [], errors: [error.message] }
     }
-    const authority = authorityOf(snapshot, set, schema, asked, request, verdict.rules)
+    const authority = authorityOf(snapshot, set, set.schema, asked, request, verdict.rules)
     switch (verdict.kind) {
       case 'admitted':
         return { kind: 'admitted', authority, request }
@@ -114,7 +128,7 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
   const replay: Policy['replay'] = (recorded, authority) => {
     const set = sets.get(authority.policySet)
     const unknown = { kind: 'unknown', rules: [], verdict: null } as const
-    if (set === undefined || authority.schema !== schema.hash || authority.evaluator !== EVALUATOR) return unknown
+    if (set === undefined || authority.schema !== set.schema.hash || authority.evaluator !== EVALUATOR) return unknown
     const request = requestFromRecord(recorded)
     if (request === null) return unknown
     if (sha256Hex(canonicalJson(recorded)) !== authority.request) return { kind: 'differs', rules: [], verdict: null }
@@ -132,9 +146,13 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
     admit,
     replay,
     recall: (snapshot) => void setOf(snapshot),
+    limits: () => setOf(source.current()).limits,
+    seesHistory: (action, limit) =>
+      setOf(source.current()).seesHistory(action, schema.actions.get(action)?.group ?? 'engine', limit),
+    resourceName: (resource) => resourceName(schema, resource),
     status() {
-      const { hash: policySet, size, faults, misfits } = setOf(source.current())
-      const { hash, leftOut } = schema
+      const { hash: policySet, size, faults, misfits, schema: own } = setOf(source.current())
+      const { hash, leftOut } = own
       return { policySet, schema: hash, evaluator: EVALUATOR, policies: size, faults, misfits, leftOut }
     },
     close() {

@@ -5,6 +5,8 @@
 import { sha256Hex, type Hash } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
 import { splitPolicies, validatePolicies, type CedarPolicy, type PolicyTexts } from './cedar.ts'
+import { durationMs } from './duration.ts'
+import { LIMITS_FILE, limitRuleText, readLimits, type Limit } from './limits.ts'
 import type { PolicySchema } from './schema.ts'
 import { readsApprovals } from './visible.ts'
 
@@ -25,7 +27,9 @@ export interface PolicyFiles {
   /** SHA-256 over the canonical JSON of the files, as the snapshot holds them. */
   readonly hash: Hash
   readonly scope: readonly NamedPolicy[]
+  /** With the rules that the limits are. */
   readonly admission: readonly NamedPolicy[]
+  readonly limits: readonly Limit[]
 }
 
 type Files = Readonly<Record<string, string>>
@@ -41,11 +45,13 @@ export const textsOf = (policies: readonly NamedPolicy[]): PolicyTexts =>
  */
 export function policyFaults(files: Files, schema?: PolicySchema): readonly string[] {
   const { policies, faults } = readPolicyFiles(files)
-  if (faults.length > 0 || schema === undefined) return faults
-  return [
-    ...validatePolicies(textsOf(policies.scope), schema.scope),
-    ...validatePolicies(textsOf(policies.admission), schema.admission),
-  ]
+  return faults.length > 0 || schema === undefined ? faults : misfitsOf(policies, schema)
+}
+
+/** What of these policies the application does not have. @param schema of the application, without limits */
+export function misfitsOf({ scope, admission, limits }: PolicyFiles, schema: PolicySchema): readonly string[] {
+  const { admission: own, misfits } = schema.withLimits(limits)
+  return [...misfits, ...validatePolicies(textsOf(scope), schema.scope), ...validatePolicies(textsOf(admission), own)]
 }
 
 /** Reads all that can be read. When `faults` is not empty, the set must not be evaluated. */
@@ -53,8 +59,16 @@ export function readPolicyFiles(files: Files): { readonly policies: PolicyFiles;
   const faults: string[] = []
   const named: NamedPolicy[] = []
   const seen = new Set<string>()
-  for (const file of Object.keys(files).sort()) {
-    for (const { text, policy } of readFile(file, files[file] ?? '', faults)) {
+  const { limits, faults: limitFaults } = readLimits(files)
+  faults.push(...limitFaults)
+  const sources: (readonly [string, string])[] = [
+    ...Object.entries(files).filter(([file]) => file !== LIMITS_FILE),
+    ...limits.flatMap((limit) =>
+      limit.max === null ? [] : [[LIMITS_FILE, limitRuleText({ ...limit, max: limit.max })] as const],
+    ),
+  ]
+  for (const [file, source] of sources.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))) {
+    for (const { text, policy } of readFile(file, source, faults)) {
       const id = annotation(policy, 'id') ?? ''
       if (!/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/.test(id)) {
         faults.push(`\`${file}\`: a policy has no usable \`@id("…")\`: ${text.slice(0, 60).replaceAll(/\s+/g, ' ')}`)
@@ -71,13 +85,14 @@ export function readPolicyFiles(files: Files): { readonly policies: PolicyFiles;
     hash: policyFilesHash(files),
     scope: named.filter(isScope),
     admission: named.filter((policy) => !isScope(policy)),
+    limits,
   }
   return { policies, faults }
 }
 
 function readFile(file: string, source: string, faults: string[]): ReturnType<typeof splitPolicies> {
-  if (!file.endsWith('.cedar')) {
-    faults.push(`\`${file}\`: policy files end in \`.cedar\``)
+  if (!file.endsWith('.cedar') && file !== LIMITS_FILE) {
+    faults.push(`\`${file}\`: policy files end in \`.cedar\`; beside them there may be \`${LIMITS_FILE}\``)
     return []
   }
   if (!source.isWellFormed()) {
@@ -105,20 +120,12 @@ function holdOf(id: string, file: string, policy: CedarPolicy, faults: string[])
   if (!readsApprovals(policy))
     faults.push(`\`${id}\`: no approval could lift this; add \`unless { context.approvals.contains("${role}") }\``)
   const forMs = duration === undefined ? HOLD_DEFAULT_MS : durationMs(duration)
-  if (forMs === null) faults.push(`\`${id}\`: \`@hold_for\` is a whole number with s, m, h or d, up to 30d`)
+  if (forMs === null || forMs > HOLD_MAX_MS)
+    faults.push(`\`${id}\`: \`@hold_for\` is a whole number with s, m, h or d, up to 30d`)
   return { role, forMs: forMs ?? HOLD_DEFAULT_MS }
 }
 
 /** Undefined when it is not there; '' when it is there without a value, which the engine gives as null. */
 function annotation({ annotations = {} }: CedarPolicy, name: string): string | undefined {
   return Object.hasOwn(annotations, name) ? (annotations[name] ?? '') : undefined
-}
-
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
-function durationMs(text: string): number | null {
-  const [, digits, unit] = /^([1-9][0-9]{0,6})([smhd])$/.exec(text) ?? []
-  if (digits === undefined || unit === undefined) return null
-  const ms = Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS]
-  return ms <= HOLD_MAX_MS ? ms : null
 }

@@ -18,6 +18,13 @@ export interface AdmitRequest {
   readonly attested: JsonObject
   /** Approvals already given to this operation: role of the approver. */
   readonly approvals: readonly { readonly approval: string; readonly by: string; readonly role: string }[]
+  /** Of a command: each limit's value before this operation, and what it would add. Unknown is a denial where the set has limits. */
+  readonly history?: HistoryFacts | null
+}
+/** By name of the limit. */
+export interface HistoryFacts {
+  readonly history: Readonly<Record<string, number>>
+  readonly adding: Readonly<Record<string, number>>
 }
 
 export interface Policy {

@@ -25,6 +25,7 @@ export function cedarRequest(schema: PolicySchema, asked: AdmitRequest): CedarRe
             irreversible: impact.irreversible,
           },
         }),
+    ...(asked.history === undefined || asked.history === null ? {} : { ...asked.history }),
     attested: asked.attested,
     approvals: [...new Set(asked.approvals.map(({ role }) => role))].sort(),
   }
@@ -60,6 +61,10 @@ function principalEntity({ id, kind, roles, chain, tenant, onBehalfOf }: Princip
     parents: roles.map((role) => ({ type: 'Role', id: role })),
   }
 }
+
+/** The resource of a command as records name it. @throws ContextError for an entity that is not there */
+export const resourceName = (schema: PolicySchema, resource: AdmitRequest['resource']): string =>
+  formatUid(resourceEntity(schema, resource).uid)
 
 function resourceEntity(schema: PolicySchema, resource: AdmitRequest['resource']): Entity {
   if (resource === null) return withId({ type: 'Application', id: schema.application })

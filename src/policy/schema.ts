@@ -8,6 +8,7 @@ import type { ActionManifest, Manifest } from '../model/manifest.ts'
 import { problem } from '../model/problems.ts'
 import type { PrincipalKind } from '../model/principal.ts'
 import type { CedarSchema } from './cedar.ts'
+import type { Limit } from './limits.ts'
 import {
   BOOLEAN,
   cedarTypeOf,
@@ -48,6 +49,12 @@ export interface PolicySchema {
   readonly scope: CedarSchema
   /** Paths of what has no form in Cedar, e.g. `pay.input.rate`: policies cannot see these. */
   readonly leftOut: readonly string[]
+  /** The same with what these limits show to policies; it is the same one when there are none. */
+  withLimits(limits: readonly Limit[]): SchemaWithLimits
+}
+export interface SchemaWithLimits extends PolicySchema {
+  /** What the limits count and the application does not have. */
+  readonly misfits: readonly string[]
 }
 
 // Names that mean something else in every schema.
@@ -63,6 +70,10 @@ const impact = record({
 
 /** @throws `release-invalid` when an action has a name that the engine uses itself, or a command and a query share one */
 export function schemaOf(manifest: Manifest): PolicySchema {
+  return schemaWith(manifest, [])
+}
+
+function schemaWith(manifest: Manifest, limits: readonly Limit[]): SchemaWithLimits {
   const leftOut: string[] = []
   const actions = new Map<string, ActionSchema>()
   const resources = new Map<string, readonly string[]>()
@@ -87,8 +98,12 @@ export function schemaOf(manifest: Manifest): PolicySchema {
     approvals: required(STRINGS),
   })
 
-  for (const [name, command] of Object.entries(manifest.commands))
-    declare(name, 'commands', record({ ...contextOf(name, command), impact: required(impact) }), aboutOf(command))
+  const counted = required(record(Object.fromEntries(limits.map(({ name }) => [name, required(LONG)]))))
+  const ofHistory = limits.length === 0 ? {} : { history: counted, adding: counted }
+  for (const [name, command] of Object.entries(manifest.commands)) {
+    const context = record({ ...contextOf(name, command), impact: required(impact), ...ofHistory })
+    declare(name, 'commands', context, aboutOf(command))
+  }
   for (const [name, query] of Object.entries(manifest.queries))
     declare(name, 'queries', record(contextOf(name, query)), aboutOf(query))
   const engineContext = (input: ContextType) =>
@@ -109,7 +124,30 @@ export function schemaOf(manifest: Manifest): PolicySchema {
     admission,
     scope: cedarSchema(actions, new Map(), entityTypes, () => EMPTY),
     leftOut,
+    withLimits: (more) => schemaWith(manifest, more),
+    misfits: limits.flatMap((limit) => misfitsOf(limit, manifest, actions)),
   }
+}
+
+/** Commands that are not there, and amounts that a command does not always state. */
+function misfitsOf(
+  { name, of, sum }: Limit,
+  manifest: Manifest,
+  actions: ReadonlyMap<string, ActionSchema>,
+): readonly string[] {
+  const commands = of ?? Object.keys(manifest.commands)
+  return commands.flatMap((command) => {
+    if (!Object.hasOwn(manifest.commands, command)) return [`limit \`${name}\`: there is no command \`${command}\``]
+    if (sum === null) return []
+    let type = actions.get(command)?.context
+    for (const step of sum) {
+      const member: ContextMember | undefined = type?.kind === 'Record' ? type.members.get(step) : undefined
+      type = member?.required === true ? member.type : undefined
+    }
+    return type?.kind === 'Long'
+      ? []
+      : [`limit \`${name}\`: \`${command}\` does not always state \`${sum.join('.')}\` as an integer`]
+  })
 }
 
 /** A schema that is no object, or has no form, shows nothing. */

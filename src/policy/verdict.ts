@@ -3,8 +3,9 @@ import type { Hash } from '../model/ids.ts'
 import { sha256Hex } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import { actionPolicies } from './action-policies.ts'
-import { evaluate, formatUid, parsePolicySet, validatePolicies, type CedarRequest, type Parsed } from './cedar.ts'
-import { readPolicyFiles, textsOf, type NamedPolicy } from './policy-set.ts'
+import { evaluate, formatUid, parsePolicySet, parseSchema, type CedarRequest, type Parsed } from './cedar.ts'
+import { LIMITS_FILE, type Limit } from './limits.ts'
+import { misfitsOf, readPolicyFiles, textsOf, type NamedPolicy } from './policy-set.ts'
 import type { ActionGroup, PolicySchema } from './schema.ts'
 import { visibleText, visibleTo, type Visible } from './visible.ts'
 
@@ -30,6 +31,11 @@ export interface CompiledSet {
   readonly faults: readonly string[]
   /** What does not fit the application: such a policy fails when it applies, and so denies. */
   readonly misfits: readonly string[]
+  /** What admission is evaluated with: the application's schema, and what the set's own limits add to it. */
+  readonly schema: PolicySchema
+  readonly limits: readonly Limit[]
+  /** Whether a policy that somebody wrote, not the limit's own rule, sees `context.history.<limit>` for this action. */
+  seesHistory(action: string, group: ActionGroup, limit: string): boolean
   inScope(request: CedarRequest): boolean
   /** As `plainVerdict`, from memory when the visible inputs were seen before. */
   verdict(request: CedarRequest, group: ActionGroup): Verdict
@@ -48,17 +54,21 @@ export function compileSet(
   parsed: ParsedSchemas,
 ): CompiledSet {
   const { policies, faults } = readPolicyFiles(files)
-  if (faults.length > 0) return deniesAll(policies.hash, faults)
+  if (faults.length > 0) return deniesAll(policies.hash, faults, schema)
   const scope = parsePolicySet(textsOf(policies.scope))
   const admission = actionPolicies(policies.admission)
   admission.warm([...schema.actions].map(([name, { group }]) => [name, group]))
   const byId = new Map(policies.admission.map((policy) => [policy.id, policy]))
   const structures = policies.admission.map(({ policy }) => policy)
+  const written = policies.admission.filter(({ file }) => file !== LIMITS_FILE).map(({ policy }) => policy)
+  const own = policies.limits.length === 0 ? schema : schema.withLimits(policies.limits)
+  const ownParsed = own === schema ? null : parseSchema(own.admission)
   const visible = new Map<string, Visible>()
+  const historySeen = new Map<string, readonly (readonly string[])[]>()
   const remembered = new Map<string, Verdict>()
 
   const plainVerdict = (request: CedarRequest, group: ActionGroup): Verdict =>
-    decide(admission.of([request.action.id, group]), parsed.admission, byId, request)
+    decide(admission.of([request.action.id, group]), ownParsed ?? parsed.admission, byId, request)
 
   function verdict(request: CedarRequest, group: ActionGroup): Verdict {
     const action = request.action.id
@@ -81,24 +91,31 @@ export function compileSet(
     hash: policies.hash,
     size: policies.scope.length + policies.admission.length,
     faults: [],
-    misfits: [
-      ...validatePolicies(textsOf(policies.scope), schema.scope),
-      ...validatePolicies(textsOf(policies.admission), schema.admission),
-    ],
+    misfits: misfitsOf(policies, schema),
+    schema: own,
+    limits: policies.limits,
+    seesHistory(action, group, limit) {
+      let paths = historySeen.get(action)
+      if (paths === undefined) historySeen.set(action, (paths = visibleTo(written, [action, group]).paths))
+      return paths.some(
+        ([first, second]) => first === undefined || (first === 'history' && (second ?? limit) === limit),
+      )
+    },
     inScope: (request) => evaluate(scope, parsed.scope, request).kind === 'allow',
     verdict,
     plainVerdict,
     release() {
       scope.release()
       admission.release()
+      ownParsed?.release()
     },
   }
 }
 
-function deniesAll(hash: Hash, faults: readonly string[]): CompiledSet {
+function deniesAll(hash: Hash, faults: readonly string[], schema: PolicySchema): CompiledSet {
   const denied = { kind: 'denied', rules: [], errors: faults.slice(0, 8) } as const
   const always = { inScope: () => false, verdict: () => denied, plainVerdict: () => denied, release: () => {} }
-  return { hash, size: 0, faults, misfits: [], ...always }
+  return { hash, size: 0, faults, misfits: [], schema, limits: [], seesHistory: () => false, ...always }
 }
 
 function memoKey(request: CedarRequest, sees: Visible): string {

@@ -56,7 +56,9 @@ const issuerEntry = z.strictObject({
     .min(1),
   subjects: z.array(z.strictObject({ sub: z.string().min(1).max(1_024), principal: principalId })).max(PRINCIPALS_MAX),
 })
-const policyFile = z.string().regex(/^(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,3}[a-z0-9][a-z0-9._-]{0,63}\.cedar$/)
+const policyFile = z
+  .string()
+  .regex(/^(?:limits\.json|(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,3}[a-z0-9][a-z0-9._-]{0,63}\.cedar)$/)
 const scope = z
   .strictObject({
     kind: z.enum(['global', 'application', 'tenant', 'principal', 'run', 'command', 'effect', 'policy-set']),

@@ -1,9 +1,10 @@
-/** Policy files of a folder: `*.cedar` decide admission, `scope/*.cedar` decide scope. */
+/** Policy files of a folder: `*.cedar` decide admission, `scope/*.cedar` decide scope, `limits.json` names what is counted for them. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { problem } from '../../model/problems.ts'
+import { LIMITS_FILE } from '../../policy/limits.ts'
 
-/** Cedar source by its path in the folder, with `/` between names. @throws `usage` when there is none */
+/** Texts by their path in the folder, with `/` between names. @throws `usage` when there is none */
 export async function readPolicyFolder(folder: string): Promise<Readonly<Record<string, string>>> {
   const files: Record<string, string> = {}
   for (const name of await cedarFiles(folder)) files[name] = await readFile(join(folder, name), 'utf8')
@@ -16,7 +17,7 @@ async function cedarFiles(folder: string): Promise<readonly string[]> {
     const names = await readdir(folder, { recursive: true })
     return names
       .map((name) => name.replaceAll('\\', '/'))
-      .filter((name) => name.endsWith('.cedar'))
+      .filter((name) => name.endsWith('.cedar') || name === LIMITS_FILE)
       .sort()
   } catch (cause) {
     throw problem('usage', `\`${folder}\` could not be read as a folder`, {}, cause)

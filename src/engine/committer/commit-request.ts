@@ -5,6 +5,9 @@ import type { JsonText } from '../../model/json.ts'
 import type { ChainLink } from '../../model/principal.ts'
 import type { Consistency, Receipt } from '../../model/receipt.ts'
 import type { Levers, LeverRefusal } from './judge-levers.ts'
+import type { Limit } from '../../policy/limits.ts'
+import type { HistoryClaims } from '../history/claims.ts'
+import type { LoadedCounters } from '../history/limit-counters.ts'
 
 export interface CommitRequest {
   readonly operation: OperationId
@@ -29,6 +32,8 @@ export interface CommitRequest {
   readonly streams: readonly { readonly stream: StreamId; readonly version: Version }[]
   readonly finds: readonly FindEntry[]
   readonly readPosition: Position
+  /** What the admission rested on of history: compared with the counters in the commit. */
+  readonly history?: HistoryClaims | null
   /** `version` is that of the event: 1 for a stream's first. */
   readonly events: readonly {
     readonly stream: StreamId
@@ -65,6 +70,8 @@ export interface Committer {
   commit(request: CommitRequest): Promise<CommitResult>
   /** From here on, commits are checked against these epochs (negative: revoked) and levers. Resolves when it is in force. */
   adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>, levers?: Levers): Promise<void>
+  /** From here on, commits are counted for these limits, and claims on them compared. Counts of the past are read from the log when they are new. */
+  adoptLimits(limits: readonly Limit[]): Promise<readonly LoadedCounters[]>
   writeSide(
     records: readonly import('../../storage/storage.ts').SideRecord[],
     snapshots: readonly import('../../storage/storage.ts').Snapshot[],

@@ -11,6 +11,7 @@
 import type { Clock } from '../../host/clock.ts'
 import type { Hash, OperationId, Position, PrincipalId } from '../../model/ids.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
+import type { Limit } from '../../policy/limits.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import type { Consistency, Receipt } from '../../model/receipt.ts'
 import type { NoteSigner } from '../../model/signed-note.ts'
@@ -21,6 +22,9 @@ import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
 import { NO_LEVERS } from './judge-levers.ts'
+import { countedRequest } from '../history/counted-operation.ts'
+import { LimitCounters, type LoadedCounters } from '../history/limit-counters.ts'
+import { readCounters } from '../history/read-counters.ts'
 import { judgeRequest, type RecordedOperation, type Standing } from './judge-request.ts'
 import { receiptFrom, type ProofPath } from './proof-path.ts'
 import { prepareCommit, type PreparedWithHeads } from './prepare-commit.ts'
@@ -60,6 +64,8 @@ export class CommitterCore {
   #checkpoint: string
   #stale = false
   #models: Readonly<Record<string, ReadModelManifest>> = {}
+  #counters = new LimitCounters()
+  #limits: readonly Limit[] = []
   #authority = -1
   #epochs: ReadonlyMap<PrincipalId, number> = new Map()
   #levers = NO_LEVERS
@@ -87,6 +93,27 @@ export class CommitterCore {
     this.#authority = snapshot
     this.#epochs = epochs
     this.#levers = levers
+  }
+  /**
+   * Those adopted before stay counted as well, for what is under way. @returns the counters of these, as of the head
+   * @throws `storage-unavailable`, `storage-damaged`
+   */
+  adoptLimits(limits: readonly Limit[]): readonly LoadedCounters[] {
+    if (this.#stale) {
+      const problems = this.#recover()
+      if (problems !== null) throw problems
+    }
+    this.#counters.keepOnly(new Set([...limits, ...this.#limits].map(({ counts }) => counts)))
+    const byCounts = new Map(limits.map((limit) => [limit.counts, limit]))
+    const fresh = [...byCounts.values()].filter(({ counts }) => !this.#counters.has(counts))
+    this.#limits = limits
+    this.#count(fresh)
+    return [...byCounts.keys()].map((counts) => this.#counters.dump(counts)).filter((counters) => counters !== null)
+  }
+  #count(limits: readonly Limit[]): void {
+    if (limits.length === 0) return
+    const nowMs = Math.max(this.#clock.nowMs(), this.#head.recordedAtMs)
+    readCounters(this.#storage.reader, limits, this.#head.position, nowMs, this.#counters)
   }
   async declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): Promise<void> {
     await this.#storage.declareReadModels(models)
@@ -120,9 +147,9 @@ export class CommitterCore {
     const answers: CommitAnswer[] = []
     const accepted: Accepted[] = []
     const batch = new Map<OperationId, RecordedOperation>()
-    const standing = this.#standing(batch)
-    const until = this.#clock.monotonicUs() + BATCH_WORK_US
     const recordedAtMs = Math.max(this.#clock.nowMs(), this.#head.recordedAtMs)
+    const standing = this.#standing(batch, recordedAtMs)
+    const until = this.#clock.monotonicUs() + BATCH_WORK_US
     let next = (this.#head.position + 1) as Position
     for (const [place, request] of requests.entries()) {
       if (place >= BATCH_COMMANDS_MAX || (place > 0 && this.#clock.monotonicUs() > until)) break
@@ -143,6 +170,7 @@ export class CommitterCore {
         next = (next + prepared.commit.records.length) as Position
         const { operation, intentHash, state } = request
         batch.set(operation, { intentHash, state, position: (next - 1) as Position })
+        if (state === 'committed') this.#counters.add(countedRequest(request), (next - 1) as Position, recordedAtMs)
         answers[place] = { kind: 'moved', what: '' } // replaced below, once it is durable
       } catch (error) {
         answers[place] = { kind: 'failed', problem: asProblem(error) }
@@ -163,11 +191,13 @@ export class CommitterCore {
   }
 
   /** What requests are judged on: the batch so far over what is committed (G1). */
-  #standing(batch: ReadonlyMap<OperationId, RecordedOperation>): Standing {
+  #standing(batch: ReadonlyMap<OperationId, RecordedOperation>, recordedAtMs: number): Standing {
     return {
       reader: this.#storage.reader,
       heads: this.#heads,
       changes: this.#changes,
+      counters: this.#counters,
+      recordedAtMs,
       epochs: this.#epochs,
       levers: this.#levers,
       nowMs: this.#clock.nowMs(),
@@ -209,6 +239,8 @@ export class CommitterCore {
       this.#tree = recoverTree(reader)
       this.#head = head
       this.#changes = new RecentChanges(head.position)
+      this.#counters = new LimitCounters()
+      this.#count(this.#limits)
       this.#checkpoint = this.#sign()
       this.#stale = false
       return null

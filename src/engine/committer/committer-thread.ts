@@ -94,6 +94,8 @@ function serve(options: WorkerOptions): void {
     switch (call.kind) {
       case 'adopt-epochs':
         return core.adoptEpochs(call.snapshot, call.epochs, call.levers)
+      case 'adopt-limits':
+        return core.adoptLimits(call.limits)
       case 'declare':
         return core.declareReadModels(call.models)
       case 'receipt':

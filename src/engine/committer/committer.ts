@@ -111,6 +111,9 @@ class CommitterClient implements OpenCommitter {
   adoptEpochs(...[snapshot, epochs, levers = NO_LEVERS]: Parameters<Committer['adoptEpochs']>): Promise<void> {
     return this.#call({ kind: 'adopt-epochs', snapshot, epochs, levers })
   }
+  adoptLimits(limits: Parameters<Committer['adoptLimits']>[0]): ReturnType<Committer['adoptLimits']> {
+    return this.#call({ kind: 'adopt-limits', limits })
+  }
   declareReadModels(models: Parameters<Committer['declareReadModels']>[0]): Promise<void> {
     return this.#call({ kind: 'declare', models })
   }

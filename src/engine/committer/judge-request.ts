@@ -12,6 +12,8 @@ import { sketchLine } from '../../model/record-line.ts'
 import type { StorageReader } from '../../storage/storage.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
 import { judgeLevers, type Levers } from './judge-levers.ts'
+import type { LimitCounters } from '../history/limit-counters.ts'
+import { judgeHistory } from './judge-history.ts'
 import type { RecentChanges } from './recent-changes.ts'
 import type { StreamHeads } from './stream-heads.ts'
 
@@ -29,6 +31,10 @@ export interface Standing {
   readonly heads: StreamHeads
   /** With the changes of the batch. */
   readonly changes: RecentChanges
+  /** With what the batch would add. */
+  readonly counters: LimitCounters
+  /** Time that this batch is stamped with. */
+  readonly recordedAtMs: number
   readonly epochs: ReadonlyMap<PrincipalId, number>
   readonly levers: Levers
   readonly nowMs: number
@@ -47,6 +53,7 @@ export function judgeRequest(request: CommitRequest, standing: Standing): Refusa
     judgeLevers(request, standing.levers, standing.nowMs) ??
     judgeStreams(request, standing) ??
     judgeFinds(request, standing) ??
+    judgeHistory(request, standing) ??
     judgeRows(request, standing)
   )
 }

@@ -3,6 +3,7 @@ import type { Position, PrincipalId } from '../../model/ids.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { Problem, type ProblemCode } from '../../model/problems.ts'
+import type { Limit } from '../../policy/limits.ts'
 import type { SideRecord, Snapshot } from '../../storage/storage.ts'
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { CommitRequest } from './commit-request.ts'
@@ -24,6 +25,7 @@ export type Call =
       readonly epochs: ReadonlyMap<PrincipalId, number>
       readonly levers: Levers
     }
+  | { readonly kind: 'adopt-limits'; readonly limits: readonly Limit[] }
   | { readonly kind: 'declare'; readonly models: Readonly<Record<string, ReadModelManifest>> }
   | { readonly kind: 'receipt'; readonly position: Position }
   | { readonly kind: 'checkpoint' }
