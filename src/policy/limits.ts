@@ -3,15 +3,13 @@
  * `context.history.<name>`, what was there before this operation and with all that is under way, beside `context.adding.<name>`, what this
  * operation would add. One with a `max` is also a rule by itself (`limit:<name>`), and compared once more in the commit.
  */
-import { z } from 'zod'
 import { sha256Hex, type Hash } from '../model/ids.ts'
-import { canonicalJson, type Json } from '../model/json.ts'
+import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
 import { durationMs } from './duration.ts'
 
 export const LIMITS_FILE = 'limits.json'
 export const LIMITS_MAX = 32 // each is counted on every commit that it counts
 export const WINDOW_MAX_MS = 31 * 86_400_000 // as far back the log is read at start
-const WINDOW_MIN_MS = 1_000
 const STEPS = 60 // of a sliding window, which moves by one of them at a time
 const STEP_MIN_MS = 1_000 // a commit takes milliseconds, and must land in the step it was admitted in
 
@@ -36,23 +34,6 @@ export interface Limit {
   readonly max: number | null
 }
 
-const window = z.union([z.strictObject({ sliding: z.string() }), z.strictObject({ fixed: z.string() })])
-const limit = z.strictObject({
-  describe: z.string().max(500).optional(),
-  of: z.array(z.string().min(1).max(128)).min(1).max(500).optional(),
-  per: z.array(z.enum(DIMENSIONS)).max(DIMENSIONS.length),
-  sum: z
-    .string()
-    .regex(/^(?:input|facts)(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}){1,8}$/, 'is a path such as `facts.amount`')
-    .optional(),
-  window,
-  max: z.int().min(0).optional(),
-})
-const limitsFile = z.strictObject({
-  format: z.literal(1),
-  limits: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'names are lower case words with `_`'), limit),
-})
-
 /** Everything that could be read, by name, and what could not, in words. A policy set whose limits have faults denies everything. */
 export function readLimits(files: Readonly<Record<string, string>>): {
   readonly limits: readonly Limit[]
@@ -60,16 +41,16 @@ export function readLimits(files: Readonly<Record<string, string>>): {
 } {
   const text = Object.hasOwn(files, LIMITS_FILE) ? files[LIMITS_FILE] : undefined
   if (text === undefined) return { limits: [], faults: [] }
-  const parsed = limitsFile.safeParse(jsonOf(text))
-  if (!parsed.success) {
-    const faults = parsed.error.issues.slice(0, 8).map(({ path, message }) => `\`${path.join('.')}\` ${message}`)
-    return { limits: [], faults: faults.map((fault) => `\`${LIMITS_FILE}\`: ${fault}`) }
-  }
   const faults: string[] = []
-  const entries = Object.entries(parsed.data.limits)
-  if (entries.length > LIMITS_MAX) faults.push(`\`${LIMITS_FILE}\`: at most ${LIMITS_MAX} limits are taken`)
-  const limits = entries.map(([name, entry]) => limitOf(name, entry, faults))
-  return { limits: limits.sort((one, other) => (one.name < other.name ? -1 : 1)), faults }
+  const fault = (what: string): void => void faults.push(`\`${LIMITS_FILE}\`: ${what}`)
+  const file = jsonOf(text)
+  const entries =
+    isObject(file) && file['format'] === 1 && isObject(file['limits']) ? Object.entries(file['limits']) : []
+  if (!isObject(file) || !isObject(file['limits']) || !onlyMembers(file, ['format', 'limits']) || file['format'] !== 1)
+    fault('is `{"format": 1, "limits": {…}}`')
+  if (entries.length > LIMITS_MAX) fault(`at most ${LIMITS_MAX} limits are taken`)
+  const limits = entries.slice(0, LIMITS_MAX).map(([name, entry]) => limitOf(name, entry, fault))
+  return { limits: limits.sort((one, other) => (one.name < other.name ? -1 : 1)), faults: faults.slice(0, 8) }
 }
 
 /** Id of the rule that a limit with a `max` is. */
@@ -85,23 +66,56 @@ export function limitRuleText({ name, of, max }: Limit & { readonly max: number 
   )
 }
 
-function limitOf(name: string, entry: z.infer<typeof limit>, faults: string[]): Limit {
-  const isSliding = 'sliding' in entry.window
-  const windowMs = durationMs('sliding' in entry.window ? entry.window.sliding : entry.window.fixed)
-  if (windowMs === null || windowMs < WINDOW_MIN_MS || windowMs > WINDOW_MAX_MS)
-    faults.push(`\`${LIMITS_FILE}\`: the window of \`${name}\` is a whole number with s, m, h or d, up to 31d`)
-  const totalMs = windowMs ?? WINDOW_MIN_MS
-  const stepMs = isSliding ? Math.max(STEP_MIN_MS, Math.ceil(totalMs / STEPS)) : totalMs
+const MEMBERS = ['describe', 'of', 'per', 'sum', 'window', 'max']
+const SUM = /^(?:input|facts)(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}){1,8}$/
+
+/** What is wrong is told, and stands as the most restrictive thing of its kind: a set with faults denies everything anyhow. */
+function limitOf(name: string, given: Json, fault: (what: string) => void): Limit {
+  const entry = isObject(given) ? given : {}
+  const wrong = (member: string, expected: string): void => fault(`\`${name}.${member}\` ${expected}`)
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(name)) fault(`\`${name}\`: names are lower case words with \`_\``)
+  if (!isObject(given) || !onlyMembers(entry, MEMBERS))
+    fault(`\`${name}\` has the members ${MEMBERS.join(', ')} and no others`)
+  const { describe = '', of, per, sum, max } = entry
+  if (typeof describe !== 'string' || describe.length > 500) wrong('describe', 'is text of at most 500 characters')
+  if (of !== undefined && !(isStrings(of) && of.length > 0 && of.length <= 500))
+    wrong('of', 'names the commands that are counted; left out, it is all of them')
+  if (!isStrings(per) || per.some((one) => !DIMENSIONS.some((known) => known === one)))
+    wrong('per', `is a list out of ${DIMENSIONS.join(', ')}`)
+  if (sum !== undefined && !(typeof sum === 'string' && SUM.test(sum))) wrong('sum', 'is a path such as `facts.amount`')
+  if (max !== undefined && !(Number.isSafeInteger(max) && Number(max) >= 0)) wrong('max', 'is a whole number')
+  const { stepMs, stepsBefore } = windowOf(entry['window'], () =>
+    wrong('window', 'is `{"sliding": "1h"}` or `{"fixed": "1d"}`: a whole number with s, m, h or d, up to 31d'),
+  )
   const counted = {
-    of: entry.of === undefined ? null : [...new Set(entry.of)].sort(),
-    per: DIMENSIONS.filter((dimension) => entry.per.includes(dimension)),
-    sum: entry.sum === undefined ? null : entry.sum.split('.'),
+    of: isStrings(of) ? [...new Set(of)].sort() : null,
+    per: DIMENSIONS.filter((dimension) => isStrings(per) && per.includes(dimension)),
+    sum: typeof sum === 'string' ? sum.split('.') : null,
     stepMs,
-    stepsBefore: isSliding ? Math.ceil(totalMs / stepMs) : 0,
+    stepsBefore,
   }
   const counts = sha256Hex(canonicalJson(counted))
-  return { name, describe: entry.describe ?? '', counts, ...counted, max: entry.max ?? null }
+  return { name, describe: String(describe), counts, ...counted, max: typeof max === 'number' ? max : null }
 }
+
+function windowOf(window: Json | undefined, wrong: () => void): Pick<Limit, 'stepMs' | 'stepsBefore'> {
+  const [form, length, ...more] = isObject(window) ? Object.entries(window).flat() : []
+  const totalMs = typeof length === 'string' ? durationMs(length) : null
+  if (more.length > 0 || totalMs === null || totalMs > WINDOW_MAX_MS || (form !== 'sliding' && form !== 'fixed')) {
+    wrong()
+    return { stepMs: STEP_MIN_MS, stepsBefore: 0 }
+  }
+  if (form === 'fixed') return { stepMs: totalMs, stepsBefore: 0 }
+  const stepMs = Math.max(STEP_MIN_MS, Math.ceil(totalMs / STEPS))
+  return { stepMs, stepsBefore: Math.ceil(totalMs / stepMs) }
+}
+
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isStrings = (value: Json | undefined): value is readonly string[] =>
+  Array.isArray(value) && value.every((one: Json) => typeof one === 'string')
+const onlyMembers = (value: JsonObject, members: readonly string[]): boolean =>
+  Object.keys(value).every((member) => members.includes(member))
 
 function jsonOf(text: string): Json {
   try {

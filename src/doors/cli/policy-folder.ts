@@ -2,7 +2,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { problem } from '../../model/problems.ts'
-import { LIMITS_FILE } from '../../policy/limits.ts'
 
 /** Texts by their path in the folder, with `/` between names. @throws `usage` when there is none */
 export async function readPolicyFolder(folder: string): Promise<Readonly<Record<string, string>>> {
@@ -17,7 +16,7 @@ async function cedarFiles(folder: string): Promise<readonly string[]> {
     const names = await readdir(folder, { recursive: true })
     return names
       .map((name) => name.replaceAll('\\', '/'))
-      .filter((name) => name.endsWith('.cedar') || name === LIMITS_FILE)
+      .filter((name) => name.endsWith('.cedar') || name === 'limits.json')
       .sort()
   } catch (cause) {
     throw problem('usage', `\`${folder}\` could not be read as a folder`, {}, cause)
