@@ -9,6 +9,7 @@ export {
   money,
   query,
   readModel,
+  words,
 } from './application/declarations.ts'
 export type {
   AnyApplication,

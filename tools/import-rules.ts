@@ -21,6 +21,7 @@ const PARTS = [
   'transparency-log',
   'releases',
   'storage',
+  'data-flow',
 ]
 const PART_SEES = ['model', 'application', 'host']
 const LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -112,12 +112,19 @@ function readAction(action: JsonObject, where: string): ActionManifest {
       if (!Object.hasOwn(properties, read.member)) throw invalid(`${where} has a target that its input has not`)
       return read
     }),
+    ...(action['returns'] === 'external' ? { returns: 'external' } : {}),
   }
 }
 
 function readCommand(command: JsonObject, where: string): CommandManifest {
+  const action = readAction(command, where)
+  const reaches = list(command['reaches'] ?? [], `reaches of ${where}`)
+  for (const member of reaches)
+    if (!Object.hasOwn(action.input['properties'] as JsonObject, member))
+      throw invalid(`${where} reaches by \`${member}\`, which its input has not`)
   return {
-    ...readAction(command, where),
+    ...action,
+    ...(reaches.length === 0 ? {} : { reaches }),
     appends: list(command['appends'], `appends of ${where}`),
     effects: list(command['effects'], `effects of ${where}`),
     destructive: command['destructive'] === true,

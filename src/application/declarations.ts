@@ -95,6 +95,9 @@ export function entity<
 /** An amount of money: a whole number of the currency's smallest unit, so that sums are exact. */
 export const money = (): z.ZodInt => z.int().meta({ 'x-plinth-money': 'minor-units' })
 
+/** An attested fact: what the principal itself said in this run, word for word. A call that stays within it was asked for. */
+export const words = (): z.ZodString => z.string().meta({ 'x-plinth-words': true })
+
 // Commands and queries
 
 export interface AnyAction {
@@ -104,6 +107,7 @@ export interface AnyAction {
   readonly output: z.ZodType | null
   readonly facts: z.ZodType | null
   readonly refusals: Readonly<Record<string, string>>
+  readonly returns: 'state' | 'external'
   /** Exists in types only: what the client knows. */
   readonly [inferred]?: { readonly result: unknown; readonly code: string }
 }
@@ -115,6 +119,7 @@ export interface AnyCommand extends AnyAction {
   readonly effects: readonly string[]
   /** Null: no more than the default. */
   readonly acknowledge: Level | null
+  readonly reaches: readonly string[]
   readonly decide: (tx: never, input: never) => unknown
   readonly undo: ((tx: never, done: never) => unknown) | null
 }
@@ -173,6 +178,11 @@ interface ActionDeclaration<Input, Output, Facts, Refusals> {
   readonly facts?: Facts
   /** Stable refusal codes, each with what it means. When given, no other code is accepted. */
   readonly refusals?: Refusals
+  /**
+   * `external` when the answer carries text that somebody else wrote: mail, pages, documents, reviews. A run that has read it is tainted, and policy
+   * may ask for more. Left out: `state`.
+   */
+  readonly returns?: 'state' | 'external'
 }
 
 /** Something that can be done. `decide` is a pure transaction function: it reads, and answers with events and effects, or refuses. */
@@ -194,6 +204,8 @@ export function command<
     readonly effects?: Effects
     /** Answered with `committed` only at this level; a caller may ask for more. Left out: `signed`. */
     readonly acknowledge?: Level
+    /** Members of the input that choose who or what is reached: a recipient, an account, an address, a file. */
+    readonly reaches?: readonly (keyof Held<Input> & string)[]
     decide(
       tx: Transaction<FactsOf<Facts>, CodeOf<Refusals>, SilentOf<Output>, AppendsOf<Appends, Input>, Effects[number]>,
       input: Held<Input>,
@@ -211,6 +223,7 @@ export function command<
     appends: declaration.appends?.map((entity) => entity.name) ?? null,
     effects: declaration.effects?.map((effect) => effect.name) ?? [],
     acknowledge: declaration.acknowledge ?? null,
+    reaches: declaration.reaches ?? [],
     decide: declaration.decide as AnyCommand['decide'],
     undo: (declaration.undo as AnyCommand['undo'] | undefined) ?? null,
   }
@@ -247,7 +260,8 @@ function action<const Name extends string, Input extends z.ZodType>(
     output: declaration.output ?? null,
     facts: declaration.facts ?? null,
     refusals: { ...declaration.refusals },
-  }
+    returns: declaration.returns ?? 'state',
+  } as const
 }
 
 // Read models, invariants, effects, importers

@@ -62,6 +62,7 @@ function describeAction(action: AnyAction): ActionManifest {
     facts: action.facts === null ? null : jsonSchema(action.facts, `facts of \`${action.name}\``),
     refusals: { ...action.refusals, 'not-found': 'something that it needs does not exist' },
     targets: targetsOf(input),
+    ...(action.returns === 'external' ? { returns: action.returns } : {}),
   }
 }
 
@@ -75,6 +76,7 @@ function describeCommand(application: AnyApplication, command: AnyCommand): Comm
     ...action,
     appends,
     effects,
+    ...(command.reaches.length === 0 ? {} : { reaches: command.reaches }),
     destructive: irreversible || (!hasUndo && appends.length + effects.length > 0),
     hasUndo,
     ...(command.acknowledge === null ? {} : { acknowledge: command.acknowledge }),

@@ -75,6 +75,7 @@ export async function commit(
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   const levels = { acknowledge: proposal.intent.acknowledge, command: proposal.intent.command, events }
   if (parts.acknowledgement.needsWitness(decision.effects)) parts.acknowledgement.hurry(result.position)
+  parts.flows.made(proposal.intent, decision.result, decision.attested)
   return {
     kind: 'committed',
     level: DEFAULT_LEVEL,

@@ -88,6 +88,8 @@ async function decideOn(
     })
   }
   const facts = checkedFacts(parts, intent.command, answer.facts)
+  const flowOf = (effects: readonly string[]) =>
+    parts.flows.facts(intent.run, intent.command, input, attested, effects)
   const target = command.targets[0]
   const targetId = target === undefined ? undefined : input[target.member]
   const admitRequest: AdmitRequest = {
@@ -97,6 +99,7 @@ async function decideOn(
     input,
     facts,
     impact: NOTHING,
+    flow: flowOf([]),
     attested,
     approvals: proposal.approvals,
   }
@@ -104,7 +107,7 @@ async function decideOn(
   if (answer.kind === 'refused') return { kind: 'refused', ...ground, code: answer.code, detail: answer.detail }
   checkAccepted(parts, intent.command, answer)
   const impact = impactOf(parts, answer)
-  return { ...answer, ...ground, impact, admitRequest: { ...admitRequest, impact } }
+  return { ...answer, ...ground, impact, admitRequest: { ...admitRequest, impact, flow: flowOf(impact.effects) } }
 }
 
 function checkedFacts(parts: Parts, command: string, facts: JsonObject | null): JsonObject | null {

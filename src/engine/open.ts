@@ -18,6 +18,7 @@ import { IMPORT, importRecords } from './import-records.ts'
 import { operations } from './operations.ts'
 import { outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
+import { Flows } from './flows.ts'
 import { KnownOperations } from './known-operations.ts'
 import { query } from './query.ts'
 import { mayRead, READ_RECORDS } from './reading.ts'
@@ -92,6 +93,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     states: new States(reader, sandbox, committer, release.id),
     known: new KnownOperations(),
     history: new History(reader.head().recordedAtMs),
+    flows: new Flows(release.manifest, reader),
     running: new Running(),
     turns: new Turns(),
     stops: new StopReports(),

@@ -103,6 +103,7 @@ export async function query(
     const { code, detail } = answer
     const title = titleOf(parts, request.query, code)
     remember('refused', null, { kind: 'refused', code, title, detail })
+    parts.flows.answered(request.run, request.query, detail)
     return done({ kind: 'refused', code, title, detail, operation })
   }
   if (admission.kind !== 'admitted' || answer.kind === 'refused') {
@@ -112,6 +113,7 @@ export async function query(
     return done({ kind: 'denied', rules, operation })
   }
   remember('read', admission, { kind: 'committed', result: null })
+  parts.flows.answered(request.run, request.query, answer.result)
   const checkpoint = await parts.committer.checkpointOver(session.position)
   return done({ kind: 'answered', result: answer.result, asOf: session.position, checkpoint, operation })
 }

@@ -45,11 +45,15 @@ export interface ActionManifest {
   readonly refusals: Readonly<Record<string, string>>
   /** Every input member marked as an entity id, in order; the first is the Cedar resource. Also what the engine prefetches. */
   readonly targets: readonly Target[]
+  /** The answer carries text from outside that passes through the application; left out: it is the application's own state. */
+  readonly returns?: 'external'
 }
 export interface CommandManifest extends ActionManifest {
   /** Entities whose events it may append, and effects it may ask for: declared, checked on every decision. */
   readonly appends: readonly string[]
   readonly effects: readonly string[]
+  /** Input members that choose who or what is reached; left out when none are declared. */
+  readonly reaches?: readonly string[]
   /** MCP hints, computed from the declaration. */
   readonly destructive: boolean
   readonly hasUndo: boolean
@@ -92,3 +96,14 @@ export interface Release {
   /** JavaScript that runs only in the sandbox: docs/architecture.md, "The bundle". */
   readonly bundle: string
 }
+
+/** Does the application say anything about where values come from and whom they reach? */
+export const declaresFlow = ({ commands, queries }: Manifest): boolean =>
+  [...Object.values(commands), ...Object.values(queries)].some(({ returns }) => returns === 'external') ||
+  Object.values(commands).some(({ reaches }) => reaches !== undefined)
+
+/** Attested facts that are the principal's own words. */
+export const wordsMembers = ({ attested }: Manifest): readonly string[] =>
+  Object.entries((attested['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>)
+    .filter(([, schema]) => schema['x-plinth-words'] === true)
+    .map(([member]) => member)

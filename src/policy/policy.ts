@@ -1,6 +1,7 @@
 /** Permission as the engine sees it: scope before decide, admission on impact after it. */
 import type { Admission, AdmissionRequest, Authority } from '../model/admission.ts'
 import type { Impact } from '../model/decision.ts'
+import type { FlowFacts } from '../model/flow.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 
@@ -14,6 +15,8 @@ export interface AdmitRequest {
   readonly facts: JsonObject | null
   /** Null for queries. */
   readonly impact: Impact | null
+  /** Where the arguments came from; left out for all but commands of applications that declare it. */
+  readonly flow?: FlowFacts | null
   /** Facts attested for the run by a front door. */
   readonly attested: JsonObject
   /** Approvals already given to this operation: role of the approver. */

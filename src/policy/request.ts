@@ -26,6 +26,7 @@ export function cedarRequest(schema: PolicySchema, asked: AdmitRequest): CedarRe
           },
         }),
     ...(asked.history === undefined || asked.history === null ? {} : { ...asked.history }),
+    ...(asked.flow ? { flow: { ...asked.flow } } : {}),
     attested: asked.attested,
     approvals: [...new Set(asked.approvals.map(({ role }) => role))].sort(),
   }

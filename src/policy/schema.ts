@@ -4,7 +4,7 @@
  */
 import { sha256Hex, type Hash } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
-import type { ActionManifest, Manifest } from '../model/manifest.ts'
+import { declaresFlow, type ActionManifest, type Manifest } from '../model/manifest.ts'
 import { problem } from '../model/problems.ts'
 import type { PrincipalKind } from '../model/principal.ts'
 import type { CedarSchema } from './cedar.ts'
@@ -68,6 +68,15 @@ const impact = record({
   irreversible: required(BOOLEAN),
 })
 
+const flow = record({
+  tainted: required(BOOLEAN),
+  reaches: required(STRINGS),
+  asked: required(BOOLEAN),
+  externalWords: required(LONG),
+  composedWords: required(LONG),
+  risk: required(STRING),
+})
+
 /** @throws `release-invalid` when an action has a name that the engine uses itself, or a command and a query share one */
 export function schemaOf(manifest: Manifest): PolicySchema {
   return schemaWith(manifest, [])
@@ -100,8 +109,9 @@ function schemaWith(manifest: Manifest, limits: readonly Limit[]): SchemaWithLim
 
   const counted = required(record(Object.fromEntries(limits.map(({ name }) => [name, required(LONG)]))))
   const ofHistory = limits.length === 0 ? {} : { history: counted, adding: counted }
+  const whereFrom = declaresFlow(manifest) ? { flow: required(flow) } : {}
   for (const [name, command] of Object.entries(manifest.commands)) {
-    const context = record({ ...contextOf(name, command), impact: required(impact), ...ofHistory })
+    const context = record({ ...contextOf(name, command), impact: required(impact), ...ofHistory, ...whereFrom })
     declare(name, 'commands', context, aboutOf(command))
   }
   for (const [name, query] of Object.entries(manifest.queries))
