@@ -93,13 +93,18 @@ export async function runProbes(options: Options): Promise<Report> {
   }
 }
 
+const NOTHING_CALLED: Called = {
+  ...{ kind: 'failed', result: null, position: null, code: null, rules: [] },
+  ...{ operation: null, approval: null, elapsedMs: 0 },
+}
+
 /** Each probe is a run of its own: nothing attested for one is known to another. */
 async function ask(fresh: FreshSystem, { id, tool, args, context }: Probe): Promise<Called> {
   try {
     await attest(fresh, id, context)
   } catch (error) {
     const code = error instanceof Error ? error.message : String(error)
-    return { kind: 'failed', result: null, position: null, code, rules: [], elapsedMs: 0 }
+    return { ...NOTHING_CALLED, code }
   }
   await using agent = await Agent.connect(fresh.mcpUrl, fresh.system.credentials.agent.apiKey, id)
   return await agent.call(tool, args)

@@ -9,8 +9,8 @@ import { standsIn, textsIn, wordsOf } from './words.ts'
 export const RUN_TEXT_MAX = 262_144
 
 export class RunSources {
-  readonly #state: string[] = []
-  readonly #external: string[] = []
+  readonly #state = new Set<string>()
+  readonly #external = new Set<string>()
   readonly #made = new Set<string>()
   readonly #stateWords = new Set<string>()
   readonly #externalWords = new Set<string>()
@@ -32,10 +32,10 @@ export class RunSources {
     for (const text of textsIn(value)) this.#keep(text, source)
   }
 
-  /** The result of a command of this run. What is named in it for the first time, this run has made. */
+  /** The result of a command of this run. A text in it that the run has never been given as a whole, an id for one, this run has made. */
   made(result: Json, said: readonly string[]): void {
     const texts = [...textsIn(result)]
-    const fresh = texts.filter((text) => this.originOf(text, said) === 'composed')
+    const fresh = texts.filter((text) => !this.#state.has(text) && !this.#external.has(text) && !said.includes(text))
     for (const text of texts) this.#keep(text, 'state')
     for (const text of fresh) this.#made.add(text)
   }
@@ -44,8 +44,8 @@ export class RunSources {
   originOf(value: string, said: readonly string[]): Origin {
     if (said.some((text) => standsIn(value, text))) return 'words'
     if (this.#made.has(value)) return 'made'
-    if (this.#state.some((text) => standsIn(value, text))) return 'state'
-    return this.#external.some((text) => standsIn(value, text)) ? 'external' : 'composed'
+    if (standsInSome(value, this.#state)) return 'state'
+    return standsInSome(value, this.#external) ? 'external' : 'composed'
   }
 
   /** Of one word, apart from what was said. A plural is its singular. */
@@ -60,10 +60,16 @@ export class RunSources {
       this.#tainted = true
       return
     }
-    ;(source === 'state' ? this.#state : this.#external).push(text)
-    const words = source === 'state' ? this.#stateWords : this.#externalWords
+    const [texts, words] = source === 'state' ? [this.#state, this.#stateWords] : [this.#external, this.#externalWords]
+    texts.add(text)
     for (const word of wordsOf(text)) words.add(word)
   }
+}
+
+function standsInSome(value: string, texts: ReadonlySet<string>): boolean {
+  if (texts.has(value)) return true
+  for (const text of texts) if (standsIn(value, text)) return true
+  return false
 }
 
 export const hasWord = (words: ReadonlySet<string>, word: string): boolean =>

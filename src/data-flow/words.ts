@@ -6,7 +6,8 @@ const EDGES = /^[.,:;!?'"’()*_-]+|[.,:;!?'"’()*_-]+$/gu
 const ADDRESS = /@|[\p{L}\p{N}]\.[\p{L}\p{N}]|\//u // an address is one word: its parts name nobody
 const POSSESSIVE = /['’]s$/u
 const LETTER = /\p{L}/u
-const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u
+const IN_WORD_FIRST = /^[\p{L}\p{N}\p{M}]/u
+const IN_WORD_LAST = /[\p{L}\p{N}\p{M}]$/u
 
 /** The words of a text, in lower case. Addresses stay whole; other compounds are their parts. */
 export function wordsOf(text: string): readonly string[] {
@@ -28,9 +29,9 @@ export function standsIn(value: string, text: string): boolean {
   if (sought === '') return false
   const within = text.toLowerCase()
   for (let at = within.indexOf(sought); at >= 0; at = within.indexOf(sought, at + 1)) {
-    const cutsBefore = LETTER_OR_DIGIT.test(sought.charAt(0)) && LETTER_OR_DIGIT.test(within.charAt(at - 1))
     const end = at + sought.length
-    const cutsAfter = LETTER_OR_DIGIT.test(sought.charAt(sought.length - 1)) && LETTER_OR_DIGIT.test(within.charAt(end))
+    const cutsBefore = IN_WORD_FIRST.test(sought) && IN_WORD_LAST.test(within.slice(Math.max(0, at - 2), at))
+    const cutsAfter = IN_WORD_LAST.test(sought) && IN_WORD_FIRST.test(within.slice(end, end + 2))
     if (!cutsBefore && !cutsAfter) return true
   }
   return false

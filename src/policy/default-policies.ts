@@ -1,13 +1,16 @@
-/** The policies of an application that brings none: agents work, people decide what cannot be undone, front doors attest. */
-import type { Manifest } from '../model/manifest.ts'
+/**
+ * The policies of an application that brings none: agents work, people decide what cannot be undone, front doors attest. Where the application
+ * declares whom its commands reach and which answers carry text from outside, what a run has read decides as well.
+ */
+import { declaresFlow, type Manifest } from '../model/manifest.ts'
 
 /** Cedar source by file name, as an authority snapshot holds it. */
 export function defaultPolicies(manifest: Manifest): Readonly<Record<string, string>> {
   const hasCommands = Object.keys(manifest.commands).length > 0
-  return {
-    'scope/default.cedar': SCOPE,
-    'default.cedar': hasCommands ? `${ADMISSION}\n${IRREVERSIBLE}` : ADMISSION,
-  }
+  const admission = { 'scope/default.cedar': SCOPE, 'default.cedar': ADMISSION }
+  if (!hasCommands) return admission
+  if (declaresFlow(manifest)) return { ...admission, 'data-flow.cedar': DATA_FLOW }
+  return { ...admission, 'default.cedar': `${ADMISSION}\n${IRREVERSIBLE}` }
 }
 
 const SCOPE = `// Scope: which actions exist at all for whom. What is not in somebody's scope looks to them as if it were not there.
@@ -46,5 +49,50 @@ const IRREVERSIBLE = `// What cannot be undone waits until an operator has appro
 @hold_for("72h")
 forbid (principal, action in Action::"commands", resource)
 when { context.impact.irreversible }
+unless { context.approvals.contains("operator") };
+`
+
+const DATA_FLOW = `// Where the arguments of a call came from. \`context.flow\` is worked out by matching text, without a model.
+// What cannot be undone waits for an operator, unless the principal itself named whom it reaches.
+@id("irreversible-to-whom-nobody-named")
+@hold("operator")
+@hold_for("72h")
+forbid (principal, action in Action::"commands", resource)
+when {
+  context.impact.irreversible &&
+  (context.flow.reaches.isEmpty() || !["words", "made"].containsAll(context.flow.reaches))
+}
+unless { context.approvals.contains("operator") };
+
+// The rules below hold once a run has read text from outside: an instruction may have been hidden in it.
+@id("tainted-reaches-whom-nobody-named")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when { context.flow.tainted && !["words", "made"].containsAll(context.flow.reaches) }
+unless { context.approvals.contains("operator") };
+
+@id("tainted-carries-text-from-outside")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.externalWords > 0 }
+unless { context.approvals.contains("operator") };
+
+@id("tainted-carries-text-that-nobody-gave")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.composedWords > 3 }
+unless { context.approvals.contains("operator") };
+
+// It reaches nobody, and can be made good: then it is enough that it was asked for. What can simply be taken back is free.
+@id("tainted-and-not-asked-for")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when {
+  context.flow.tainted && context.flow.reaches.isEmpty() && context.flow.risk == "compensable" && !context.flow.asked
+}
 unless { context.approvals.contains("operator") };
 `

@@ -12,6 +12,9 @@ export interface Called {
   readonly code: string | null
   /** Rules that determined a denial or hold, and the one that a refusal names. */
   readonly rules: readonly string[]
+  readonly operation: string | null
+  /** Of what is held. */
+  readonly approval: string | null
   readonly elapsedMs: number
 }
 
@@ -36,8 +39,10 @@ export class Agent implements AsyncDisposable {
       kind: content['kind'] as Called['kind'],
       result: content['result'] ?? null,
       position: typeof content['position'] === 'number' ? content['position'] : null,
-      code: typeof content['code'] === 'string' ? content['code'] : null,
+      code: textOf(content['code']),
       rules: rulesOf(content),
+      operation: textOf(content['operation']),
+      approval: textOf(content['approval']),
       elapsedMs,
     }
   }
@@ -46,6 +51,8 @@ export class Agent implements AsyncDisposable {
     await this.#client.close()
   }
 }
+
+const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null)
 
 function rulesOf(content: JsonObject): readonly string[] {
   if (Array.isArray(content['rules'])) return content['rules'] as readonly string[]

@@ -4,7 +4,11 @@ import type { JsonObject } from '../../src/model/json.ts'
 import type { FreshSystem } from './fresh-systems.ts'
 
 /** @throws Error with what the door answered */
-export async function attest({ url, system }: FreshSystem, run: string, facts: JsonObject): Promise<void> {
+export async function attest(
+  { url, system }: Pick<FreshSystem, 'url' | 'system'>,
+  run: string,
+  facts: JsonObject,
+): Promise<void> {
   const response = await fetch(`${url}/v1/runs/${encodeURIComponent(run)}/attested`, {
     method: 'PUT',
     headers: {
