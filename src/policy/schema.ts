@@ -114,13 +114,6 @@ function schemaWith(manifest: Manifest, limits: readonly Limit[]): SchemaWithLim
     const context = record({ ...contextOf(name, command), impact: required(impact), ...ofHistory, ...whereFrom })
     declare(name, 'commands', context, aboutOf(command))
   }
-  for (const [name, command] of Object.entries(manifest.commands))
-    declare(
-      name,
-      'commands',
-      record({ ...contextOf(name, command), impact: required(impact), ...whereFrom }),
-      aboutOf(command),
-    )
   for (const [name, query] of Object.entries(manifest.queries))
     declare(name, 'queries', record(contextOf(name, query)), aboutOf(query))
   const engineContext = (input: ContextType) =>
