@@ -11,7 +11,8 @@ import { delegationFault, directoryOf, principalOf } from '../../identity/chain.
 import type { Impact } from '../../model/decision.ts'
 import { streamParts } from '../../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../../model/json.ts'
-import type { Manifest } from '../../model/manifest.ts'
+import type { FlowFacts } from '../../model/flow.ts'
+import { declaresFlow, type Manifest } from '../../model/manifest.ts'
 import type { Principal } from '../../model/principal.ts'
 import { Problem } from '../../model/problems.ts'
 import type { OperationRecord } from '../../model/record.ts'
@@ -72,7 +73,14 @@ export function questionOf(
   const attested = attestedFor(record, payload, standing, taken)
   const impact = command === undefined ? null : impactFor(record, payload, events, manifest)
   const approvals = approvalsFor(record, payload, standing)
-  return { asked: { ...common, resource, attested, impact, approvals }, taken }
+  const flow = command !== undefined && declaresFlow(manifest) ? flowOf(payload, taken) : null
+  return { asked: { ...common, resource, attested, impact, flow, approvals }, taken }
+}
+
+/** What a run had read is not in the log, so where its arguments came from is known from the record alone. */
+function flowOf({ request }: OperationPayload, taken: string[]): FlowFacts | null {
+  taken.push('where the arguments of a call came from')
+  return (request?.context['flow'] ?? null) as FlowFacts | null
 }
 
 const NOTHING_MORE = { resource: null, impact: null, attested: {}, approvals: [] } as const
