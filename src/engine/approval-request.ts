@@ -3,11 +3,10 @@
  * read model, so that what is open is found again after a restart.
  */
 import { APPROVAL, approvalStream } from './engine-streams.ts'
-import type { Accepted } from './decide.ts'
 import type { ApprovalView } from './engine.ts'
-import type { Proposal, Resumed } from './proposal.ts'
+import type { Resumed } from './proposal.ts'
 import type { RowChange } from '../model/decision.ts'
-import { sha256Hex, type ApprovalId, type Hash, type StreamId } from '../model/ids.ts'
+import type { ApprovalId, StreamId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
 import type { ReadModelManifest } from '../model/manifest.ts'
 import type { Intent } from '../model/operation.ts'
@@ -40,26 +39,11 @@ export interface ApprovalState extends ApprovalView {
   readonly open: boolean
   readonly intent: Intent
   readonly approvedBy: readonly { readonly by: string; readonly role: string }[]
+  /** What those who decided had before their eyes: the bytes, and the hash that they signed. Null for a decision that names none. */
+  readonly shown?: readonly { readonly by: string; readonly hash: string | null; readonly card: string | null }[]
 }
 
 export const readApprovalState = (state: JsonText): ApprovalState => JSON.parse(state) as ApprovalState
-
-/** What an approver's signature stands for: the exact arguments and everything they would lead to. */
-export function bindingOf(proposal: Proposal, decision: Accepted): Hash {
-  const { command, run } = proposal.intent
-  return sha256Hex(
-    canonicalJson({
-      actor: proposal.principal.id,
-      onBehalfOf: proposal.principal.onBehalfOf,
-      command,
-      run,
-      input: proposal.input,
-      facts: decision.facts,
-      impact: decision.impact,
-      effects: decision.effects,
-    }),
-  )
-}
 
 export const approvalRow = (
   approval: ApprovalId,
@@ -130,6 +114,8 @@ export const viewOf = (state: ApprovalState): ApprovalView => ({
   requires: state.requires,
   impact: state.impact,
   binds: state.binds,
+  ...(state.bound === undefined ? {} : { bound: state.bound }),
+  ...(state.change === undefined ? {} : { change: state.change }),
   heldAtMs: state.heldAtMs,
   expiresAtMs: state.expiresAtMs,
   decidedBy: state.decidedBy,

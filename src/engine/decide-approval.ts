@@ -4,7 +4,8 @@ import { engineOperation } from './engine-operation.ts'
 import { approvalStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { resumeHeld } from './resume.ts'
-import type { ApprovalId } from '../model/ids.ts'
+import { CARD_LENGTH_MAX } from '../model/approval-card.ts'
+import { sha256Hex, type ApprovalId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
@@ -21,11 +22,13 @@ export async function decideApproval(
   text: string,
   signature: string,
   signal: AbortSignal,
+  card: string | null,
 ): Promise<Outcome> {
   const approver = await parts.identity.authenticate(credentials, signal)
   const decision = verifyApproval(parts.authority.current(), { decision: text, signature })
   if (decision.by !== approver.id)
     throw problem('approval-invalid', `the decision is signed by \`${decision.by}\`, sent by \`${approver.id}\``)
+  checkCard(decision, card)
   const approval = decision.approval as ApprovalId
   const recorded = await engineOperation(
     parts,
@@ -40,7 +43,11 @@ export async function decideApproval(
     },
     async (stop) => {
       const { version, state } = await readApproval(parts, approval, stop)
-      const change = changeBy(parts, decision, approver, state)
+      const seen = { by: approver.id, hash: decision.saw ?? null, card }
+      const change: JsonObject = {
+        ...changeBy(parts, decision, approver, state),
+        shown: [...(state.shown ?? []), seen],
+      }
       const step = approvalStep(
         approval,
         version,
@@ -62,6 +69,15 @@ export async function decideApproval(
     throw problem('forbidden', `\`${approver.id}\` may not decide approvals`, { rules: recorded.rules })
   const outcome = await resumeHeld(parts, approval, signal)
   return await parts.acknowledgement.answer(outcome, null, parts.acknowledgement.waitMs, signal)
+}
+
+/** What was shown comes with the decision that names it, and no other text does. @throws `approval-invalid` */
+function checkCard({ saw }: ApprovalDecision, card: string | null): void {
+  if (
+    card === null ? saw === undefined : saw !== undefined && card.length <= CARD_LENGTH_MAX && sha256Hex(card) === saw
+  )
+    return
+  throw problem('approval-invalid', 'what the approver was shown is not what the decision names')
 }
 
 /** State of an approval request as of now. @throws `no-such-approval` */

@@ -2,6 +2,8 @@
 import type { StopMark } from './acknowledgement/log-stop.ts'
 import type { TimestampState } from './acknowledgement/timestamping.ts'
 import type { Level } from '../model/acknowledgement.ts'
+import type { Bound } from './approval-binding.ts'
+import type { ShownChange } from './shown-change.ts'
 import type { Answer } from '../model/answer.ts'
 import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
@@ -91,6 +93,10 @@ export interface ApprovalView {
   /** What it would do, as decided when it was held. */
   readonly impact: JsonObject
   readonly binds: Hash
+  /** The parts that `binds` is over, by name: what is compared again before it is done. */
+  readonly bound?: Bound
+  /** States before and after, undo, amounts: what the card shows beside the impact. */
+  readonly change?: ShownChange
   readonly heldAtMs: number
   readonly expiresAtMs: number
   readonly decidedBy: string | null
@@ -214,7 +220,14 @@ export interface Engine {
   ): Promise<Page<ApprovalView>>
   approval(credentials: Credentials, approval: ApprovalId, signal: AbortSignal): Promise<ApprovalView>
   /** `decision` is canonical ApprovalDecision JSON, `signature` base64 Ed25519 by the approver's key. The door only carries it. */
-  decideApproval(credentials: Credentials, decision: string, signature: string, signal: AbortSignal): Promise<Outcome>
+  /** @param card what the approver was shown; its hash is in the decision. Recorded with it. */
+  decideApproval(
+    credentials: Credentials,
+    decision: string,
+    signature: string,
+    signal: AbortSignal,
+    card?: string | null,
+  ): Promise<Outcome>
   /** What became of each operation that a switch, or a revocation, stopped. @throws `no-such-switch`, `forbidden` */
   stopReport(credentials: Credentials, id: string, signal: AbortSignal): Promise<StopReport>
   self(credentials: Credentials, signal: AbortSignal): Promise<Self>

@@ -1,12 +1,6 @@
 /** Parks an operation that policy lets a person decide: durably, bound to exact arguments and impact. And ends one that was parked. */
-import {
-  APPROVALS_MODEL,
-  approvalRow,
-  approvalStep,
-  bindingOf,
-  closingStep,
-  type ApprovalState,
-} from './approval-request.ts'
+import { APPROVALS_MODEL, approvalRow, approvalStep, closingStep, type ApprovalState } from './approval-request.ts'
+import { bindsOf, boundBy, type BoundPart } from './approval-binding.ts'
 import { HELD_PER_PRINCIPAL_MAX } from './bounds.ts'
 import { envelopeOf } from './commit.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
@@ -16,6 +10,7 @@ import { payloadOf, type OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { historyOf, type Admitted } from './admit.ts'
+import { shownChange } from './shown-change.ts'
 import type { Admission } from '../model/admission.ts'
 import { approvalId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
@@ -30,7 +25,7 @@ export async function hold(
   { admission, read }: Admitted<'held'>,
   attempts: number,
 ): Promise<Outcome> {
-  if (proposal.resumed !== null) return changedSinceApproval(parts, proposal, decision, attempts)
+  if (proposal.resumed !== null) return changedSinceApproval(parts, proposal, decision, attempts, ['policy'])
   const { principal, intent, operation } = proposal
   const open = parts.reader.find({
     model: APPROVALS_MODEL,
@@ -45,6 +40,7 @@ export async function hold(
     })
   const approval = approvalId(operation, 1)
   const heldAtMs = parts.clock.nowMs()
+  const bound = boundBy(parts, proposal, decision)
   const { rules } = admission.authority
   const { requires } = admission
   const state: ApprovalState = {
@@ -64,7 +60,9 @@ export async function hold(
       facts: decision.facts,
       effects: decision.effects.map(({ effect, payload }) => ({ effect, payload })),
     },
-    binds: bindingOf(proposal, decision),
+    binds: bindsOf(bound),
+    bound,
+    change: shownChange(parts, proposal, decision),
     heldAtMs,
     expiresAtMs: heldAtMs + admission.forMs,
     decidedBy: null,
@@ -136,12 +134,13 @@ export function changedSinceApproval(
   proposal: Proposal,
   ground: Ground & Partial<Pick<Accepted, 'impact'>>,
   attempts: number,
+  changed: readonly BoundPart[],
 ): Promise<Outcome> {
   const outcome = {
     kind: 'refused',
     code: 'changed-since-approval',
     title: 'what this would do has changed since it was approved; ask again with a new key',
-    detail: {},
+    detail: { changed },
   } as const
   return endHeld(
     parts,

@@ -155,8 +155,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     records: (credentials, from, limit, signal) => records(parts, credentials, from, limit, signal),
     approvals: (credentials, filter, page, signal) => approvals(parts, credentials, filter, page, signal),
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
-    decideApproval: (credentials, decision, signature, signal) =>
-      decideApproval(parts, credentials, decision, signature, signal),
+    decideApproval: (credentials, decision, signature, signal, card = null) =>
+      decideApproval(parts, credentials, decision, signature, signal, card),
     async stopReport(credentials, id, signal) {
       await mayRead(parts, credentials, { stopReport: id }, signal)
       return await readStopReport(parts, id, signal)

@@ -1,4 +1,5 @@
 /** An operation on its way down the path: who proposes what, under which id, and, when it was held, what was approved. */
+import type { Bound } from './approval-binding.ts'
 import type { ApprovalId, Hash, OperationId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Intent } from '../model/operation.ts'
@@ -15,8 +16,9 @@ export interface Resumed {
   readonly approval: ApprovalId
   readonly version: number
   readonly state: JsonObject
-  /** Hash of arguments, facts and impact that the approvers signed. */
+  /** What the approvers signed, and the parts that it is the hash of; null for one held before they were recorded. */
   readonly binds: Hash
+  readonly bound: Bound | null
 }
 
 export interface Proposal {

@@ -107,6 +107,11 @@ export class ReadSession implements ReadPort {
     return rows
   }
 
+  /** What was served of a stream; null when nothing is there, or it was not read. */
+  stateRead(stream: StreamId): JsonText | null {
+    return this.#served.get(stream)?.state ?? null
+  }
+
   /** A stream of the engine's own that this execution rests on, e.g. the facts attested for its run. */
   async getEngineStream(stream: StreamId): Promise<JsonText | null> {
     const found = await this.#states.at(stream, this.position, this.#signal)

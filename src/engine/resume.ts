@@ -37,7 +37,13 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
     intent: state.intent,
     input: state.input as JsonObject,
     approvals: state.approvedBy.map(({ by, role }) => ({ approval, by, role })),
-    resumed: { approval, version, state: state as unknown as JsonObject, binds: state.binds },
+    resumed: {
+      approval,
+      version,
+      state: state as unknown as JsonObject,
+      binds: state.binds,
+      bound: state.bound ?? null,
+    },
   }
   if (decided === 'go-on' && principal !== null && mustWait(parts, proposal))
     return (await recordedOutcome(parts, operation, null)) as Outcome
@@ -113,7 +119,8 @@ function inTheWay(parts: Parts, { intent, input }: Proposal, principal: Principa
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     const title = 'what was approved does not fit the application as it is now; ask again with a new key'
-    return { state: 'refused', code: 'changed-since-approval', title, detail: { error: error.detail } }
+    const detail = { error: error.detail, changed: ['tool'] }
+    return { state: 'refused', code: 'changed-since-approval', title, detail }
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { askedLevel } from './acknowledgement/asked-level.ts'
 import { admit } from './admit.ts'
-import { bindingOf } from './approval-request.ts'
+import { BOUND_PARTS, bindsOf, boundBy, changedParts, type BoundPart } from './approval-binding.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
 import { begin } from './begin.ts'
 import { commit } from './commit.ts'
@@ -92,10 +92,11 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
         if (!(await decision.session.stillHolds())) continue
         return await refused(parts, proposal, decision, attempts)
       }
-      if (proposal.resumed !== null && bindingOf(proposal, decision) !== proposal.resumed.binds) {
+      const changed = changedSince(parts, proposal, decision)
+      if (changed.length > 0) {
         turn.end()
         if (!(await decision.session.stillHolds())) continue
-        return await changedSinceApproval(parts, proposal, decision, attempts)
+        return await changedSinceApproval(parts, proposal, decision, attempts, changed)
       }
       if (parts.history.distrusted) await adoptLimits(parts, parts.authority.current())
       const admitted = admit(parts, proposal, decision.admitRequest)
@@ -131,4 +132,13 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
 function levelOf({ release }: Parts, { intent: { acknowledge, command } }: Proposal, { events }: Accepted): Level {
   const written = events.map(({ entity, id, type }) => ({ stream: streamId(entity, id), type }))
   return askedLevel(release.manifest, { acknowledge, command, events: written })
+}
+
+/** What is not as it was when it was approved: then it is asked anew. One held before its parts were recorded counts as changed altogether. */
+function changedSince(parts: Parts, proposal: Proposal, decision: Accepted): readonly BoundPart[] {
+  if (proposal.resumed === null) return []
+  const { binds, bound } = proposal.resumed
+  const now = boundBy(parts, proposal, decision)
+  if (bindsOf(now) === binds) return []
+  return bound === null || bindsOf(bound) !== binds ? BOUND_PARTS : changedParts(bound, now)
 }

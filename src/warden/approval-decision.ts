@@ -18,6 +18,10 @@ const approvalDecision = z.strictObject({
   approval: z.string().regex(/^apr_[a-z2-7]{26}$/),
   verdict: z.enum(['approve', 'refuse']),
   binds: z.string().regex(/^[0-9a-f]{64}$/),
+  saw: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   by: z.string().min(1).max(128),
   reason: z.string().max(REASON_LENGTH_MAX),
   decidedAtMs: z.int().min(0),

@@ -156,6 +156,8 @@ export interface ApprovalDecision {
   readonly verdict: 'approve' | 'refuse'
   /** Hash over arguments, impact and pins as shown by the request; a differing one is refused. */
   readonly binds: Hash
+  /** SHA-256 of the card that the approver was shown, as UTF-8; left out when there was none. */
+  readonly saw?: Hash
   readonly by: PrincipalId
   readonly reason: string
   readonly decidedAtMs: number

@@ -1,7 +1,8 @@
 /** `plinth approvals`: what waits for a person. The decision is signed here, with the approver's own key; the door only carries it. */
 import { join } from 'node:path'
 import type { ApprovalView, Page } from '../../../engine/engine.ts'
-import type { PrincipalId } from '../../../model/ids.ts'
+import { sha256Hex, type PrincipalId } from '../../../model/ids.ts'
+import { renderCard } from '../../../model/approval-card.ts'
 import { canonicalJson } from '../../../model/json.ts'
 import type { Outcome } from '../../../model/operation.ts'
 import { problem } from '../../../model/problems.ts'
@@ -15,7 +16,7 @@ import { request } from '../http-client.ts'
 import { exitCodeOfOutcome, outcomeLines } from '../outcome.ts'
 import { pageQuery, printPage } from '../page.ts'
 import { time } from '../table.ts'
-import { printable, shown } from '../terminal.ts'
+import { printable } from '../terminal.ts'
 
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, approval] = call.words
@@ -62,12 +63,14 @@ async function decide(call: CommandCall, approval: string, word: 'approve' | 're
     throw problem('usage', `\`${approver.principal}\` has no key that signs approval decisions`)
   const asked = await view(connection, approval)
   const question = `${word} this as \`${approver.principal}\`?`
-  if (!(await confirmed(terminal, options, viewLines(asked), question))) return EXIT.ok
+  const card = renderCard(asked)
+  if (!(await confirmed(terminal, options, card.split('\n'), question))) return EXIT.ok
   const decision: ApprovalDecision = {
     format: 1,
     approval: asked.approval,
     verdict: word,
     binds: asked.binds,
+    saw: sha256Hex(card),
     by: approver.principal as PrincipalId,
     reason: options.text('reason') ?? '',
     decidedAtMs: Date.now(),
@@ -78,7 +81,7 @@ async function decide(call: CommandCall, approval: string, word: 'approve' | 're
   const outcome = await request<Outcome>(
     { ...connection, token },
     `/v1/approvals/${encodeURIComponent(approval)}/decision`,
-    { method: 'POST', body: { decision: text, signature: signText(text, approver.approvalKey) } },
+    { method: 'POST', body: { decision: text, signature: signText(text, approver.approvalKey), card } },
   )
   terminal.data(
     terminal.json
@@ -89,15 +92,8 @@ async function decide(call: CommandCall, approval: string, word: 'approve' | 're
   return word === 'refuse' ? EXIT.ok : exitCodeOfOutcome(outcome)
 }
 
-/** Everything the signature stands for. */
+/** The card, which is everything that the signature stands for, and what has become of the request. */
 const viewLines = (asked: ApprovalView): readonly string[] => [
-  `${asked.approval}  ${asked.state}`,
-  `  asks       ${printable(asked.actor)}${asked.onBehalfOf === null ? '' : ` for ${printable(asked.onBehalfOf)}`}${asked.run === null ? '' : `, run ${printable(asked.run)}`}`,
-  `  to do      ${asked.action} ${shown(asked.input)}`,
-  `  which does ${shown(asked.impact)}`,
-  `  held by    ${asked.rules.map(printable).join(', ')}; needs ${asked.requires.map(printable).join(', ')}`,
-  `  binds      ${asked.binds}`,
-  `  operation  ${asked.operation}`,
-  `  since      ${time(asked.heldAtMs)}, expires ${time(asked.expiresAtMs)}`,
-  ...(asked.decidedBy === null ? [] : [`  decided by ${printable(asked.decidedBy)}`]),
+  ...renderCard(asked).split('\n'),
+  `request     ${asked.state}${asked.decidedBy === null ? '' : `, decided by ${printable(asked.decidedBy)}`}`,
 ]

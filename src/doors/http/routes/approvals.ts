@@ -52,6 +52,7 @@ export const decideApproval: Route = {
     properties: {
       decision: { type: 'string', description: 'The decision as canonical JSON, exactly as signed.' },
       signature: { type: 'string', description: 'Ed25519 signature over the text, base64.' },
+      card: { type: 'string', description: 'What the approver was shown; its SHA-256 is `saw` in the decision.' },
     },
     required: ['decision', 'signature'],
     additionalProperties: false,
@@ -60,8 +61,8 @@ export const decideApproval: Route = {
   answers: { 200: 'What came of the operation.' },
   async handle(engine, request) {
     checkedApproval(request.parameters[0] as string)
-    const { decision, signature } = signedDecision(request.body, request.parameters[0] as string)
-    return json(await engine.decideApproval(request.credentials, decision, signature, request.signal))
+    const { decision, signature, card } = signedDecision(request.body, request.parameters[0] as string)
+    return json(await engine.decideApproval(request.credentials, decision, signature, request.signal, card))
   },
 }
 
@@ -69,10 +70,14 @@ export const decideApproval: Route = {
 function signedDecision(body: Json | undefined, approval: string) {
   const members =
     typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, Json>) : {}
-  const { decision, signature, ...others } = members
-  if (typeof decision !== 'string' || typeof signature !== 'string' || Object.keys(others).length > 0)
-    throw problem('malformed-request', 'the body must hold the texts `decision` and `signature`, and nothing else')
+  const { decision, signature, card = null, ...others } = members
+  const isText = typeof decision === 'string' && typeof signature === 'string'
+  if (!isText || (card !== null && typeof card !== 'string') || Object.keys(others).length > 0)
+    throw problem(
+      'malformed-request',
+      'the body holds the texts `decision` and `signature`, and `card` when there was one',
+    )
   if (!decision.includes(JSON.stringify(approval)))
     throw problem('approval-invalid', 'the decision is about another approval than the address')
-  return { decision, signature }
+  return { decision, signature, card }
 }

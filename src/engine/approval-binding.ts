@@ -1,0 +1,66 @@
+/**
+ * What an approver's signature stands for, part by part: each is a hash of its own, so that what has changed since can be named. An approval is
+ * good for exactly this and nothing else; the whole is compared once more when the operation goes on, just before it is committed.
+ */
+import type { Accepted } from './decide.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import type { ReadEntry } from '../model/decision.ts'
+import { sha256Hex, type Hash } from '../model/ids.ts'
+import { canonicalJson } from '../model/json.ts'
+import type { Manifest } from '../model/manifest.ts'
+
+/** `tool` is the command as its manifest defines it, with the effects that it may ask for; `state` all that was read, by version and hash. */
+export const BOUND_PARTS = ['tool', 'arguments', 'impact', 'state', 'pins', 'policy', 'epochs'] as const
+export type BoundPart = (typeof BOUND_PARTS)[number]
+export type Bound = Readonly<Record<BoundPart, Hash>>
+
+export const bindsOf = (bound: Bound): Hash => sha256Hex(canonicalJson(bound))
+
+export function boundBy(parts: Parts, proposal: Proposal, decision: Accepted): Bound {
+  const { principal, intent, input } = proposal
+  const reads = decision.session.readSet()
+  return {
+    tool: toolHash(parts.release.manifest, intent.command),
+    arguments: hashOf({
+      actor: principal.id,
+      onBehalfOf: principal.onBehalfOf,
+      command: intent.command,
+      run: intent.run,
+      input,
+    }),
+    impact: hashOf({
+      facts: decision.facts,
+      impact: decision.impact,
+      effects: decision.effects.map(({ effect, payload }) => ({ effect, payload })),
+    }),
+    state: hashOf({
+      streams: reads.streams.map((entry) => [entry.stream, entry.version, leafOf(parts, entry)]),
+      finds: reads.finds.map(({ query, digest }) => ({ query, digest })),
+    }),
+    pins: hashOf(decision.effects.map(({ effect, pins }) => ({ effect, pins }))),
+    policy: parts.policy.status().policySet,
+    epochs: hashOf(principal.chain),
+  }
+}
+
+/** Description, schemas, refusals, hints: what a model is told of a tool, and what the tool may touch. */
+export function toolHash({ commands, effects }: Manifest, name: string): Hash {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  return hashOf({
+    name,
+    command: command ?? null,
+    effects: (command?.effects ?? []).map((one) => effects[one] ?? null),
+  })
+}
+
+/** In the order of `BOUND_PARTS`. */
+export const changedParts = (before: Bound, now: Bound): readonly BoundPart[] =>
+  BOUND_PARTS.filter((part) => before[part] !== now[part])
+
+const hashOf = (value: unknown): Hash => sha256Hex(canonicalJson(value))
+
+/** A stream read while its last commit was still under way: the log knows its hash by now. */
+function leafOf({ reader, states }: Parts, { stream, version, hash }: ReadEntry): string {
+  return hash !== '' || version === 0 ? hash : (reader.events(stream, version - 1, states.visible, 1)[0]?.leaf ?? '')
+}

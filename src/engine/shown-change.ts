@@ -1,0 +1,52 @@
+/** What an approver is shown beside the bare impact: each state before and after, what the command could be taken back by, what money moves. */
+import type { Accepted } from './decide.ts'
+import type { Parts } from './parts.ts'
+import type { Proposal } from './proposal.ts'
+import { streamId, type StreamId } from '../model/ids.ts'
+import type { Json } from '../model/json.ts'
+
+const STATES_BYTES_MAX = 32_768 // of all states shown in one request; beyond, a state is named and left out
+
+export interface ShownState {
+  readonly stream: StreamId
+  /** Null for what is not there yet. `omitted` where it was too large to show. */
+  readonly before: Json
+  readonly after: Json
+  readonly omitted: boolean
+}
+export interface ShownChange {
+  readonly states: readonly ShownState[]
+  readonly undo: 'declared' | 'none' | 'irreversible'
+  /** Amounts among facts and effect payloads, by where they stand: `facts.total`, `refund.amount`. */
+  readonly amounts: Readonly<Record<string, number>>
+}
+
+export function shownChange(parts: Parts, { intent }: Proposal, decision: Accepted): ShownChange {
+  let left = STATES_BYTES_MAX
+  const states = decision.states.map(({ entity, id, state }): ShownState => {
+    const stream = streamId(entity, id)
+    const before = decision.session.stateRead(stream)
+    left -= (before?.length ?? 0) + JSON.stringify(state).length
+    return left < 0
+      ? { stream, before: null, after: null, omitted: true }
+      : { stream, before: before === null ? null : (JSON.parse(before) as Json), after: state, omitted: false }
+  })
+  const hasUndo = parts.release.manifest.commands[intent.command]?.hasUndo === true
+  return {
+    states,
+    undo: decision.impact.irreversible ? 'irreversible' : hasUndo ? 'declared' : 'none',
+    amounts: {
+      ...amountsIn('facts', decision.facts),
+      ...Object.assign({}, ...decision.effects.map(({ effect, payload }) => amountsIn(effect, payload))),
+    },
+  }
+}
+
+/** Whole numbers of the first level that are named like money; a hint for the eye, never a ground for a decision. */
+function amountsIn(where: string, value: Json): Record<string, number> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
+  const found = Object.entries(value).filter(
+    ([name, one]) => Number.isSafeInteger(one) && /amount|total|price|cost|fee|sum|refund|balance/i.test(name),
+  )
+  return Object.fromEntries(found.map(([name, one]) => [`${where}.${name}`, one as number]))
+}
