@@ -110,6 +110,6 @@ export function envelopeOf(parts: Pick<Parts, 'release'>, proposal: Proposal, ad
     causation: intent.causation,
     release: parts.release.id,
     gate: admission === null ? '' : sha256Hex(canonicalJson(admission.authority)),
-    ...(admission === null ? {} : { policySet: admission.authority.policySet }),
+    ...(admission?.authority?.policySet === undefined ? {} : { policySet: admission.authority.policySet }),
   } satisfies Partial<CommitRequest>
 }
