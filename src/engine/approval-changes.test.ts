@@ -132,7 +132,7 @@ test('re-aimed: a decision about one request does not pass for another', async (
   await assert.rejects(bank.engine.decideApproval(bank.operator, edited, signed.signature, NEVER, signed.card), {
     code: 'approval-invalid',
   })
-  await assert.rejects(decideAsOperator(bank, 'apr_aaaaaaaaaaaaaaaaaaaaaaaaaa' as ApprovalId).then(), {
+  await assert.rejects(decideAsOperator(bank, 'apr_aaaaaaaaaaaaaaaaaaaaaaaaaa' as ApprovalId), {
     code: 'no-such-approval',
   })
   assert.equal(await outbox(bank), 0)
