@@ -382,6 +382,17 @@ export const PROBLEMS = spec({
     retry: 'never',
     title: 'this witness must not start',
     next: 'an operator has to look: docs/operating/witnesses.md#a-witness-that-does-not-start',
+  'anchor-unavailable': {
+    status: 503,
+    retry: 'later',
+    title: 'no anchor has taken the checkpoint',
+    next: 'see `plinth log anchors` for what each answers: docs/operating/anchors.md',
+  },
+  'anchors-invalid': {
+    status: 422,
+    retry: 'never',
+    title: 'the anchors are not set up as they can be',
+    next: 'correct what `detail` names in the file of anchors: docs/operating/anchors.md',
   },
   'data-directory-locked': {
     status: 503,

@@ -6,8 +6,8 @@ import { dirname } from 'node:path'
 /** Suffix of a file that is being written. What a crash leaves under it was never answered for, and is dropped at the next start. */
 export const UNFINISHED = '.new'
 
-/** Replaces the file: text, then name, each on the disk. A crash in between leaves the old text. */
-export async function replaceDurably(path: string, text: string, mode = 0o644): Promise<void> {
+/** Replaces the file: content, then name, each on the disk. A crash in between leaves the old text. */
+export async function replaceDurably(path: string, text: string | Uint8Array, mode = 0o644): Promise<void> {
   const file = await open(path + UNFINISHED, 'w', mode)
   try {
     await file.writeFile(text)
