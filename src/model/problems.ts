@@ -382,6 +382,7 @@ export const PROBLEMS = spec({
     retry: 'never',
     title: 'this witness must not start',
     next: 'an operator has to look: docs/operating/witnesses.md#a-witness-that-does-not-start',
+  },
   'anchor-unavailable': {
     status: 503,
     retry: 'later',

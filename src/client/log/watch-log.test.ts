@@ -154,10 +154,32 @@ test('a receipt must be in the tree of the answer’s checkpoint, and of the ope
     { receipt: { ...receipt, record: JSON.stringify({ op: 'op_1', actor: 'other' }) } },
     { receipt: { ...receipt, index: 39 as Position } },
     { receipt: { ...receipt, proof: proofOf(log, 39, 60) } },
-    { receipt: { ...receipt, proof: proofOf(log, 40, 59) } },
     { receipt: { ...receipt, proof: '' } },
   ])
     assert.equal((await faultOf(check(changed))).code, 'log-proof-invalid', JSON.stringify(changed))
+})
+
+test('a receipt may be under an earlier checkpoint than the newest, when the log proves that they are of one tree', async () => {
+  const log = new TestLog().grow(40)
+  const line = JSON.stringify({ op: 'op_1' })
+  log.append(line).grow(90)
+  const receipt: Receipt = { index: 40 as Position, record: line, proof: proofOf(log, 40, 50) }
+  const shown: Shown = { ...answer(log, 90, 0), receipt, operation: 'op_1' }
+  const prove = (from: number, to: number) => Promise.resolve(given(log, from, to))
+  const check = async (
+    how: (from: number, to: number) => Promise<Consistency | null>,
+    changed: Partial<Shown> = {},
+  ) => {
+    const watch = watched(log)
+    return watch.check(await watch.begin(), { ...shown, ...changed }, how)
+  }
+  assert.equal((await check(prove)).size, 90)
+  assert.equal((await faultOf(check(noProof))).code, 'log-proof-invalid')
+  const branch = forked(log, 45, 90)
+  const fault = await faultOf(
+    check((from, to) => Promise.resolve(given(branch, from, to)), { checkpoint: branch.signed(90) }),
+  )
+  assert.deepEqual([fault.code, verdictOf(fault, log)], ['log-equivocation', 'EQUIVOCATION'])
 })
 
 test('answers that cross each other are held against each other', async () => {

@@ -62,20 +62,43 @@ export function watchLog(options: { readonly vkey: string | readonly string[]; r
     if (note === null) throw new LogFault('log-proof-invalid', 'the answer carries no checkpoint')
     const checkpoint = signed(note, log)
     if (asked.head !== null) await settle(compareHeads(asked.head, note, consistency, log), heads)
-    if (shown.receipt !== null) checkReceipt(shown.receipt, shown.operation, note, checkpoint)
+    if (shown.receipt !== null) await checkReceipt(shown.receipt, shown.operation, note, prove)
     await adopt(note, asked, prove)
     return checkpoint
+  }
+
+  /** It may be under another checkpoint than the newest, one with the cosignatures that its level asks for: then the two are held together. */
+  async function checkReceipt(receipt: Receipt, operation: string | null, note: string, prove: Prove): Promise<void> {
+    const own = checkpointOf(receipt)
+    const fault = (why: string, cause?: unknown) =>
+      new LogFault('log-proof-invalid', `the receipt: ${why}`, null, cause)
+    try {
+      verifyIncluded(receipt, openAnyCheckpoint(own, log))
+    } catch (error) {
+      if (!(error instanceof NoteError)) throw error
+      throw fault(error.message, error)
+    }
+    if (operation !== null && operationIn(receipt.record) !== operation) throw fault('it is of another operation')
+    if (own !== note && !(await together(own, note, prove)))
+      throw fault('the log does not prove that it is part of what it shows now')
+  }
+
+  /** @returns false when their sizes differ and no proof could be had @throws LogFault */
+  async function together(one: string, other: string, prove: Prove): Promise<boolean> {
+    const [small, large] = readCheckpoint(one).size <= readCheckpoint(other).size ? [one, other] : [other, one]
+    const [from, to] = [readCheckpoint(small).size, readCheckpoint(large).size]
+    const given = from === to ? null : await prove(from, to)
+    if (given === null && from !== to) return false
+    await settle(compareHeads(small, large, given, log), heads)
+    return true
   }
 
   /** While the call was under way another may have brought a newer head: then the two are held against each other as well. */
   async function adopt(note: string, asked: Asked, prove: Prove): Promise<void> {
     const now = await heads.read(log)
     if (now !== null && now !== asked.head && now !== note) {
-      const [small, large] = readCheckpoint(now).size <= readCheckpoint(note).size ? [now, note] : [note, now]
-      const [from, to] = [readCheckpoint(small).size, readCheckpoint(large).size]
-      const given = from === to ? null : await prove(from, to)
-      if (given === null && from !== to) return // proven against what was kept before; the newer head stays the one to go on from
-      await settle(compareHeads(small, large, given, log), heads)
+      // Without a proof it holds against what was kept before; the newer head stays the one to go on from.
+      if (!(await together(now, note, prove))) return
     }
     await heads.keep(log, note)
   }
@@ -103,18 +126,6 @@ function signed(note: string, log: PinnedLog): Checkpoint {
     if (!(error instanceof NoteError)) throw error
     throw new LogFault('log-proof-invalid', `the checkpoint: ${error.message}`, null, error)
   }
-}
-
-function checkReceipt(receipt: Receipt, operation: string | null, note: string, checkpoint: Checkpoint): void {
-  const fault = (why: string, cause?: unknown) => new LogFault('log-proof-invalid', `the receipt: ${why}`, null, cause)
-  if (checkpointOf(receipt) !== note) throw fault('it is under another checkpoint than the answer')
-  try {
-    verifyIncluded(receipt, checkpoint)
-  } catch (error) {
-    if (!(error instanceof NoteError)) throw error
-    throw fault(error.message, error)
-  }
-  if (operation !== null && operationIn(receipt.record) !== operation) throw fault('it is of another operation')
 }
 
 function operationIn(record: string): unknown {
