@@ -16,6 +16,7 @@ import type { ProblemCode } from '../model/problems.ts'
 import type { AuthorityFinding, SwitchEntry } from '../warden/authority.ts'
 import type { SandboxStatus } from '../sandbox/sandbox.ts'
 import type { StoredRecord } from '../storage/storage.ts'
+import type { AnchorState } from '../transparency-log/anchor/anchoring.ts'
 import type { WitnessState } from '../transparency-log/witness/witness-client.ts'
 
 /** `at`: a position, or a time in ms since the epoch; the record at or before it. */
@@ -127,7 +128,25 @@ export interface Self {
   readonly sandbox: SandboxStatus
   readonly queues: { readonly running: number; readonly held: number; readonly outbox: number }
   readonly acknowledgement: AcknowledgementStatus
+  /** What anchors the log outside, each with its lag and its failures. */
+  readonly anchors: readonly AnchorState[]
   readonly startedAtMs: number
+}
+
+/** One anchored checkpoint. */
+export interface AnchorView {
+  /** Records that it is over. */
+  readonly size: number
+  /** When, by the anchor's clock, in whole seconds. */
+  readonly timeMs: number
+  readonly anchor: string
+  /** Form of the proof: `tsr` is an RFC 3161 reply. */
+  readonly kind: string
+  readonly cause: 'cadence' | 'asked'
+  /** Signed note: exactly what is anchored. */
+  readonly checkpoint: string
+  /** Base64. */
+  readonly proof: string
 }
 
 /** What stands behind answers now. */
@@ -236,6 +255,11 @@ export interface Engine {
   acknowledgement(): AcknowledgementStatus
   /** Proof that the log of `to` records begins with its first `from`: for whoever keeps checkpoints. @throws `invalid-position` */
   consistency(from: number, to: number): Promise<Consistency>
+
+  /** Anchored checkpoints, newest first. */
+  anchors(credentials: Credentials, page: PageRequest, signal: AbortSignal): Promise<Page<AnchorView>>
+  /** Anchors the newest checkpoint now, with every anchor. @throws `anchor-unavailable` */
+  anchorNow(credentials: Credentials, signal: AbortSignal): Promise<readonly AnchorView[]>
 
   /** Imports outside records as opening events, in bounded commits; reports progress. By a principal in scope for `plinth.import`. */
   importRecords(

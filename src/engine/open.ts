@@ -6,6 +6,7 @@ import { acknowledgementStatus } from './acknowledgement-status.ts'
 import { Aside } from './aside.ts'
 import { activate } from './activate.ts'
 import { adoptInCommitter, enforce, recordAuthority, refuseOlder } from './adopt.ts'
+import { anchorNow, anchors, openAnchoring, timestampsOf, type AnchorSetup } from './anchors.ts'
 import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
@@ -54,6 +55,8 @@ export interface EngineOptions {
   /** When the heads of all streams are stated; null or left out: never. */
   readonly heads?: HeadsOptions | null
   readonly acknowledgement?: AcknowledgementOptions
+  /** What anchors the log outside; a time authority among them also stands behind level `timestamped`. */
+  readonly anchors?: readonly AnchorSetup[]
   /** Told of what a loop could not do. */
   readonly onProblem: (what: string, error: unknown) => void
 }
@@ -74,9 +77,24 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   opened.defer(() => sandbox.unload(release.id))
   await committer.declareReadModels({ ...release.manifest.readModels, ...ENGINE_READ_MODELS })
   const policy = opened.adopt(openPolicy({ source: authority, manifest: release.manifest }), (one) => one.close())
+  const anchoring = openAnchoring({
+    ...{ dir, anchors: options.anchors ?? [], latestCheckpoint: () => committer.checkpoint(), clock, onProblem },
+  })
+  opened.defer(() => anchoring.stop())
+  const timestamps = timestampsOf(anchoring)
   const acknowledgement = opened.adopt(
     openAcknowledgement({
-      ...{ ...options.acknowledgement, dir, stop, committer, reader, manifest: release.manifest, clock, onProblem },
+      ...{
+        timestamps,
+        ...options.acknowledgement,
+        dir,
+        stop,
+        committer,
+        reader,
+        manifest: release.manifest,
+        clock,
+        onProblem,
+      },
     }),
     (one) => one.close(),
   )
@@ -98,6 +116,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     turns: new Turns(),
     stops: new StopReports(),
     aside: new Aside(reader, committer, clock),
+    anchoring,
     clock,
     random,
   }
@@ -127,6 +146,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const heads = startHeads(parts, dir, options.heads, onProblem)
     opened.defer(() => heads.stop())
   }
+  anchoring.start()
   const closing = opened.move()
   return {
     manifest: release.manifest,
@@ -165,6 +185,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     checkpoint: () => committer.checkpoint(),
     acknowledgement: () => acknowledgementStatus(parts),
     consistency: (from, to) => committer.consistency(from, to),
+    anchors: (credentials, page, signal) => anchors(parts, credentials, page, signal),
+    anchorNow: (credentials, signal) => anchorNow(parts, credentials, signal),
     importRecords: (credentials, importer, source, onProgress, signal) =>
       importRecords(parts, credentials, importer, source, onProgress, signal),
     verify: (onProgress, signal) => verify(parts, onProgress, signal),

@@ -15,6 +15,7 @@ import type { History } from './history/history.ts'
 import type { Flows } from './flows.ts'
 import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
+import type { Anchoring } from '../transparency-log/anchor/anchoring.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
@@ -37,6 +38,7 @@ export interface Parts {
   readonly turns: Turns
   readonly aside: Aside
   readonly stops: StopReports
+  readonly anchoring: Anchoring
   readonly clock: Clock
   readonly random: Random
 }

@@ -50,6 +50,7 @@ export async function self(
     degraded: degradedStates(parts),
     sandbox: parts.sandbox.status(),
     acknowledgement: acknowledgementStatus(parts),
+    anchors: parts.anchoring.states(head.treeSize),
     queues: { running: parts.running.count, held, outbox: parts.reader.effectCount() },
     startedAtMs,
   }

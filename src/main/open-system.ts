@@ -13,6 +13,7 @@ import {
   type Credentials,
   type Installation,
 } from './data-directory.ts'
+import { readAnchors } from './anchors.ts'
 import { checkTakeover } from './compatible.ts'
 import { buildRelease } from '../application/build.ts'
 import type { AcknowledgementOptions } from '../engine/acknowledgement/open-acknowledgement.ts'
@@ -44,6 +45,8 @@ export interface SystemOptions {
   readonly heads?: HeadsOptions | null
   /** Witnesses, time authority; without it, nothing is acknowledged above `signed`. */
   readonly acknowledgement?: AcknowledgementOptions
+  /** File of anchors; left out: `anchors.json` of the data directory, when there is one. */
+  readonly anchors?: string | null
   readonly onProblem?: (what: string, error: unknown) => void
 }
 
@@ -84,7 +87,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       if (before !== null && before !== release.id) checkTakeover(dir, await readRelease(dir, before), release)
       const { acknowledgement = {} } = options
       const given = { dir, origin, release, sandbox, authority, clock, random, acknowledgement, heads, onProblem }
-      const engine = await openEngine(given)
+      const engine = await openEngine({ ...given, anchors: readAnchors(dir, options.anchors ?? null) })
       // After the engine holds the directory's lock: another process that is turned away must not have changed it.
       await writeRelease(dir, release)
       const installation = { ...(await readInstallation(dir)), release: release.id }

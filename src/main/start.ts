@@ -34,6 +34,7 @@ export async function start(
     heads:
       options.headsEveryMs === 0 ? null : { ...HEADS_DEFAULT, everyMs: options.headsEveryMs ?? HEADS_DEFAULT.everyMs },
     acknowledgement: { witnessPolicy: options.witnessPolicy ?? null },
+    anchors: options.anchors ?? null,
     onProblem: (what, error) => talk(`${what}: ${error instanceof Error ? error.message : String(error)}`),
   })
   opened.defer(() => system.close())

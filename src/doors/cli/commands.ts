@@ -16,6 +16,11 @@ const START_OPTIONS: Options = {
     value: 'SECONDS',
     describe: 'state where every stream ends, when there is something new (default 10; 0: never)',
   },
+  anchors: {
+    type: 'string',
+    value: 'FILE',
+    describe: 'what anchors the log outside (default: `anchors.json` of the data directory, when it is there)',
+  },
   'witness-policy': {
     type: 'string',
     value: 'FILE',
@@ -148,6 +153,8 @@ export const COMMANDS: readonly Command[] = [
       'log show POSITION|OPERATION',
       'log export FILE [--format bundle|jsonl]',
       'log gossip URL|FILE',
+      'log anchor [--out DIR]',
+      'log anchors [--out DIR] [--limit N] [--after CURSOR]',
       'log stream ENTITY/ID --proof FILE',
     ],
     options: {
@@ -165,6 +172,8 @@ export const COMMANDS: readonly Command[] = [
         value: 'FORMAT',
         describe: 'bundle (default) for the stand-alone verifier, or jsonl for other tools',
       },
+      out: { type: 'string', value: 'DIR', describe: 'write the proofs of anchoring and their checkpoints here' },
+      after: PAGE['after']!,
     },
     words: [1, 2],
     load: () => import('./commands/log.ts'),

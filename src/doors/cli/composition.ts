@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly headsEveryMs?: number | null
   /** tlog-policy file; without one, nothing is acknowledged as witnessed. */
   readonly witnessPolicy?: string | null
+  /** File of anchors; without one, `anchors.json` of the data directory when it is there. */
+  readonly anchors?: string | null
   readonly talk: (line: string) => void
 }
 

@@ -1,5 +1,6 @@
 /** All routes of the door: the router finds them, the OpenAPI document lists them. */
 import type { Route } from './route.ts'
+import { anchorNow, listAnchors } from './routes/anchors.ts'
 import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts'
 import { attestRun, submitCommand } from './routes/commands.ts'
 import { getOperation, getOutcome, listOperations, whyOperation } from './routes/operations.ts'
@@ -28,6 +29,8 @@ export const allRoutes = (): readonly Route[] => [
   listRecords,
   getCheckpoint,
   getConsistency,
+  listAnchors,
+  anchorNow,
   getSelf,
   getOpenApi,
 ]

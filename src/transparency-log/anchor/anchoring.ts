@@ -43,6 +43,7 @@ export interface AnchorState {
 }
 
 export class Anchoring {
+  readonly files: AnchorFiles
   readonly #lines: readonly Line[]
   readonly #options: AnchoringOptions
   readonly #stopping = new AbortController()
@@ -50,6 +51,7 @@ export class Anchoring {
 
   constructor(options: AnchoringOptions) {
     this.#options = options
+    this.files = options.files
     this.#startedAtMs = options.nowMs()
     this.#lines = options.anchors.map(
       ({ anchor, everyMs = EVERY_MS }) => new Line(anchor, everyMs, options, this.#stopping.signal),

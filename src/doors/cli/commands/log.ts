@@ -10,6 +10,7 @@ import { dataDirectory, findConnection, type Connection } from '../connection.ts
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { time } from '../table.ts'
+import { anchorNow, listAnchors } from './anchors.ts'
 import { gossip } from './gossip.ts'
 import { printable, type Terminal } from '../terminal.ts'
 
@@ -23,10 +24,12 @@ export async function run(call: CommandCall): Promise<ExitCode> {
   if (word === 'export') return await exportLog(call, position)
   if (word === 'stream') return await proveStream(call, position)
   if (word === 'gossip') return await gossip(call, position)
+  if (word === 'anchor') return await anchorNow(call)
+  if (word === 'anchors') return await listAnchors(call)
   const connection = await findConnection(call.options)
   if (word === 'show') return await show(connection, position, call.terminal)
   if (word === 'tail') return await tail(connection, call)
-  throw unknownWord('log', word, ['tail', 'show', 'export', 'stream', 'gossip'])
+  throw unknownWord('log', word, ['tail', 'show', 'export', 'stream', 'gossip', 'anchor', 'anchors'])
 }
 
 async function exportLog(call: CommandCall, file: string | undefined): Promise<ExitCode> {

@@ -31,6 +31,7 @@ export function startOptions(options: ParsedOptions, terminal: Terminal): StartO
     data: options.text('data'),
     headsEveryMs: secondsInMs(options.number('heads-every', HEADS_EVERY_SECONDS_MAX)),
     witnessPolicy: options.text('witness-policy'),
+    anchors: options.text('anchors'),
     talk: terminal.talk,
   }
 }
