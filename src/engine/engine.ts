@@ -14,6 +14,7 @@ import type { Consistency } from '../model/receipt.ts'
 import type { StopReport } from './stop-reports.ts'
 import type { ProblemCode } from '../model/problems.ts'
 import type { AuthorityFinding, SwitchEntry } from '../warden/authority.ts'
+import type { SigningState } from './committer/signing-state.ts'
 import type { SandboxStatus } from '../sandbox/sandbox.ts'
 import type { StoredRecord } from '../storage/storage.ts'
 import type { AnchorState } from '../transparency-log/anchor/anchoring.ts'
@@ -126,6 +127,7 @@ export interface Self {
   /** Declared states in which the system does less than it is asked to; empty on a good day. */
   readonly degraded: readonly { readonly state: 'read-only'; readonly code: ProblemCode; readonly sinceMs: number }[]
   readonly sandbox: SandboxStatus
+  readonly signer: SigningState
   readonly queues: { readonly running: number; readonly held: number; readonly outbox: number }
   readonly acknowledgement: AcknowledgementStatus
   /** What anchors the log outside, each with its lag and its failures. */

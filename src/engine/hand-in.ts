@@ -8,7 +8,18 @@ import type { CommitUnderWay, TentativeState } from './states.ts'
 import type { Position, StreamId } from '../model/ids.ts'
 import type { JsonText } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
-import { Problem, problem } from '../model/problems.ts'
+import { Problem, problem, type ProblemCode } from '../model/problems.ts'
+
+/** Whatever the signer says, the commit may be written: only its signature is missing. */
+const MAY_BE_WRITTEN: ReadonlySet<ProblemCode> = new Set([
+  'storage-unavailable',
+  'signer-unavailable',
+  'signer-refused',
+  'signer-fenced',
+  'signer-state-damaged',
+  'log-behind-signer',
+  'log-forked',
+])
 
 export type HandedIn =
   | Extract<CommitResult, { kind: 'committed' }>
@@ -20,7 +31,7 @@ export type HandedIn =
  * @param assumed what was read of commits that were under way then
  * @returns `moved` also without asking the committer, when a commit under way stands between this one and what it read; then that has settled
  * @returns `known` when the operation is on record already: its recorded outcome
- * @throws `storage-unavailable`, `overloaded`, `principal-revoked`, `idempotency-key-reused`
+ * @throws `storage-unavailable`, `signer-unavailable`, `overloaded`, `principal-revoked`, `idempotency-key-reused`
  */
 export async function handIn(
   parts: Parts,
@@ -45,7 +56,7 @@ export async function handIn(
   const counting = counted === null ? null : parts.history.expect(counted, commit)
   try {
     const result = await posted.catch((error: unknown) => {
-      if (!(error instanceof Problem) || error.code === 'storage-unavailable') {
+      if (!(error instanceof Problem) || MAY_BE_WRITTEN.has(error.code)) {
         parts.states.distrust()
         parts.history.distrust()
       }

@@ -57,6 +57,10 @@ export interface EngineOptions {
   readonly acknowledgement?: AcknowledgementOptions
   /** What anchors the log outside; a time authority among them also stands behind level `timestamped`. */
   readonly anchors?: readonly AnchorSetup[]
+  /** Socket of the log's signer; null runs one in the committer's thread, which only tests want. */
+  readonly signerSocket?: string | null
+  /** Told when the signer does not answer in time. */
+  readonly onSignerSilent?: () => void
   /** Told of what a loop could not do. */
   readonly onProblem: (what: string, error: unknown) => void
 }
@@ -70,7 +74,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const startedAtMs = clock.nowMs()
   await using opened = new AsyncDisposableStack() // closes what is open when a later step fails
   const stop = new LogStop(dir)
-  const unguarded = opened.adopt(await openCommitter({ dir, origin, clock }), (one) => one.close())
+  const { signerSocket = null, onSignerSilent = () => {} } = options
+  const unguarded = opened.adopt(
+    await openCommitter({ dir, origin, clock, onSignerSilent, ...(signerSocket === null ? {} : { signerSocket }) }),
+    (one) => one.close(),
+  )
   const committer = stop.guard(unguarded)
   const reader = opened.adopt(committer.reader(), (one) => one.close())
   await sandbox.load(release.id, release.bundle)

@@ -51,6 +51,7 @@ export async function self(
     sandbox: parts.sandbox.status(),
     acknowledgement: acknowledgementStatus(parts),
     anchors: parts.anchoring.states(head.treeSize),
+    signer: parts.committer.signing(),
     queues: { running: parts.running.count, held, outbox: parts.reader.effectCount() },
     startedAtMs,
   }

@@ -26,6 +26,7 @@ import type { Release } from '../model/manifest.ts'
 import { readRelease, writeRelease } from '../releases/release-files.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
+import { startSigner, type SignerProcess } from '../transparency-log/signer/signer-process.ts'
 import { openAuthoritySource } from '../warden/source.ts'
 
 export interface SystemOptions {
@@ -39,6 +40,11 @@ export interface SystemOptions {
   readonly sandbox?: Sandbox
   /** Folder of Cedar files for the first start; otherwise `policies/` beside the application's entry file, or the default ones. */
   readonly policies?: string
+  /**
+   * Who holds the log's key: a process of its own (default), one that runs already, by its socket, or the committer's thread, which spares a test
+   * the start of a process.
+   */
+  readonly signer?: SignerChoice
   readonly clock?: Clock
   readonly random?: Random
   /** When the heads of all streams are stated; left out: never. A system that runs on states them (`HEADS_DEFAULT`). */
@@ -49,6 +55,20 @@ export interface SystemOptions {
   readonly anchors?: string | null
   readonly onProblem?: (what: string, error: unknown) => void
 }
+
+export type SignerChoice =
+  | {
+      readonly kind: 'process'
+      /** Default `<dir>/signer`. */
+      readonly dir?: string
+      /** References of the first key and of the one that may follow, for the first start; null makes files. */
+      readonly key?: string | null
+      readonly nextKey?: string | null
+      /** Path of a tlog-policy, whose witnesses it asks after each start. */
+      readonly witnessPolicy?: string | null
+    }
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'thread' }
 
 export interface System {
   readonly dir: string
@@ -87,13 +107,24 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       if (before !== null && before !== release.id) checkTakeover(dir, await readRelease(dir, before), release)
       const { acknowledgement = {} } = options
       const given = { dir, origin, release, sandbox, authority, clock, random, acknowledgement, heads, onProblem }
-      const engine = await openEngine({ ...given, anchors: readAnchors(dir, options.anchors ?? null) })
+      const anchors = readAnchors(dir, options.anchors ?? null)
+      const signer = await signerOf(options.signer ?? { kind: 'process' }, dir, origin, onProblem)
+      const engine = await openEngine({
+        ...given,
+        anchors,
+        signerSocket: signer.socket,
+        onSignerSilent: () => signer.restart(),
+      }).catch(async (error: unknown) => {
+        await signer.close()
+        throw error
+      })
       // After the engine holds the directory's lock: another process that is turned away must not have changed it.
       await writeRelease(dir, release)
       const installation = { ...(await readInstallation(dir)), release: release.id }
       await writeInstallation(dir, installation)
       const close = async (): Promise<void> => {
         await engine.close()
+        await signer.close()
         authority.close()
         await closeSandbox()
       }
@@ -106,6 +137,22 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     await closeSandbox()
     throw error
   }
+}
+
+const NO_PROCESS = { restart: (): void => {}, close: () => Promise.resolve() }
+async function signerOf(
+  choice: SignerChoice,
+  dir: string,
+  origin: string,
+  onProblem: (what: string, error: unknown) => void,
+): Promise<Pick<SignerProcess, 'restart' | 'close'> & { readonly socket: string | null }> {
+  if (choice.kind === 'thread') return { socket: null, ...NO_PROCESS }
+  if (choice.kind === 'socket') return { socket: choice.path, ...NO_PROCESS }
+  return await startSigner({
+    dir: choice.dir ?? join(dir, 'signer'),
+    ...{ origin, onProblem, key: choice.key ?? null, nextKey: choice.nextKey ?? null },
+    witnessPolicy: choice.witnessPolicy ?? null,
+  })
 }
 
 /** The entry file of an application given as a folder or a file. */

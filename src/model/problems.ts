@@ -401,6 +401,61 @@ export const PROBLEMS = spec({
     title: 'another process has this data directory open',
     next: 'stop that process, or use another directory with `--dir`',
   },
+  // the log's key and its signer
+  'signer-unavailable': {
+    status: 503,
+    retry: 'same-key',
+    title: 'the signer of the log did not answer; what was written is not acknowledged yet',
+    next: 'send the same command with the same key; operators: docs/operating/log-key.md#awaiting-signer',
+  },
+  'signer-unconfirmed': {
+    status: 503,
+    retry: 'later',
+    title: 'the signer of the log waits for a witness to say what it cosigned last',
+    next: 'bring a witness of the policy back: docs/operating/log-key.md#unconfirmed',
+  },
+  'signer-fenced': {
+    status: 503,
+    retry: 'later',
+    title: 'another process writes this log now',
+    next: 'stop this process; one writer may have a log: docs/operating/log-key.md#fenced',
+  },
+  'signer-refused': {
+    status: 500,
+    retry: 'never',
+    title: 'the signer refused a checkpoint that does not follow from the last one',
+    next: 'stop, and keep everything as it is: docs/operating/log-key.md#refused',
+  },
+  'signer-state-damaged': {
+    status: 500,
+    retry: 'never',
+    title: 'what the signer remembers cannot be relied on',
+    next: 'do not remove it: docs/operating/log-key.md#state-damaged',
+  },
+  'log-key-invalid': {
+    status: 500,
+    retry: 'never',
+    title: 'the key of the log is missing, or is another than it was',
+    next: 'put the right key back: docs/operating/log-key.md#key',
+  },
+  'log-behind-signer': {
+    status: 500,
+    retry: 'never',
+    title: 'the log is shorter than what has been signed: it was restored from an older copy, or has lost its end',
+    next: 'run `plinth log recover`: docs/operating/log-key.md#restored',
+  },
+  'log-forked': {
+    status: 500,
+    retry: 'never',
+    title: 'the log is not the one that has been signed',
+    next: 'keep everything as it is and run `plinth log recover`: docs/operating/log-key.md#restored',
+  },
+  'log-recovery-refused': {
+    status: 422,
+    retry: 'never',
+    title: 'the log cannot be recovered in this way',
+    next: 'see what `detail` names: docs/operating/log-key.md#restored',
+  },
   'system-unreachable': {
     status: 503,
     retry: 'later',

@@ -2,9 +2,8 @@
  * What must hold of a data directory after any crash, given what callers had been told before it. Knows only storage and log, so that it
  * serves a bare committer and a whole running system alike.
  */
-import { join } from 'node:path'
 import { CommitterCore } from '../../src/engine/committer/committer-core.ts'
-import { openLogKey } from '../../src/engine/committer/log-key.ts'
+import { publishedKey } from '../support/log-key.ts'
 import { verifyLog } from '../../src/event-log/verify.ts'
 import { systemClock } from '../../src/host/clock.ts'
 import type { OperationId, Position } from '../../src/model/ids.ts'
@@ -73,9 +72,8 @@ export async function auditDirectory(
   }
   try {
     const { reader } = storage
-    const signer = openLogKey(join(dir, 'log.key'), join(dir, 'log.vkey'), origin)
-    new CommitterCore({ storage, clock: systemClock, signer }) // recovery must go through
-    const report = await verifyLog(reader, { checkpoint: reader.meta('checkpoint'), log: signer })
+    new CommitterCore({ storage, clock: systemClock, origin }) // recovery must go through
+    const report = await verifyLog(reader, { checkpoint: reader.meta('checkpoint'), log: publishedKey(dir) })
     broken.push(...report.findings.map(({ position, what }) => `${position ?? 'log'}: ${what}`))
     broken.push(
       ...lostOf(reader, acknowledged),

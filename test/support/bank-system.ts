@@ -73,7 +73,7 @@ export async function openBank(test: TestContext, options: Partial<SystemOptions
   const application = options.application ?? BANK
   const sandbox = await (shared ??= openSandbox())
   const release = await releaseOf(application, sandbox)
-  const system = await openSystem({ sandbox, release, ...options, application, dir })
+  const system = await openSystem({ sandbox, release, signer: { kind: 'thread' }, ...options, application, dir })
   let open = true
   const close = async (): Promise<void> => {
     if (open) await system.close()

@@ -8,6 +8,8 @@ import type { Levers, LeverRefusal } from './judge-levers.ts'
 import type { Limit } from '../../policy/limits.ts'
 import type { HistoryClaims } from '../history/claims.ts'
 import type { LoadedCounters } from '../history/limit-counters.ts'
+import type { SignerStanding } from '../../transparency-log/signer/log-signer.ts'
+import type { SigningState } from './signing-state.ts'
 
 export interface CommitRequest {
   readonly operation: OperationId
@@ -64,9 +66,13 @@ export type CommitResult =
   | { readonly kind: 'revoked'; readonly principal: PrincipalId }
   | LeverRefusal
 
-/** Group commit in a thread of its own (src/engine/committer/). */
+/** Group commit, and signing behind it, in a thread of its own (src/engine/committer/). */
 export interface Committer {
-  /** @throws `storage-unavailable`: outcome unknown, the same operation id makes a retry safe; `overloaded`: not written. */
+  /**
+   * Resolves when it is durable and under a signed checkpoint.
+   * @throws `storage-unavailable`: outcome unknown, the same operation id makes a retry safe; `signer-unavailable`: written or not, but not signed
+   * yet, a retry is as safe; `overloaded`: not written; `signer-refused` and its like: nothing is written any more
+   */
   commit(request: CommitRequest): Promise<CommitResult>
   /** From here on, commits are checked against these epochs (negative: revoked) and levers. Resolves when it is in force. */
   adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>, levers?: Levers): Promise<void>
@@ -79,7 +85,7 @@ export interface Committer {
   declareReadModels(
     models: Readonly<Record<string, import('../../model/manifest.ts').ReadModelManifest>>,
   ): Promise<void>
-  /** Receipt for a record already in the log, under the latest checkpoint. @throws `invalid-position` */
+  /** Receipt for a record already in the log, under the latest checkpoint; waits until there is one over it. @throws `invalid-position`, `signer-unavailable` */
   receipt(position: Position): Promise<Receipt>
   /** Latest signed checkpoint (C2SP signed note text). */
   checkpoint(): Promise<string>
@@ -89,5 +95,9 @@ export interface Committer {
   readonly newest: { readonly note: string; readonly size: number }
   /** Proof that the tree of `to` records begins with that of `from`. @throws `invalid-position` beyond the log */
   consistency(from: number, to: number): Promise<Consistency>
+  /** How the signing is doing, as of its last change. */
+  signing(): SigningState
+  /** Where the signer stands: its keys, and a rotation that waits for its record. @throws `signer-unavailable` */
+  signer(): Promise<SignerStanding>
   close(): Promise<void>
 }

@@ -1,6 +1,5 @@
 /** Batches of requests against a model that takes them one by one: same answers, same log (G1, G2). */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { verifyLog } from '../../event-log/verify.ts'
@@ -8,15 +7,12 @@ import type { FindQuery, Row, RowKey } from '../../model/decision.ts'
 import { findDigest } from '../../model/find-digest.ts'
 import { sha256Hex, type Position, type PrincipalId, type StreamId } from '../../model/ids.ts'
 import { mayBecome, type OperationState } from '../../model/operation.ts'
-import { noteSigner } from '../../model/signed-note.ts'
 import { openSqliteWriter } from '../../storage/sqlite/writer.ts'
 import { verifyReceipt } from '../../transparency-log/tlog-proof.ts'
 import { commitRequest, dataDirectory, ORIGIN, readModel } from '../../../test/support/commits.ts'
 import type { CommitRequest } from './commit-request.ts'
 import { CommitterCore } from './committer-core.ts'
-import { receiptFrom } from './proof-path.ts'
-
-const signer = noteSigner(ORIGIN, generateKeyPairSync('ed25519').privateKey)
+import { checkpointNow, receiptNow, signer } from './testing/signed-now.ts'
 
 /** One wish: made into a request from the state as of the batch's begin, so that wishes of one batch conflict. */
 const wish = fc.record({
@@ -112,7 +108,7 @@ test('answers and log are those of one request at a time, whatever the batches',
       using dir = dataDirectory()
       const storage = openSqliteWriter(dir.path, { synchronous: 'OFF' })
       const clock = { nowMs: () => 1_000, monotonicUs: () => 0 }
-      let core = new CommitterCore({ storage, clock, signer })
+      let core = new CommitterCore({ storage, clock, origin: ORIGIN })
       const prepare = async (): Promise<void> => {
         core.adoptEpochs(
           1,
@@ -127,7 +123,7 @@ test('answers and log are those of one request at a time, whatever the batches',
       const model = new Model()
       for (const [step, batch] of batches.entries()) {
         if (step % 5 === 4) {
-          core = new CommitterCore({ storage, clock, signer }) // as after a restart
+          core = new CommitterCore({ storage, clock, origin: ORIGIN }) // as after a restart
           await prepare()
         }
         const requests = batch.map((wanted) => requestOf(model, wanted))
@@ -141,7 +137,7 @@ test('answers and log are those of one request at a time, whatever the batches',
           if (answer.kind !== 'committed') continue
           model.apply(request)
           assert.equal(answer.position, model.position)
-          assert(verifyReceipt(receiptFrom(answer.proven, core.checkpoint), signer).size > answer.position)
+          assert(verifyReceipt(receiptNow(core, answer.position), signer).size > answer.position)
           for (const { stream, version } of answer.heads) assert.equal(model.versions.get(stream), version)
         }
         assert.equal(storage.reader.head().position, model.position)
@@ -153,7 +149,7 @@ test('answers and log are those of one request at a time, whatever the batches',
       }
       for (const [operation, { position }] of model.operations)
         assert.equal(storage.reader.operation(operation as never)?.position, position)
-      const report = await verifyLog(storage.reader, { checkpoint: core.checkpoint, log: signer })
+      const report = await verifyLog(storage.reader, { checkpoint: checkpointNow(core), log: signer })
       assert.deepEqual(report.findings, [])
       assert.equal(report.records, model.position + 1)
       storage.close()

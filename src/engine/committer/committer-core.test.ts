@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { verifyLog } from '../../event-log/verify.ts'
 import { findDigest } from '../../model/find-digest.ts'
 import type { OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
 import { parseRecord } from '../../model/record-line.ts'
-import { noteSigner } from '../../model/signed-note.ts'
 import { openSqliteWriter } from '../../storage/sqlite/writer.ts'
 import type { PreparedBatch, StorageWriter } from '../../storage/storage.ts'
 import { openCheckpoint } from '../../transparency-log/checkpoint.ts'
 import { AGENT, commitRequest, dataDirectory, ORIGIN, readModel } from '../../../test/support/commits.ts'
+import { verifyReceipt } from '../../transparency-log/tlog-proof.ts'
 import { CommitterCore } from './committer-core.ts'
+import { checkpointNow, receiptNow, signer } from './testing/signed-now.ts'
 
-const signer = noteSigner(ORIGIN, generateKeyPairSync('ed25519').privateKey)
 const stream = 'order/1' as StreamId
 const event = (version: number, of = stream) => ({ stream: of, version, type: 'changed', data: `{"n":${version}}` })
 
@@ -36,7 +35,7 @@ async function open(clock = { nowMs: () => 1_000, monotonicUs: () => 0 }) {
   const dir = dataDirectory()
   const sqlite = openSqliteWriter(dir.path, { synchronous: 'OFF' })
   const { storage, failNext } = failing(bound(sqlite))
-  const core = new CommitterCore({ storage, clock, signer })
+  const core = new CommitterCore({ storage, clock, origin: ORIGIN })
   core.adoptEpochs(1, new Map([[AGENT, 1]]))
   await core.declareReadModels({ rows: readModel([['color']]) })
   const close = (): void => {
@@ -150,7 +149,11 @@ describe('committer', () => {
 
   test('nobody commits before epochs are known, but the engine itself; older snapshots are passed over', async () => {
     using world = await open()
-    const core = new CommitterCore({ storage: world.storage, clock: { nowMs: () => 0, monotonicUs: () => 0 }, signer })
+    const core = new CommitterCore({
+      storage: world.storage,
+      clock: { nowMs: () => 0, monotonicUs: () => 0 },
+      origin: ORIGIN,
+    })
     const kinds = async (): Promise<(string | undefined)[]> =>
       (
         await core.commit([commitRequest(`op_${Math.random()}`), commitRequest(`op_${Math.random()}`, { chain: [] })])
@@ -196,7 +199,7 @@ describe('committer', () => {
       assert.equal(again?.kind, moment === 'before' ? 'committed' : 'known')
       const [next] = await world.core.commit([commitRequest('op_4', { events: [event(3)] })])
       assert.equal(next?.kind, 'committed')
-      const report = await verifyLog(world.reader, { checkpoint: world.core.checkpoint, log: signer })
+      const report = await verifyLog(world.reader, { checkpoint: checkpointNow(world.core), log: signer })
       assert.deepEqual(report.findings, [])
       assert.equal(world.reader.streamHead(stream).version, 3)
     })
@@ -228,10 +231,10 @@ describe('committer', () => {
     using world = await open()
     for (let step = 0; step < 4; step++)
       await world.core.commit(Array.from({ length: 200 }, (_, place) => commitRequest(`op_${step}_${place}`)))
-    const { size } = openCheckpoint(world.core.checkpoint, signer)
+    const { size } = openCheckpoint(checkpointNow(world.core), signer)
     assert.equal(size, 800)
-    for (const position of [0, 255, 256, 511, 799]) world.core.receipt(position as Position)
-    assert.throws(() => world.core.receipt(800 as Position), { code: 'invalid-position' })
+    for (const position of [0, 255, 256, 511, 799]) verifyReceipt(receiptNow(world.core, position as Position), signer)
+    assert.throws(() => world.core.line(800 as Position), { code: 'invalid-position' })
   })
 
   test('what is stored is checked at the start', async () => {
@@ -241,7 +244,7 @@ describe('committer', () => {
     const restart = (over: object): CommitterCore => {
       const changed = Object.assign(Object.create(reader) as typeof reader, delegating(reader), over)
       const storage = Object.assign(Object.create(world.storage) as StorageWriter, { reader: changed })
-      return new CommitterCore({ storage, clock: { nowMs: () => 0, monotonicUs: () => 0 }, signer })
+      return new CommitterCore({ storage, clock: { nowMs: () => 0, monotonicUs: () => 0 }, origin: ORIGIN })
     }
     restart({})
     const damaged = { code: 'storage-damaged' }
@@ -254,6 +257,7 @@ describe('committer', () => {
 
 const delegating = (reader: StorageWriter['reader']): object => ({
   head: () => reader.head(),
+  streamHead: (stream: StreamId) => reader.streamHead(stream),
   leafHashes: (from: number, to: number) => reader.leafHashes(from, to),
   records: (from: Position, limit: number) => reader.records(from, limit),
   tile: (level: number, index: number) => reader.tile(level, index),

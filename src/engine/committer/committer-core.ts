@@ -4,7 +4,7 @@
  *
  * G1 A request is judged on what is committed and on the requests accepted before it in its batch, as if each were committed alone.
  * G2 A request that is turned down, for whatever reason, leaves no trace in the batch.
- * G3 A checkpoint is signed only over a durable tree.
+ * G3 A checkpoint is signed only over a durable tree: `head` names none but that (signing.ts).
  * G4 After a failed write nothing in memory is believed: it is read again from storage, as at the start.
  * G5 `recordedAtMs` is one for a batch and never decreases.
  */
@@ -13,11 +13,11 @@ import type { Hash, OperationId, Position, PrincipalId } from '../../model/ids.t
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import type { Limit } from '../../policy/limits.ts'
 import { Problem, problem } from '../../model/problems.ts'
-import type { Consistency, Receipt } from '../../model/receipt.ts'
-import type { NoteSigner } from '../../model/signed-note.ts'
+import type { Consistency } from '../../model/receipt.ts'
+import { LOG_KEY_STREAM } from '../../model/log-keys.ts'
 import type { LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
-import { signCheckpoint } from '../../transparency-log/checkpoint.ts'
-import { consistencyProof, inclusionProver } from '../../transparency-log/proofs.ts'
+import type { KeyRecordEvidence } from '../../transparency-log/signer/log-signer.ts'
+import { consistencyProof, inclusionProof, inclusionProver } from '../../transparency-log/proofs.ts'
 import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts'
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
@@ -26,7 +26,7 @@ import { countedRequest } from '../history/counted-operation.ts'
 import { LimitCounters, type LoadedCounters } from '../history/limit-counters.ts'
 import { readCounters } from '../history/read-counters.ts'
 import { judgeRequest, type RecordedOperation, type Standing } from './judge-request.ts'
-import { receiptFrom, type ProofPath } from './proof-path.ts'
+import type { ProofPath } from './proof-path.ts'
 import { prepareCommit, type PreparedWithHeads } from './prepare-commit.ts'
 import { RecentChanges } from './recent-changes.ts'
 import { recoverTree } from './recover-tree.ts'
@@ -35,16 +35,16 @@ import { StreamHeads } from './stream-heads.ts'
 export const BATCH_COMMANDS_MAX = 256 // larger batches cost latency and gain nothing
 export const BATCH_WORK_US = 5_000 // of checking and composing; bounds the wait of whoever comes next
 
+/** `committed` is durable, and not signed yet: `line` is the operation's record, to be proven under a signed checkpoint. */
 export type CommitAnswer =
   | Exclude<CommitResult, { kind: 'committed' }>
-  | (Omit<Extract<CommitResult, { kind: 'committed' }>, 'receipt'> & { readonly proven: ProofPath })
+  | (Omit<Extract<CommitResult, { kind: 'committed' }>, 'receipt'> & { readonly line: string })
   | { readonly kind: 'failed'; readonly problem: Problem }
 
 export interface CoreParts {
   readonly storage: StorageWriter
   readonly clock: Clock
-  /** Its name is the log's origin. */
-  readonly signer: NoteSigner
+  readonly origin: string
 }
 
 /** A request of the batch under way that has been accepted. */
@@ -56,12 +56,13 @@ interface Accepted {
 export class CommitterCore {
   readonly #storage: StorageWriter
   readonly #clock: Clock
-  readonly #signer: NoteSigner
+  readonly #origin: string
   readonly #heads: StreamHeads
   #tree: Tree
   #head: LogHead
   #changes: RecentChanges
-  #checkpoint: string
+  /** Position of the newest record of the log's key, -1 before the first. */
+  #keyPosition: Position
   #stale = false
   #models: Readonly<Record<string, ReadModelManifest>> = {}
   #counters = new LimitCounters()
@@ -71,22 +72,22 @@ export class CommitterCore {
   #levers = NO_LEVERS
 
   /** Reads the log's right edge and checks it against the stored head. @throws `storage-damaged` */
-  constructor({ storage, clock, signer }: CoreParts) {
+  constructor({ storage, clock, origin }: CoreParts) {
     this.#storage = storage
     this.#clock = clock
-    this.#signer = signer
+    this.#origin = origin
     this.#heads = new StreamHeads(storage.reader)
     this.#head = storage.reader.head()
     this.#tree = recoverTree(storage.reader)
     this.#changes = new RecentChanges(this.#head.position)
-    this.#checkpoint = this.#sign()
+    this.#keyPosition = this.#newestKey()
   }
 
+  get origin(): string {
+    return this.#origin
+  }
   get head(): LogHead {
     return this.#head
-  }
-  get checkpoint(): string {
-    return this.#checkpoint
   }
   adoptEpochs(snapshot: number, epochs: ReadonlyMap<PrincipalId, number>, levers = NO_LEVERS): void {
     if (snapshot < this.#authority) return
@@ -121,11 +122,35 @@ export class CommitterCore {
     this.#changes = new RecentChanges(this.#head.position)
   }
 
-  /** Receipt under the latest checkpoint for a record of the log. @throws `invalid-position` */
-  receipt(position: Position): Receipt {
+  /** The line of a record. @throws `invalid-position` */
+  line(position: Position): string {
     const record = position > this.#head.position ? null : this.#storage.reader.record(position)
     if (record === null) throw problem('invalid-position', `the log has no position ${position}`)
-    return receiptFrom(this.#prover()(position, record.line), this.#checkpoint)
+    return record.line
+  }
+
+  /** Root of the first `size` records. */
+  rootAt(size: number): Hash {
+    return this.#tree.rootAt(size)
+  }
+  consistencyProof(oldSize: number, size: number): readonly Hash[] {
+    return consistencyProof(this.#tree, oldSize, size)
+  }
+  /** Proofs under the tree of the first `size` records. */
+  prover(size: number): Prover {
+    const prove = inclusionProver(this.#tree, size)
+    const text = hashTexts()
+    return (index, record) => ({ index, record, path: formatProofPath(index, prove(index), text) })
+  }
+  /** The newest record of the log's key, when it is at `from` or behind, proven under the first `size` records. */
+  keyRecord(from: number, size: number): KeyRecordEvidence | null {
+    const index = this.#keyPosition
+    if (index < from || index >= size) return null
+    const record = this.#storage.reader.record(index)
+    if (record === null || record.payload === null)
+      throw problem('storage-damaged', `the record of the log's key at ${index} is missing`)
+    const { line, payload } = record
+    return { index, line, payload, proof: inclusionProof(this.#tree, index, size) }
   }
 
   /** From a size that somebody has kept a checkpoint of to another, up to the tree's. @throws `invalid-position` */
@@ -137,7 +162,7 @@ export class CommitterCore {
 
   /**
    * Commits as many of the requests as one batch takes, in order.
-   * @returns an answer for each request taken, at least one; its proofs are under the checkpoint as of now
+   * @returns an answer for each request taken, at least one: those that are `committed` are durable
    */
   async commit(requests: readonly CommitRequest[]): Promise<CommitAnswer[]> {
     if (this.#stale) {
@@ -159,9 +184,7 @@ export class CommitterCore {
           answers[place] = refusal
           continue
         }
-        const prepared = prepareCommit(request, this.#signer.name, next, recordedAtMs, (stream) =>
-          this.#heads.of(stream),
-        )
+        const prepared = prepareCommit(request, this.#origin, next, recordedAtMs, (stream) => this.#heads.of(stream))
         // Nothing may throw from here to the end of the iteration (G2).
         const entry = { place, prepared }
         for (const [stream, head] of prepared.heads) this.#heads.advance(stream, head)
@@ -185,8 +208,7 @@ export class CommitterCore {
       for (const { place } of accepted) answers[place] = { kind: 'failed', problem: failure }
       return answers
     }
-    const prover = this.#prover()
-    for (const { place, prepared } of accepted) answers[place] = committed(prepared, prover)
+    for (const { place, prepared } of accepted) answers[place] = committed(prepared)
     return answers
   }
 
@@ -220,7 +242,8 @@ export class CommitterCore {
       await this.#storage.write({ commits, tiles: this.#tree.takeFullTiles(), head })
       this.#head = head
       this.#heads.settle()
-      this.#checkpoint = this.#sign()
+      for (const { events } of commits)
+        for (const { stream, position } of events) if (stream === LOG_KEY_STREAM) this.#keyPosition = position
       return null
     } catch (error) {
       this.#stale = true
@@ -241,7 +264,7 @@ export class CommitterCore {
       this.#changes = new RecentChanges(head.position)
       this.#counters = new LimitCounters()
       this.#count(this.#limits)
-      this.#checkpoint = this.#sign()
+      this.#keyPosition = this.#newestKey()
       this.#stale = false
       return null
     } catch (error) {
@@ -249,22 +272,15 @@ export class CommitterCore {
     }
   }
 
-  /** Proofs under the present checkpoint. */
-  #prover(): Prover {
-    const prove = inclusionProver(this.#tree, this.#head.treeSize)
-    const text = hashTexts()
-    return (index, record) => ({ index, record, path: formatProofPath(index, prove(index), text) })
-  }
-
-  #sign(): string {
-    const { treeSize: size, rootHash } = this.#head
-    return signCheckpoint({ origin: this.#signer.name, size, rootHash }, this.#signer)
+  #newestKey(): Position {
+    const { version, position } = this.#storage.reader.streamHead(LOG_KEY_STREAM)
+    return version === 0 ? (-1 as Position) : position
   }
 }
 
-type Prover = (index: Position, record: string) => ProofPath
+export type Prover = (index: Position, record: string) => ProofPath
 
-function committed({ commit, heads }: PreparedWithHeads, prover: Prover): CommitAnswer {
+function committed({ commit, heads }: PreparedWithHeads): CommitAnswer {
   const position = (commit.first + commit.records.length - 1) as Position
   const { line } = commit.records.at(-1) as { line: string }
   return {
@@ -272,7 +288,7 @@ function committed({ commit, heads }: PreparedWithHeads, prover: Prover): Commit
     position,
     eventPositions: commit.events.map((event) => event.position),
     recordedAtMs: commit.recordedAtMs,
-    proven: prover(position, line),
+    line,
     heads: [...heads].map(([stream, { version, leaf }]) => ({ stream, version, leaf: leaf as Hash })),
   }
 }

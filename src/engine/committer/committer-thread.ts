@@ -1,20 +1,34 @@
 /**
  * The committer's thread. Whatever queued up while the last batch was written becomes the next batch: no timer, no window.
- * Everything else that arrives is done between batches, so epochs adopted are in force for all that still waits.
+ * Everything else that arrives is done between batches, so epochs adopted are in force for all that still waits. What is written is answered
+ * when it is signed, and signing runs beside the writing: the next batch does not wait for it.
  */
 import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock, type Clock } from '../../host/clock.ts'
-import { problem } from '../../model/problems.ts'
-import { formatVerifierKey } from '../../model/signed-note.ts'
+import { Problem, problem } from '../../model/problems.ts'
 import type { SideRecord, Snapshot, StorageWriter } from '../../storage/storage.ts'
 import { openSqliteWriter } from '../../storage/sqlite/writer.ts'
-import { BATCH_COMMANDS_MAX, CommitterCore } from './committer-core.ts'
-import { openLogKey } from './log-key.ts'
+import { BATCH_COMMANDS_MAX, CommitterCore, type Prover } from './committer-core.ts'
 import { problemMessage, type Call, type Mail, type Reply, type ThreadMessage, type WorkerOptions } from './messages.ts'
+import { receiptFrom } from './proof-path.ts'
+import { publishKey } from './published-key.ts'
+import { Signing } from './signing.ts'
+import {
+  notWritten,
+  positionOf,
+  UNSIGNED_WAIT_MS,
+  UnsignedAnswers,
+  writtenUnsigned,
+  type Unsigned,
+} from './unsigned.ts'
+import type { LogSigner } from '../../transparency-log/signer/log-signer.ts'
+import { SignerClient } from '../../transparency-log/signer/signer-client.ts'
 
 const SIDE_FLUSH_MS = 100 // what a crash may lose of refusals, denials and snapshots
 const CHECKPOINT_STORE_MS = 1_000 // how old the stored checkpoint may be under load; it is for those who verify the files alone
+const LATE_LOOK_MS = 250 // how often answers that wait for the signer are looked at
+const CLOSE_WAIT_MS = 3_000 // for the signer, when the log is closed
 const SIDE_WAITING_MAX = 5_000 // of each; more than that within one flush are dropped, oldest first
 
 assert(parentPort !== null)
@@ -22,31 +36,51 @@ const port = parentPort
 const send = (message: ThreadMessage): void => port.postMessage(message)
 
 try {
-  serve(workerData as WorkerOptions)
+  await serve(workerData as WorkerOptions)
 } catch (error) {
   send({ kind: 'not-ready', problem: problemMessage(error) })
 }
 
-function serve(options: WorkerOptions): void {
+async function serve(options: WorkerOptions): Promise<void> {
   const storage = openSqliteWriter(options.dir, { synchronous: options.synchronous })
+  const signer = await openLogSigner(options).catch((error: unknown) => {
+    storage.close()
+    throw error
+  })
   let core: CommitterCore
+  let signing: Signing
+  let opened = false
   let nowMs = 0 // the clock of the main thread, as of its last mail
   const clock: Clock = { nowMs: () => nowMs, monotonicUs: () => systemClock.monotonicUs() }
   try {
     claimOrigin(storage, options.origin)
-    const signer = openLogKey(options.logKeyPath, options.vkeyPath, options.origin)
-    core = new CommitterCore({ storage, clock, signer })
-    send({ kind: 'ready', vkey: formatVerifierKey(signer) })
+    core = new CommitterCore({ storage, clock, origin: options.origin })
+    signing = await Signing.open({
+      ...{ signer, log: core },
+      onSigned: () => {
+        answerSigned()
+        void work()
+      },
+      onChange: () => opened && send({ kind: 'signing', state: signing.state }),
+      onSilent: () => send({ kind: 'signer-silent' }),
+    })
+    opened = true
+    publishKey(options.vkeyPath, { vkey: signing.state.vkey, retired: signing.retired })
+    send({ kind: 'ready', signing: signing.state })
   } catch (error) {
+    await signer.close()
     storage.close()
     throw error
   }
 
-  const commits: Mail['commits'][number][] = []
+  const commits: (Mail['commits'][number] & { readonly sinceUs: number })[] = []
   const calls: Mail['calls'][number][] = []
+  const unsigned = new UnsignedAnswers()
   const side: SideRecord[] = []
   const snapshots: Snapshot[] = []
   let working = false
+  let closingSinceUs: number | null = null
+  let lateTimer: NodeJS.Timeout | undefined
   let sideTimer: NodeJS.Timeout | undefined
   let checkpointTimer: NodeJS.Timeout | undefined
   let flushDue = false
@@ -56,41 +90,114 @@ function serve(options: WorkerOptions): void {
   async function work(): Promise<void> {
     if (working) return
     working = true
-    while (calls.length + commits.length > 0 || flushDue) {
-      const ready = commits.length === 0 ? calls.splice(0) : takeUnless(calls, ({ call }) => call.kind === 'close')
-      for (const { number, call } of ready) reply([await replyTo(number, call)])
+    while (mayGoOn()) {
+      const ready = isSettled() ? calls.splice(0) : takeUnless(calls, ({ call }) => call.kind === 'close')
+      for (const { number, call } of ready) replyAll(await replyTo(number, call))
       if (flushDue) flushSide()
-      if (commits.length === 0) continue
-      reply(await commitBatch())
+      if (commits.length === 0 || unsigned.isFull) continue
+      replyAll(await commitBatch())
+      signing.wake()
       checkpointTimer ??= setTimeout(flushLater, CHECKPOINT_STORE_MS)
-      await new Promise((resolve) => setImmediate(resolve)) // lets the mail in
+      await new Promise((resolve) => setImmediate(resolve)) // lets the mail and the signer in
+      answerSigned()
     }
+    lookForLate()
     working = false
   }
 
+  const isSettled = (): boolean => commits.length === 0 && unsigned.count === 0
+  const mayGoOn = (): boolean =>
+    flushDue ||
+    (commits.length > 0 && !unsigned.isFull) ||
+    calls.some(({ call }) => call.kind !== 'close' || isSettled())
+
+  /** What is written waits for its signature; everything else is answered at once. */
   async function commitBatch(): Promise<Reply[]> {
+    if (signing.fault !== null) return failAll(commits.splice(0), signing.fault)
     const answers = await core.commit(commits.slice(0, BATCH_COMMANDS_MAX).map(({ request }) => request))
     const taken = commits.splice(0, answers.length)
-    return answers.map((answer, place): Reply => {
-      const { number } = taken[place] as (typeof taken)[number]
-      return answer.kind === 'failed'
-        ? { number, kind: 'failed', problem: problemMessage(answer.problem) }
-        : { number, kind: 'answered', answer }
-    })
+    const written: Unsigned[] = []
+    const replies: Reply[] = []
+    for (const [place, answer] of answers.entries()) {
+      const { number, sinceUs } = taken[place] as (typeof taken)[number]
+      if (answer.kind === 'committed') written.push({ kind: 'commit', number, sinceUs, written: answer })
+      else if (answer.kind === 'failed')
+        replies.push({ number, kind: 'failed', problem: problemMessage(answer.problem) })
+      else replies.push({ number, kind: 'answered', answer })
+    }
+    if (written.length > 0) unsigned.addBatch(core.head.treeSize, written)
+    return replies
+  }
+
+  /** Proofs are made here, not with the batch: several batches may have come under one checkpoint. */
+  function answerSigned(): void {
+    const signed = unsigned.takeSigned(signing.size)
+    if (signed.length > 0) {
+      const prove = core.prover(signing.size)
+      reply(signed.map((one) => signedReply(one, prove)))
+    }
+    if (signing.fault !== null) replyAll(failAll(unsigned.takeLate(Infinity), signing.fault))
+  }
+  function signedReply(one: Unsigned, prove: Prover): Reply {
+    const { number } = one
+    if (one.kind === 'checkpoint-over') return { number, kind: 'done', value: signing.checkpoint }
+    if (one.kind === 'commit') {
+      const { line, ...rest } = one.written
+      return { number, kind: 'answered', answer: { ...rest, proven: prove(positionOf(one), line) } }
+    }
+    return { number, kind: 'done', value: receiptFrom(prove(one.position, one.line), signing.checkpoint) }
+  }
+  function replyAll(replies: readonly Reply[]): void {
+    if (replies.length > 0) reply(replies)
   }
   function reply(replies: readonly Reply[]): void {
-    send({ kind: 'replies', replies, checkpoint: core.checkpoint })
+    send({ kind: 'replies', replies, checkpoint: signing.checkpoint })
   }
 
-  async function replyTo(number: number, call: Call): Promise<Reply> {
+  /** Callers do not wait for ever: those whose commit is written, and those behind them for whom nothing may be written yet. */
+  function lookForLate(): void {
+    if (unsigned.count === 0 && commits.length === 0) return
+    lateTimer ??= setTimeout(() => {
+      lateTimer = undefined
+      const now = clock.monotonicUs()
+      const waitedUs = now - (closingSinceUs ?? Infinity) > CLOSE_WAIT_MS * 1_000 ? 0 : UNSIGNED_WAIT_MS * 1_000
+      replyAll(failAll(unsigned.takeLate(now - waitedUs), writtenUnsigned()))
+      if (unsigned.isFull)
+        replyAll(
+          failAll(
+            takeUnless(commits, ({ sinceUs }) => sinceUs >= now - waitedUs),
+            notWritten(),
+          ),
+        )
+      lookForLate()
+      void work()
+    }, LATE_LOOK_MS)
+  }
+
+  /** Nothing for what is answered later. */
+  async function replyTo(number: number, call: Call): Promise<Reply[]> {
     try {
-      return { number, kind: 'done', value: await answer(call) }
+      if (call.kind === 'signer') return (void answerWhenKnown(number), [])
+      if (call.kind !== 'receipt' && call.kind !== 'checkpoint-over')
+        return [{ number, kind: 'done', value: await answer(call) }]
+      const { kind, position } = call
+      unsigned.add({ kind, number, sinceUs: clock.monotonicUs(), position, line: core.line(position) })
+      answerSigned()
+      return []
     } catch (error) {
-      return { number, kind: 'failed', problem: problemMessage(error) }
+      return [{ number, kind: 'failed', problem: problemMessage(error) }]
     }
   }
+  /** Beside the loop: a signer that is away must hold nobody up. */
+  async function answerWhenKnown(number: number): Promise<void> {
+    const answered = await signing.ask().then(
+      (value): Reply => ({ number, kind: 'done', value }),
+      (error: unknown): Reply => ({ number, kind: 'failed', problem: problemMessage(error) }),
+    )
+    reply([answered])
+  }
 
-  async function answer(call: Call): Promise<unknown> {
+  async function answer(call: Exclude<Call, { kind: 'receipt' | 'checkpoint-over' | 'signer' }>): Promise<unknown> {
     switch (call.kind) {
       case 'adopt-epochs':
         return core.adoptEpochs(call.snapshot, call.epochs, call.levers)
@@ -98,13 +205,13 @@ function serve(options: WorkerOptions): void {
         return core.adoptLimits(call.limits)
       case 'declare':
         return core.declareReadModels(call.models)
-      case 'receipt':
-        return core.receipt(call.position)
       case 'checkpoint':
-        return core.checkpoint
+        return signing.checkpoint
       case 'consistency':
         return core.consistency(call.from, call.to)
       case 'close':
+        clearTimeout(lateTimer)
+        await signing.close()
         flushSide()
         storage.close()
         return undefined
@@ -125,8 +232,8 @@ function serve(options: WorkerOptions): void {
     flushDue = false
     try {
       if (side.length > 0 || snapshots.length > 0) storage.writeSide(side.splice(0), snapshots.splice(0))
-      if (core.checkpoint !== storedCheckpoint) storage.setMeta('checkpoint', core.checkpoint)
-      storedCheckpoint = core.checkpoint
+      if (signing.checkpoint !== storedCheckpoint) storage.setMeta('checkpoint', signing.checkpoint)
+      storedCheckpoint = signing.checkpoint
     } catch (error) {
       process.emitWarning(`side records were lost: ${String(error)}`, 'PlinthStorage')
     }
@@ -134,14 +241,26 @@ function serve(options: WorkerOptions): void {
 
   port.on('message', (mail: Mail) => {
     nowMs = mail.nowMs
-    commits.push(...mail.commits)
+    const sinceUs = clock.monotonicUs()
+    for (const entry of mail.commits) commits.push({ ...entry, sinceUs })
     calls.push(...mail.calls)
+    if (mail.calls.some(({ call }) => call.kind === 'close')) closingSinceUs = sinceUs
     keepLast(side, mail.side)
     keepLast(snapshots, mail.snapshots)
     if (side.length > 0 || snapshots.length > 0) sideTimer ??= setTimeout(flushLater, SIDE_FLUSH_MS)
     void work()
   })
 }
+
+/** With the socket, nothing in this process can reach the key: the code that could is not even loaded. */
+async function openLogSigner({ signer, origin, synchronous }: WorkerOptions): Promise<LogSigner> {
+  if (signer.kind === 'socket') return new SignerClient(signer.path)
+  const { openSigner } = await import('../../transparency-log/signer/open-signer.ts')
+  return await openSigner({ dir: signer.dir, origin, durable: synchronous === 'FULL' })
+}
+
+const failAll = (waiting: readonly { readonly number: number }[], fault: Problem): Reply[] =>
+  waiting.map(({ number }) => ({ number, kind: 'failed', problem: problemMessage(fault) }))
 
 function keepLast<Item>(list: Item[], more: readonly Item[]): void {
   list.push(...more)

@@ -8,8 +8,10 @@ import type { Consistency, Receipt } from '../../model/receipt.ts'
 import { openSqliteReader, type SqliteReader } from '../../storage/sqlite/reader.ts'
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { SideRecord, Snapshot } from '../../storage/storage.ts'
+import type { SignerStanding } from '../../transparency-log/signer/log-signer.ts'
 import type { CommitResult, Committer } from './commit-request.ts'
 import { NO_LEVERS } from './judge-levers.ts'
+import type { SigningState } from './signing-state.ts'
 import { receiptFrom } from './proof-path.ts'
 import {
   problemFrom,
@@ -28,8 +30,10 @@ export interface CommitterOptions {
   readonly dir: string
   /** Name of the log, and of its key: no white space, no `+`. */
   readonly origin: string
-  /** Default `<dir>/log.key`; made on the first start. */
-  readonly logKeyPath?: string
+  /** The signer's socket. Without one, a signer runs in the committer's thread, on `<dir>/signer`: for tests and tools that need no boundary. */
+  readonly signerSocket?: string
+  /** Told when the signer does not answer in time. */
+  readonly onSignerSilent?: () => void
   /** Default `<dir>/log.vkey`. */
   readonly vkeyPath?: string
   /** Only tests weaken it. */
@@ -40,7 +44,7 @@ export interface CommitterOptions {
 export interface OpenCommitter extends Committer {
   /** A read-only connection of the caller's own: sees every commit that has been answered. The caller closes it. */
   reader(): SqliteReader
-  /** The log's public key, as others pin it. */
+  /** The log's public key that signs now, as others pin it. */
   readonly vkey: string
 }
 
@@ -52,9 +56,12 @@ export async function openCommitter(options: CommitterOptions): Promise<OpenComm
   const workerData: WorkerOptions = {
     dir: options.dir,
     origin: options.origin,
-    logKeyPath: options.logKeyPath ?? join(options.dir, 'log.key'),
     vkeyPath: options.vkeyPath ?? join(options.dir, 'log.vkey'),
     synchronous: options.synchronous ?? 'FULL',
+    signer:
+      options.signerSocket === undefined
+        ? { kind: 'here', dir: join(options.dir, 'signer') }
+        : { kind: 'socket', path: options.signerSocket },
   }
   const worker = new Worker(new URL('./committer-thread.ts', import.meta.url), { workerData })
   const ready = await new Promise<ThreadMessage>((resolve, reject) => {
@@ -65,7 +72,7 @@ export async function openCommitter(options: CommitterOptions): Promise<OpenComm
     await worker.terminate()
     throw ready.kind === 'not-ready' ? problemFrom(ready.problem) : problem('bug', 'the committer answered out of turn')
   }
-  return new CommitterClient(worker, options, ready.vkey)
+  return new CommitterClient(worker, options, ready.signing)
 }
 
 interface Waiting {
@@ -76,7 +83,7 @@ type Outgoing = { readonly [Part in Exclude<keyof Mail, 'nowMs'>]: Mail[Part][nu
 const noMail = (): Outgoing => ({ commits: [], calls: [], side: [], snapshots: [] })
 
 class CommitterClient implements OpenCommitter {
-  readonly vkey: string
+  #signing: SigningState
   readonly #worker: Worker
   readonly #dir: string
   readonly #clock: Clock
@@ -88,12 +95,12 @@ class CommitterClient implements OpenCommitter {
   /** Latest that has come with replies. */
   #newest = { note: '', size: 0 }
 
-  constructor(worker: Worker, options: CommitterOptions, vkey: string) {
+  constructor(worker: Worker, options: CommitterOptions, signing: SigningState) {
     this.#worker = worker
     this.#dir = options.dir
     this.#clock = options.clock ?? systemClock
-    this.vkey = vkey
-    worker.on('message', (message: ThreadMessage) => this.#receive(message))
+    this.#signing = signing
+    worker.on('message', (message: ThreadMessage) => this.#receive(message, options.onSignerSilent))
     worker.on('error', (error) => this.#end(problem('storage-unavailable', 'the committer has failed', {}, error)))
     worker.on('exit', () => this.#end(problem('storage-unavailable', 'the committer is closed')))
   }
@@ -124,10 +131,20 @@ class CommitterClient implements OpenCommitter {
     return this.#call({ kind: 'checkpoint' })
   }
   async checkpointOver(position: Position): Promise<string> {
-    return position < this.#newest.size && this.#newest.note !== '' ? this.#newest.note : this.checkpoint()
+    if (position < this.#newest.size && this.#newest.note !== '') return this.#newest.note
+    return position < 0 ? this.checkpoint() : this.#call({ kind: 'checkpoint-over', position })
   }
   consistency(from: number, to: number): Promise<Consistency> {
     return this.#call({ kind: 'consistency', from, to })
+  }
+  signing(): SigningState {
+    return this.#signing
+  }
+  signer(): Promise<SignerStanding> {
+    return this.#call({ kind: 'signer' })
+  }
+  get vkey(): string {
+    return this.#signing.vkey
   }
   writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void {
     if (this.#ended !== null) return
@@ -187,7 +204,9 @@ class CommitterClient implements OpenCommitter {
       return false
     }
   }
-  #receive(message: ThreadMessage): void {
+  #receive(message: ThreadMessage, onSignerSilent: (() => void) | undefined): void {
+    if (message.kind === 'signing') this.#signing = message.state
+    if (message.kind === 'signer-silent') onSignerSilent?.()
     if (message.kind !== 'replies') return
     if (message.checkpoint !== this.#newest.note)
       this.#newest = { note: message.checkpoint, size: Number(message.checkpoint.split('\n', 2)[1]) }

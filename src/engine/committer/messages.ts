@@ -9,12 +9,15 @@ import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { CommitRequest } from './commit-request.ts'
 import type { CommitAnswer } from './committer-core.ts'
 import type { Levers } from './judge-levers.ts'
+import type { ProofPath } from './proof-path.ts'
+import type { SigningState } from './signing-state.ts'
 
 export interface WorkerOptions {
   readonly dir: string
   readonly origin: string
-  readonly logKeyPath: string
   readonly vkeyPath: string
+  /** The signer's socket, or the directory of one that runs in the thread itself: for tests, whose everyday runs it keeps fast. */
+  readonly signer: { readonly kind: 'socket'; readonly path: string } | { readonly kind: 'here'; readonly dir: string }
   readonly synchronous: Synchronous
 }
 
@@ -30,6 +33,8 @@ export type Call =
   | { readonly kind: 'receipt'; readonly position: Position }
   | { readonly kind: 'checkpoint' }
   | { readonly kind: 'consistency'; readonly from: number; readonly to: number }
+  | { readonly kind: 'checkpoint-over'; readonly position: Position }
+  | { readonly kind: 'signer' }
   | { readonly kind: 'close' }
 
 /** To the thread. Numbers are the client's, and come back with the answer. */
@@ -49,16 +54,21 @@ export interface ProblemMessage {
   readonly cause: string
 }
 /** What became of a commit, without the checkpoint that its batch has in common. */
-export type CommitReply = Exclude<CommitAnswer, { kind: 'failed' }>
+export type CommitReply =
+  | Exclude<CommitAnswer, { kind: 'failed' | 'committed' }>
+  | (Omit<Extract<CommitAnswer, { kind: 'committed' }>, 'line'> & { readonly proven: ProofPath })
 export type Reply =
   | { readonly number: number; readonly kind: 'answered'; readonly answer: CommitReply }
   | { readonly number: number; readonly kind: 'done'; readonly value: unknown }
   | { readonly number: number; readonly kind: 'failed'; readonly problem: ProblemMessage }
 
-/** From the thread: first `ready`, then replies, many in one message. */
+/** From the thread: first `ready`, then replies, many in one message, and now and then how the signing is doing. */
 export type ThreadMessage =
-  | { readonly kind: 'ready'; readonly vkey: string }
+  | { readonly kind: 'ready'; readonly signing: SigningState }
   | { readonly kind: 'not-ready'; readonly problem: ProblemMessage }
+  | { readonly kind: 'signing'; readonly state: SigningState }
+  /** The signer has not answered in time. */
+  | { readonly kind: 'signer-silent' }
   | { readonly kind: 'replies'; readonly replies: readonly Reply[]; readonly checkpoint: string }
 
 export const problemMessage = (error: unknown): ProblemMessage =>

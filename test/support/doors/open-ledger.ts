@@ -35,7 +35,12 @@ export async function openLedger(
 ): Promise<Ledger> {
   const dir = await mkdtemp(join(tmpdir(), 'plinth-doors-'))
   const application = fileURLToPath(new URL('ledger', import.meta.url))
-  const system = await openSystem({ dir, application, ...(release === undefined ? {} : { release }) })
+  const system = await openSystem({
+    dir,
+    application,
+    signer: { kind: 'thread' },
+    ...(release === undefined ? {} : { release }),
+  })
   release = system.release
   const bugs: unknown[] = []
   const onBug = (error: unknown): void => void bugs.push(error)

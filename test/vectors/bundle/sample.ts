@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Position } from '../../../src/model/ids.ts'
 import { openSqliteReader } from '../../../src/storage/sqlite/reader.ts'
-import { openLogKey } from '../../../src/engine/committer/log-key.ts'
 import type { NoteSigner } from '../../../src/model/signed-note.ts'
 import { HEADS } from '../../../src/engine/heads/statement.ts'
 import { openBank } from '../../support/bank-system.ts'
+import { stolenKey } from '../../support/log-key.ts'
 import type { Raw } from './forge.ts'
 
 export interface SampleLog {
@@ -54,8 +54,7 @@ export async function sampleLog(test: TestContext, operations: number): Promise<
     const checkpoint = reader.meta('checkpoint') ?? ''
     const origin = checkpoint.slice(0, checkpoint.indexOf('\n'))
     const vkey = readFileSync(join(bank.dir, 'log.vkey'), 'utf8').trim()
-    const signer = openLogKey(join(bank.dir, 'log.key'), join(bank.dir, 'log.vkey'), origin)
-    return { origin, records, checkpoint, vkey, signer, dir: bank.dir }
+    return { origin, records, checkpoint, vkey, signer: stolenKey(bank.dir), dir: bank.dir }
   } finally {
     reader.close()
   }

@@ -1,0 +1,228 @@
+/**
+ * Signing, beside the writing: while the signer works on one tree, the next batches are judged and written, and one signature then covers them all.
+ * Owns the request in flight, the latest signed checkpoint, and what is known of the signer.
+ *
+ * N1 A checkpoint is asked for only over a durable tree (G3 of committer-core.ts).
+ * N2 One request is in flight. Whatever became durable meanwhile is in the next one.
+ * N3 A signer that is away is waited for, visibly; one that refuses ends the writing, because no later tree could be signed either.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Hash } from '../../model/ids.ts'
+import { Problem, problem } from '../../model/problems.ts'
+import { checkpointText } from '../../transparency-log/checkpoint.ts'
+import type { KeyRecordEvidence, LogSigner, SignerStanding } from '../../transparency-log/signer/log-signer.ts'
+import type { SigningState } from './signing-state.ts'
+
+/** Until one request must have been answered; then the signer is told of as silent, and asked again. */
+export const SIGN_TIMEOUT_MS = 5_000
+/** A request that takes longer than this shows as `awaiting-signer`. */
+const SHOWN_AFTER_MS = 1_000
+const RETRY_MS = 100
+/** For a signer that is still starting when the log is opened. */
+const OPEN_WITHIN_MS = 15_000
+
+/** The log as its signer sees it: the durable tree. */
+export interface SignableLog {
+  readonly origin: string
+  readonly head: { readonly treeSize: number; readonly rootHash: Hash }
+  rootAt(size: number): Hash
+  consistencyProof(oldSize: number, size: number): readonly Hash[]
+  /** Evidence of the newest record of the log's key, when it lies at `from` or behind. */
+  keyRecord(from: number, size: number): KeyRecordEvidence | null
+}
+export interface SigningParts {
+  readonly signer: LogSigner
+  readonly log: SignableLog
+  /** Something more is signed. */
+  readonly onSigned: () => void
+  /** `state` says something new. */
+  readonly onChange: () => void
+  /** A request was not answered in time. */
+  readonly onSilent: () => void
+}
+
+export class Signing {
+  readonly #parts: SigningParts
+  readonly #standing: SignerStanding
+  readonly #closing = new AbortController()
+  #running: Promise<void> | null = null
+  #oldSize: number
+  #size = 0
+  #checkpoint = ''
+  #vkey: string
+  #fault: Problem | null = null
+  #lastError: Problem | null = null
+  #sinceMs: number | null = null
+
+  private constructor(parts: SigningParts, standing: SignerStanding) {
+    this.#parts = parts
+    this.#standing = standing
+    this.#oldSize = standing.size
+    this.#vkey = standing.vkey
+  }
+
+  /**
+   * Takes over as the one writer, and has the log as it is signed.
+   * @throws `log-behind-signer`, `log-forked`, and whatever the signer says
+   */
+  static async open(parts: SigningParts): Promise<Signing> {
+    const untilMs = performance.now() + OPEN_WITHIN_MS
+    const standing = await patiently(untilMs, () => parts.signer.claim(AbortSignal.timeout(OPEN_WITHIN_MS)))
+    if (standing.origin !== parts.log.origin)
+      throw problem('usage', `the signer signs for \`${standing.origin}\`, not for \`${parts.log.origin}\``)
+    compare(parts.log, standing)
+    const signing = new Signing(parts, standing)
+    await patiently(untilMs, () => signing.#signHead())
+    return signing
+  }
+
+  /** Size of the tree under `checkpoint`. */
+  get size(): number {
+    return this.#size
+  }
+  get checkpoint(): string {
+    return this.#checkpoint
+  }
+  /** Keys that were in use before the one that signed last. */
+  get retired(): readonly string[] {
+    const { retired, vkey } = this.#standing
+    return vkey === this.#vkey ? retired : [...retired, vkey]
+  }
+  /** Why nothing will be signed any more; null while that may be. */
+  get fault(): Problem | null {
+    return this.#fault
+  }
+  get state(): SigningState {
+    const { treeSize } = this.#parts.log.head
+    const state = this.#fault !== null ? 'refused' : this.#sinceMs !== null ? 'awaiting-signer' : 'signing'
+    const error = this.#fault ?? this.#lastError
+    return {
+      state,
+      vkey: this.#vkey,
+      epoch: this.#standing.epoch,
+      backEnd: this.#standing.backEnd,
+      signedSize: this.#size,
+      unsigned: treeSize - this.#size,
+      sinceMs: this.#sinceMs,
+      lastError: error === null ? null : { code: error.code, detail: error.detail },
+    }
+  }
+
+  /** There may be something to sign. */
+  wake(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null
+      if (this.#hasWork()) this.wake() // it came while the last round was ending
+    })
+  }
+
+  /** Where the signer stands now. @throws `signer-unavailable` */
+  ask(): Promise<SignerStanding> {
+    return this.#parts.signer.standing(AbortSignal.any([AbortSignal.timeout(SIGN_TIMEOUT_MS), this.#closing.signal]))
+  }
+
+  /** Gives up what is in flight. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#running
+    await this.#parts.signer.close()
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve() // batches that land in this turn are signed together
+    while (this.#hasWork()) {
+      try {
+        await this.#signHead()
+        this.#parts.onSigned()
+      } catch (error) {
+        const fault = asProblem(error)
+        if (this.#closing.signal.aborted) return
+        if (isPassing(fault)) {
+          this.#is('awaiting-signer', fault)
+          await sleep(RETRY_MS)
+          continue
+        }
+        this.#fault = fault
+        this.#is('awaiting-signer', fault)
+        this.#parts.onSigned()
+      }
+    }
+  }
+
+  #hasWork(): boolean {
+    return !this.#closing.signal.aborted && this.#fault === null && this.#parts.log.head.treeSize > this.#size
+  }
+
+  /** A crash or a lost answer in here: the signer says where it is, and the proof starts from there. */
+  async #signHead(): Promise<void> {
+    const { log, signer, onSilent } = this.#parts
+    const { treeSize: size, rootHash } = log.head
+    const body = checkpointText({ origin: log.origin, size, rootHash })
+    const timeout = AbortSignal.timeout(SIGN_TIMEOUT_MS)
+    const shown = setTimeout(() => {
+      this.#is('awaiting-signer', problem('signer-unavailable', 'the signer has not answered yet'))
+    }, SHOWN_AFTER_MS)
+    const signal = AbortSignal.any([timeout, this.#closing.signal])
+    try {
+      for (let tries = 0; tries < 2; tries++) {
+        const oldSize = this.#oldSize
+        const proof = log.consistencyProof(oldSize, size)
+        const request = { epoch: this.#standing.epoch, oldSize, proof, body, keyRecord: log.keyRecord(oldSize, size) }
+        const answer = await signer.sign(request, signal)
+        if (answer.kind === 'elsewhere') {
+          compare(log, answer)
+          this.#oldSize = answer.size
+          continue
+        }
+        this.#oldSize = this.#size = size
+        this.#checkpoint = answer.note
+        this.#vkey = answer.vkey
+        this.#is('signing', null)
+        return
+      }
+      throw problem('signer-fenced', 'the signer goes on without this process')
+    } catch (error) {
+      if (timeout.aborted) onSilent()
+      throw error
+    } finally {
+      clearTimeout(shown)
+    }
+  }
+
+  #is(state: 'signing' | 'awaiting-signer', error: Problem | null): void {
+    const before = this.#sinceMs
+    this.#sinceMs = state === 'signing' ? null : (before ?? Date.now())
+    const same = before === this.#sinceMs && this.#lastError?.detail === error?.detail
+    this.#lastError = error
+    if (!same) this.#parts.onChange()
+  }
+}
+
+/** What was signed must be a part of what is here. @throws `log-behind-signer`, `log-forked` */
+function compare(log: SignableLog, signed: { readonly size: number; readonly rootHash: Hash }): void {
+  const { treeSize } = log.head
+  if (signed.size > treeSize)
+    throw problem('log-behind-signer', `${signed.size} records have been signed, the log holds ${treeSize}`, {
+      signed: signed.size,
+      records: treeSize,
+    })
+  if (log.rootAt(signed.size) !== signed.rootHash)
+    throw problem('log-forked', `the first ${signed.size} records are not those that have been signed`, {
+      signed: signed.size,
+      records: treeSize,
+    })
+}
+
+async function patiently<Result>(untilMs: number, work: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPassing(asProblem(error)) || performance.now() > untilMs) throw error
+      await sleep(RETRY_MS)
+    }
+  }
+}
+const isPassing = ({ code }: Problem): boolean => code === 'signer-unavailable' || code === 'signer-unconfirmed'
+const asProblem = (error: unknown): Problem =>
+  error instanceof Problem ? error : problem('bug', 'the signer could not be asked', {}, error)

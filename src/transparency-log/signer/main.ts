@@ -1,0 +1,37 @@
+/**
+ * The signer as a process: `node main.ts --dir DIR --origin NAME [--key REF --next-key REF] [--witness-policy FILE] [--socket PATH]`. Prints one
+ * line of JSON once it answers. SIGTERM and SIGINT stop it, and with `--child` the end of its standard input. Exit codes: 0 stopped,
+ * 1 must not start, 2 bad options.
+ */
+import { Problem } from '../../model/problems.ts'
+import { openSigner } from './open-signer.ts'
+import { readOptions } from './options.ts'
+import { serveSigner } from './server.ts'
+
+const say = (line: object): void => console.log(JSON.stringify(line))
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  const signer = await openSigner(options)
+  const stopServing = await serveSigner(signer, options.socket, options.socketMode)
+  let stopping = false
+  const stop = async (): Promise<void> => {
+    if (stopping) return
+    stopping = true
+    await stopServing()
+    await signer.close()
+    process.exit(0)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop())
+  if (options.child)
+    process.stdin
+      .on('end', () => void stop())
+      .on('error', () => void stop())
+      .resume()
+  const { vkey, size, epoch, backEnd } = await signer.standing()
+  say({ kind: 'started', socket: options.socket, vkey, size, epoch, backEnd, pid: process.pid })
+} catch (error) {
+  if (!(error instanceof Problem)) throw error
+  say({ kind: 'problem', code: error.code, detail: error.detail })
+  process.exitCode = error.code === 'usage' ? 2 : 1
+}
