@@ -75,7 +75,7 @@ export class KeyRing {
     const file = readKeys(path)
     const holder = await openReference(backEnds, file.inUse.reference)
     const ring = new KeyRing(path, backEnds, file, holder)
-    if (ring.vkey !== file.inUse.vkey)
+    if (formatVerifierKey(ring.verifier) !== ring.vkey)
       throw problem('log-key-invalid', `\`${file.inUse.reference}\` is another key than \`${file.inUse.vkey}\``)
     return ring
   }

@@ -22,7 +22,8 @@ try {
     await signer.close()
     process.exit(0)
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop())
+  // A child goes on while its parent finishes: a terminal sends its signals to both.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => options.child || void stop())
   if (options.child)
     process.stdin
       .on('end', () => void stop())
