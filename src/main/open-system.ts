@@ -26,7 +26,11 @@ import type { Release } from '../model/manifest.ts'
 import { readRelease, writeRelease } from '../releases/release-files.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
-import { startSigner, type SignerProcess } from '../transparency-log/signer/signer-process.ts'
+import {
+  startSigner,
+  type SignerProcess,
+  type SignerProcessOptions,
+} from '../transparency-log/signer/signer-process.ts'
 import { openAuthoritySource } from '../warden/source.ts'
 
 export interface SystemOptions {
@@ -64,8 +68,6 @@ export type SignerChoice =
       /** References of the first key and of the one that may follow, for the first start; null makes files. */
       readonly key?: string | null
       readonly nextKey?: string | null
-      /** Path of a tlog-policy, whose witnesses it asks after each start. */
-      readonly witnessPolicy?: string | null
     }
   | { readonly kind: 'socket'; readonly path: string }
   | { readonly kind: 'thread' }
@@ -108,7 +110,8 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       const { acknowledgement = {} } = options
       const given = { dir, origin, release, sandbox, authority, clock, random, acknowledgement, heads, onProblem }
       const anchors = readAnchors(dir, options.anchors ?? null)
-      const signer = await signerOf(options.signer ?? { kind: 'process' }, dir, origin, onProblem)
+      const witnessPolicy = acknowledgement.witnessPolicy ?? null
+      const signer = await signerOf(options.signer ?? { kind: 'process' }, { dir, origin, witnessPolicy, onProblem })
       const engine = await openEngine({
         ...given,
         anchors,
@@ -142,17 +145,12 @@ export async function openSystem(options: SystemOptions): Promise<System> {
 const NO_PROCESS = { restart: (): void => {}, close: () => Promise.resolve() }
 async function signerOf(
   choice: SignerChoice,
-  dir: string,
-  origin: string,
-  onProblem: (what: string, error: unknown) => void,
+  { dir, ...told }: Pick<SignerProcessOptions, 'dir' | 'origin' | 'witnessPolicy' | 'onProblem'>,
 ): Promise<Pick<SignerProcess, 'restart' | 'close'> & { readonly socket: string | null }> {
   if (choice.kind === 'thread') return { socket: null, ...NO_PROCESS }
   if (choice.kind === 'socket') return { socket: choice.path, ...NO_PROCESS }
-  return await startSigner({
-    dir: choice.dir ?? join(dir, 'signer'),
-    ...{ origin, onProblem, key: choice.key ?? null, nextKey: choice.nextKey ?? null },
-    witnessPolicy: choice.witnessPolicy ?? null,
-  })
+  const { key = null, nextKey = null } = choice
+  return await startSigner({ dir: choice.dir ?? join(dir, 'signer'), ...told, key, nextKey })
 }
 
 /** The entry file of an application given as a folder or a file. */

@@ -8,7 +8,7 @@ import { WitnessClient } from '../witness/witness-client.ts'
 /**
  * @param log the key in use; a witness's head must carry its signature, or that of a key before it @param retired keys before it
  * @returns the largest head; null when the policy names no witness that can be asked, or none has seen this log
- * @throws `signer-unconfirmed` when none of them answers, `usage` for a policy that cannot be read
+ * @throws `signer-unconfirmed` when none of them answers, `witness-policy-invalid`
  */
 export async function witnessedHead(
   policyText: string,
@@ -42,6 +42,6 @@ function readPolicy(text: string): PolicyFile {
     return parsePolicyFile(text)
   } catch (error) {
     if (!(error instanceof PolicyFileError)) throw error
-    throw problem('usage', `the witness policy: ${error.message}`, {}, error)
+    throw problem('witness-policy-invalid', error.message, { line: error.line }, error)
   }
 }
