@@ -190,9 +190,11 @@ export async function powerCuts({
 
 /** The disk after the cut: database and signed head as they were rebuilt; small files that were there before the first answer, as they are. */
 function layOut(disk: string, recorded: string, files: ReadonlyMap<string, Buffer>): void {
-  const rebuilt = (path: string): boolean => DATABASE.test(path) || SIGNED_HEAD.test(path) || basename(path) === ACKNOWLEDGED
+  const rebuilt = (path: string): boolean =>
+    DATABASE.test(path) || SIGNED_HEAD.test(path) || basename(path) === ACKNOWLEDGED
   cpSync(recorded, disk, { recursive: true, filter: (path) => !rebuilt(path) })
-  for (const [path, bytes] of files) if (/\.db(-wal)?$/.test(path) || SIGNED_HEAD.test(path)) writeFileSync(join(disk, path), bytes)
+  for (const [path, bytes] of files)
+    if (/\.db(-wal)?$/.test(path) || SIGNED_HEAD.test(path)) writeFileSync(join(disk, path), bytes)
 }
 
 /** Callers live elsewhere: what they were told is what had been written down, synced or not. */
