@@ -8,6 +8,7 @@ import { problem } from '../model/problems.ts'
 import { parseRecord } from '../model/record-line.ts'
 import { parseNote } from '../model/signed-note.ts'
 import type { StorageReader, StoredRecord } from '../storage/storage.ts'
+import { GroundsWriter, type Grounds } from './export-grounds.ts'
 import { TAR_END, tarHeader, tarPadding } from './export-tar.ts'
 
 export const BUNDLE_FORMAT = 'plinth-bundle/v1'
@@ -15,6 +16,8 @@ export const BUNDLE_FORMAT = 'plinth-bundle/v1'
 export const GROUP_RECORDS = 256
 const PAYLOAD_MISSING = 0xffffffff // in place of a length: the store has no payload for this record
 const EFFECTS_PAGE = 1_000
+
+const NO_GROUNDS: Grounds = { snapshot: () => Promise.resolve(null), release: () => Promise.resolve(null) }
 
 /** Takes the next bytes of the bundle; a promise holds the export back until they are taken. */
 export type ByteSink = (bytes: Uint8Array) => void | Promise<void>
@@ -30,6 +33,7 @@ export interface Exported {
 
 /**
  * @param checkpoint signed by the log, cosignatures and all: its size says how many records are exported
+ * @param grounds what the admissions rest on; without them the bundle holds the records alone
  * @throws `invalid-position` when the log is shorter than its checkpoint, `storage-damaged` when a record is missing, NoteError
  */
 export async function exportBundle(
@@ -37,6 +41,7 @@ export async function exportBundle(
   checkpoint: string,
   out: ByteSink,
   signal?: AbortSignal,
+  grounds: Grounds = NO_GROUNDS,
 ): Promise<Exported> {
   const { size, rootHash } = readCheckpoint(reader, checkpoint)
   const bundle = new Archive(out)
@@ -45,10 +50,12 @@ export async function exportBundle(
   const tree = new Frontier()
   const tiles = new TileWriter(bundle)
   const effects = new EffectPages(reader)
+  const needed = new GroundsWriter(grounds)
   for (let first = 0; first < size; first += GROUP_RECORDS) {
     signal?.throwIfAborted()
     const group = readGroup(reader, first, Math.min(GROUP_RECORDS, size - first))
     const path = groupPath(first / GROUP_RECORDS, group.length)
+    for (const [name, content] of await needed.before(group)) await bundle.file(name, Buffer.from(content))
     await bundle.file(`tile/entries/${path}`, Buffer.concat(group.flatMap(({ line }) => entryOf(line))))
     await bundle.file(`payload/${path}`, Buffer.concat(group.flatMap(({ payload }) => payloadOf(payload))))
     const sent = group.flatMap((record) => effects.of(record))

@@ -140,7 +140,7 @@ async function* sideRecords(
   }
 }
 
-function keyOf(vkey: string, what: string): NoteVerifier {
+export function keyOf(vkey: string, what: string): NoteVerifier {
   try {
     return parseVerifierKey(vkey.trim())
   } catch (error) {

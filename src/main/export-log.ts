@@ -1,11 +1,18 @@
 /** Writes the log of a data directory to a file that others can check without us: read-only, beside a running system or without one. */
 import { open } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ExportedLog } from '../doors/cli/composition.ts'
+import type { Grounds } from '../event-log/export-grounds.ts'
 import { exportBundle, readCheckpoint } from '../event-log/export.ts'
 import { exportJsonLines } from '../event-log/export-jsonl.ts'
+import { sha256Hex } from '../model/ids.ts'
+import { canonicalJson } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
+import { readRelease } from '../releases/release-files.ts'
 import { openSqliteReader } from '../storage/sqlite/reader.ts'
-import { isDataDirectory } from './data-directory.ts'
+import { snapshotFile } from '../warden/snapshot.ts'
+import { readBounded } from '../warden/source.ts'
+import { authorityFolder, isDataDirectory } from './data-directory.ts'
 
 const BUFFER_BYTES = 1 << 20 // gathered before a write
 
@@ -27,7 +34,13 @@ export async function exportLog(
     const out = await newFile(file)
     try {
       if (format === 'bundle') {
-        const { records, rootHash, matchesCheckpoint } = await exportBundle(reader, signed, out.write)
+        const { records, rootHash, matchesCheckpoint } = await exportBundle(
+          reader,
+          signed,
+          out.write,
+          undefined,
+          groundsOf(dir),
+        )
         return { file, records, bytes: await out.finish(), rootHash, matchesCheckpoint }
       }
       const { size, rootHash } = readCheckpoint(reader, signed)
@@ -40,6 +53,16 @@ export async function exportLog(
     reader.close()
   }
 }
+
+/** Snapshots as they lie in the authority folder, damaged ones too: a bundle is evidence. */
+const groundsOf = (dir: string): Grounds => ({
+  snapshot: (number) => readBounded(join(authorityFolder(dir), snapshotFile(number))).catch(() => null),
+  release: (id) =>
+    readRelease(dir, id).then(
+      ({ manifest, bundle }) => canonicalJson({ bundle: sha256Hex(bundle), manifest }),
+      () => null,
+    ),
+})
 
 async function newFile(path: string) {
   const file = await open(path, 'wx', 0o600).catch((cause: unknown) => {

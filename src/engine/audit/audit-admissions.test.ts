@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test'
 import { NEVER, openBank, temporaryDirectory } from '../../../test/support/bank-system.ts'
 import { changeAuthority, someOfEverything } from '../../../test/support/bank-history.ts'
 import { audit as auditOf } from '../../main/audit.ts'
+import { exportLog } from '../../main/export-log.ts'
 import { readOperator } from '../../doors/cli/credential.ts'
 import { noteSigner, signNote } from '../../model/signed-note.ts'
 import { revoke } from '../../warden/changes.ts'
@@ -122,4 +123,40 @@ test('revoked, changed and raced: a log of many snapshots agrees', async (t) => 
   const report = await audit(bank.dir)
   assert.deepEqual(report.disagreed, [])
   assert.ok(report.admissions > 80)
+})
+
+test('a bundle carries what an audit elsewhere needs, and an audit of it agrees or names the first that fails', async (t) => {
+  const dir = await historyOf(t)
+  const folder = await temporaryDirectory(t)
+  const file = join(folder, 'log.tar')
+  await exportLog(dir, file, 'bundle', null)
+  const rootKey = join(folder, 'root.vkey')
+  await cp(join(dir, 'authority', 'root.vkey'), rootKey)
+  const elsewhere = (bundle: string, key: string | null = rootKey) =>
+    auditOf({ dir: '/nowhere', bundle, rootKey: key, onProgress: () => {} }, NEVER)
+  const here = await audit(dir)
+  const there = await elsewhere(file)
+  assert.deepEqual([there.disagreed, there.admissions, there.agreed], [[], here.admissions, here.agreed])
+  const bytes = await readFile(file)
+  const changed = async (from: string, to: string, key: string | null): Promise<AdmissionsReport> => {
+    const copy = Buffer.from(bytes)
+    copy.write(to, copy.indexOf(from))
+    const path = join(folder, `changed-${Math.random()}.tar`)
+    await writeFile(path, copy)
+    return elsewhere(path, key)
+  }
+  const record = await changed('"amount":7', '"amount":9', null)
+  assert.equal(record.disagreed[0]?.action, 'transfer')
+  assert.match(record.disagreed[0]?.why ?? '', /payload does not match/)
+  // The signature catches it, or, for who has no key, the hash that the log has on record.
+  for (const [key, why] of [
+    [rootKey, /snapshot 1 cannot be used/],
+    [null, /snapshot 1 is not the one on record/],
+  ] as const) {
+    const policy = await changed('> 100000 ', '> 900000 ', key)
+    assert.match(policy.disagreed[0]?.why ?? '', why)
+  }
+  const manifest = await changed('"name":"bank","queries"', '"name":"bonk","queries"', rootKey)
+  assert.match(JSON.stringify(manifest.disagreed), /is not what the release is named by/)
+  await assert.rejects(elsewhere(rootKey), { code: 'usage' })
 })
