@@ -41,6 +41,8 @@ export interface Report {
   /** Witnesses that have cosigned, with the second at which they say they did. */
   readonly witnesses: readonly { readonly name: string; readonly time: number }[]
   readonly findings: readonly Finding[]
+  /** Admissions that came out again as recorded; null where nothing of them could be derived. */
+  readonly admissions: number | null
   readonly notChecked: readonly string[]
   /** Of one stream: how many events it has as of a position of the log; 0 when it is not there. */
   readonly stream?: { readonly id: string; readonly version: number; readonly position: number }
@@ -51,6 +53,8 @@ export interface Trust {
   readonly policy: Policy | null
   /** Checkpoints that this verifier has kept from before: the log must still contain them. */
   readonly heads: readonly string[]
+  /** Keys that sign authority snapshots. */
+  readonly operators?: readonly Key[]
 }
 
 /** Something is not in the one form that it may have; the rest cannot be read. */
@@ -387,6 +391,7 @@ interface LogRecord {
   readonly n: number
   readonly prev: string
   readonly type: string
+  readonly action: string
   readonly state: string
   readonly effects: readonly { readonly effect: string; readonly hash: string }[]
 }
@@ -549,6 +554,9 @@ class Source {
     this.#from += bytes
     return this.#buffer.subarray(this.#from - bytes, this.#from)
   }
+  peek(bytes: number): Buffer {
+    return this.#has(bytes) ? this.#buffer.subarray(this.#from, this.#from + bytes) : malformed('the bundle ends early')
+  }
   atEnd(): boolean {
     return !this.#has(1)
   }
@@ -576,6 +584,10 @@ class Archive {
 
   constructor(source: Source) {
     this.#source = source
+  }
+  /** Name of the file that follows. */
+  next(): string {
+    return this.#source.peek(512).toString('latin1', 0, 100).replace(/\0.*$/s, '')
   }
   open(name: string): void {
     const header = this.#source.take(512)
@@ -640,6 +652,7 @@ class Judge {
   readonly #findings: Finding[] = []
   readonly #notChecked = [...ALWAYS_UNCHECKED]
   checkpoint: Opened | null = null
+  derived: number | null = null
 
   constructor(trust: Trust) {
     this.#trust = trust
@@ -700,6 +713,7 @@ class Judge {
       ...{ origin, size, rootHash },
       witnesses: witnesses.map(({ name, time }) => ({ name, time })),
       findings: this.#findings,
+      admissions: this.derived,
       notChecked: this.#notChecked,
     }
   }
@@ -720,19 +734,16 @@ export function verifyBundle(read: Read, trust: Trust): Report {
     if (archive.whole('format', 64).toString('latin1') !== 'plinth-bundle/v1\n')
       malformed('its format is not known here')
     judge.checkpoint = judge.open(archive.whole('checkpoint', 1_000_000))
-    if (judge.checkpoint !== null) readRecords(archive, judge, judge.checkpoint)
+    if (judge.checkpoint !== null) readRecords(archive, judge, judge.checkpoint, trust.operators ?? [])
     else judge.unchecked('the records: there is no checkpoint to hold them against')
   })
-  judge.unchecked(
-    'anchors in time',
-    'erasures: a bundle of this format has none',
-    'whether each admission can be derived again',
-  )
+  judge.unchecked('anchors in time', 'erasures: a bundle of this format has none')
   return judge.report()
 }
 
-function readRecords(archive: Archive, judge: Judge, checkpoint: Opened): void {
+function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operators: readonly Key[]): void {
   const tree = new Tree()
+  const admissions = new Admissions(judge, operators)
   const audit = new Audit(judge, checkpoint.origin)
   const heads = judge.heads(checkpoint).filter(({ size }) => size < checkpoint.size)
   const conflicts: number[] = []
@@ -743,6 +754,7 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened): void {
   for (let first = 0; first < checkpoint.size; first += 256) {
     const width = Math.min(256, checkpoint.size - first)
     const path = groupPath(first / 256, width)
+    readGrounds(archive, admissions)
     archive.open(`tile/entries/${path}`)
     const records: (LogRecord | null)[] = []
     const full: ReturnType<Tree['append']> = []
@@ -755,7 +767,11 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened): void {
     }
     archive.close()
     archive.open(`payload/${path}`)
-    for (const [place, record] of records.entries()) audit.payload(first + place, record, content(archive))
+    for (const [place, record] of records.entries()) {
+      const payload = content(archive)
+      audit.payload(first + place, record, payload)
+      if (record !== null) admissions.record(first + place, record, payload)
+    }
     archive.close()
     if (records.some((record) => record?.kind === 'operation' && record.effects.length > 0)) {
       archive.open(`effect/${path}`)
@@ -768,12 +784,24 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened): void {
   for (const tile of tree.edge()) compareTile(archive, tile)
   archive.end()
   audit.end(checkpoint.size)
+  admissions.end()
   if (tree.root() !== checkpoint.rootHash)
     judge.find('invalid', null, 'the records have another root than the checkpoint')
   // Only when the records are those that the log has signed do two roots convict the log, not whoever copied the bundle.
   else
     for (const size of conflicts)
       judge.find('equivocation', size, `the log has signed another root for its first ${size} records before`)
+}
+
+/** Snapshots and manifests stand before the first records that name them. */
+function readGrounds(archive: Archive, admissions: Admissions): void {
+  for (;;) {
+    const name = archive.next()
+    if (name === admissions.nextSnapshot) admissions.snapshot(archive.whole(name, 1_000_000))
+    else if (RELEASE_FILE.test(name))
+      admissions.release(name.slice('release/'.length), archive.whole(name, CONTENT_BYTES_MAX))
+    else return
+  }
 }
 
 const content = (archive: Archive): Buffer | null => {
@@ -1127,6 +1155,1134 @@ function readStream(
   if (end !== null && prev !== end.leaf) malformed('the last event is not the one that is stated')
 }
 
+// --------------------------------------------------------------------------------------------------------------------- Cedar, evaluated
+// A reader of the Cedar language and an evaluator of it, written from the language's reference. What it does not know (templates, times and
+// addresses) is Unreadable: such a policy set is said to be unchecked, and nothing about it is guessed.
+
+/** Policies that are not in the language, or use what this evaluator does not have. */
+export class Unreadable extends Error {}
+const unreadable = (what: string): never => {
+  throw new Unreadable(what)
+}
+/** An evaluation that has no value: a policy whose condition does this counts neither for nor against. */
+class EvaluationError extends Error {}
+const fails = (what: string): never => {
+  throw new EvaluationError(what)
+}
+
+export interface Uid {
+  readonly type: string
+  readonly id: string
+}
+type Value =
+  | boolean
+  | bigint
+  | string
+  | { readonly kind: 'entity'; readonly uid: Uid }
+  | { readonly kind: 'set'; readonly items: readonly Value[] }
+  | { readonly kind: 'record'; readonly members: ReadonlyMap<string, Value> }
+  | { readonly kind: 'decimal'; readonly tenThousandths: bigint }
+export interface CedarEntity {
+  readonly uid: Uid
+  readonly attrs: Readonly<Record<string, unknown>>
+  readonly parents: readonly Uid[]
+}
+export interface CedarRequest {
+  readonly principal: Uid
+  readonly action: Uid
+  readonly resource: Uid
+  readonly context: unknown
+  readonly entities: readonly CedarEntity[]
+}
+interface World {
+  readonly variables: Readonly<Record<Variable, Value>>
+  readonly entities: ReadonlyMap<
+    string,
+    { readonly attrs: ReadonlyMap<string, Value>; readonly parents: readonly Uid[] }
+  >
+}
+type Variable = 'principal' | 'action' | 'resource' | 'context'
+type Expression = (world: World) => Value
+export interface CedarPolicy {
+  readonly effect: 'permit' | 'forbid'
+  readonly annotations: ReadonlyMap<string, string>
+  /** True when it applies. @throws EvaluationError */
+  readonly applies: (world: World) => boolean
+}
+
+const LONG_MIN = -(2n ** 63n)
+const LONG_MAX = 2n ** 63n - 1n
+const DEPTH_MAX = 100 // of expressions within expressions
+const WORDS = new Set(['true', 'false', 'if', 'then', 'else', 'in', 'is', 'like', 'has', '__cedar'])
+const VARIABLES = ['principal', 'action', 'resource', 'context'] as const
+
+interface Token {
+  readonly kind: 'word' | 'string' | 'number' | 'sign' | 'end'
+  /** A string without its quotes, its escapes as they are. */
+  readonly text: string
+}
+const TOKEN =
+  /\s+|\/\/[^\n]*|([_a-zA-Z][_a-zA-Z0-9]*)|(\d+)|"((?:[^"\\]|\\[^])*)"|(::|&&|\|\||==|!=|<=|>=|[@()[\]{},;:.<>!+\-*?])/y
+
+function tokensOf(source: string): Token[] {
+  const tokens: Token[] = []
+  TOKEN.lastIndex = 0
+  while (TOKEN.lastIndex < source.length) {
+    const at = TOKEN.lastIndex
+    const [, word, number, string, sign] =
+      TOKEN.exec(source) ?? unreadable(`at ${at}: \`${source.slice(at, at + 20)}\``)
+    if (word !== undefined) tokens.push({ kind: 'word', text: word })
+    else if (number !== undefined) tokens.push({ kind: 'number', text: number })
+    else if (string !== undefined) tokens.push({ kind: 'string', text: string })
+    else if (sign !== undefined) tokens.push({ kind: 'sign', text: sign })
+  }
+  return [...tokens, { kind: 'end', text: 'the end' }]
+}
+
+const ESCAPE = /\\(?:([nrt0\\'"])|u\{([0-9a-fA-F]{1,6})\}|x([0-7][0-9a-fA-F])|([^]))/g
+const ESCAPED: Readonly<Record<string, string>> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  '0': '\0',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+}
+const unescape = (text: string): string =>
+  text.replace(ESCAPE, (whole, plain: string | undefined, long: string | undefined, short: string | undefined) => {
+    if (plain !== undefined) return ESCAPED[plain] as string
+    const hex = long ?? short
+    const point = hex === undefined ? Number.NaN : Number.parseInt(hex, 16)
+    return point <= 0x10ffff && (point < 0xd800 || point > 0xdfff)
+      ? String.fromCodePoint(point)
+      : unreadable(`the escape \`${whole}\``)
+  })
+
+/** All policies of a source text. @throws Unreadable */
+export function parseCedar(source: string): CedarPolicy[] {
+  const parser = new CedarParser(tokensOf(source))
+  const policies: CedarPolicy[] = []
+  while (!parser.atEnd()) policies.push(parser.policy())
+  return policies
+}
+
+class CedarParser {
+  readonly #tokens: readonly Token[]
+  #at = 0
+  #depth = 0
+
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens
+  }
+  atEnd(): boolean {
+    return this.#next().kind === 'end'
+  }
+  policy(): CedarPolicy {
+    const annotations = new Map<string, string>()
+    while (this.#takes('@')) {
+      const name = this.#word()
+      const value = this.#takes('(') ? this.#string() : ''
+      if (value !== '' || this.#before(')')) this.#expect(')')
+      if (annotations.has(name)) unreadable(`the annotation \`${name}\` is there twice`)
+      annotations.set(name, value)
+    }
+    const effect = this.#word()
+    if (effect !== 'permit' && effect !== 'forbid') return unreadable(`\`${effect}\` begins no policy`)
+    this.#expect('(')
+    const principal = this.#scope('principal')
+    this.#expect(',')
+    const action = this.#scope('action')
+    this.#expect(',')
+    const resource = this.#scope('resource')
+    this.#expect(')')
+    const conditions: Expression[] = [principal, action, resource]
+    for (let word = this.#next().text; word === 'when' || word === 'unless'; word = this.#next().text) {
+      this.#at++
+      this.#expect('{')
+      const condition = this.expression()
+      this.#expect('}')
+      conditions.push(word === 'when' ? condition : (world) => !truth(condition(world)))
+    }
+    this.#expect(';')
+    return { effect, annotations, applies: (world) => conditions.every((condition) => truth(condition(world))) }
+  }
+  expression(): Expression {
+    if (++this.#depth > DEPTH_MAX) unreadable('an expression is nested too deeply')
+    const parsed = this.#isWord('if') ? this.#ifThenElse() : this.#or()
+    this.#depth--
+    return parsed
+  }
+
+  #scope(variable: 'principal' | 'action' | 'resource'): Expression {
+    if (this.#word() !== variable) unreadable(`\`${variable}\` was expected`)
+    const self: Expression = ({ variables }) => variables[variable]
+    if (this.#takes('==')) {
+      const entity = this.#entityLiteral()
+      return (world) => sameValue(self(world), entity(world))
+    }
+    const type = variable !== 'action' && this.#isWord('is') ? (this.#at++, this.#path()) : null
+    const isType: Expression = type === null ? () => true : (world) => typeOf(self(world)) === type
+    if (!this.#isWord('in')) return isType
+    this.#at++
+    const several = variable === 'action' && this.#takes('[')
+    const groups = several ? this.#list(']', () => this.#entityLiteral()) : [this.#entityLiteral()]
+    return (world) => truth(isType(world)) && groups.some((group) => isIn(world, self(world), group(world)))
+  }
+  #ifThenElse(): Expression {
+    this.#at++
+    const condition = this.expression()
+    this.#expectWord('then')
+    const yes = this.expression()
+    this.#expectWord('else')
+    const no = this.expression()
+    return (world) => (truth(condition(world)) ? yes(world) : no(world))
+  }
+  #or(): Expression {
+    const parts = [this.#and()]
+    while (this.#takes('||')) parts.push(this.#and())
+    return parts.reduce((left, right) => (world) => truth(left(world)) || truth(right(world)))
+  }
+  #and(): Expression {
+    const parts = [this.#relation()]
+    while (this.#takes('&&')) parts.push(this.#relation())
+    return parts.reduce((left, right) => (world) => truth(left(world)) && truth(right(world)))
+  }
+  #relation(): Expression {
+    const left = this.#sum()
+    const { kind, text } = this.#next()
+    const compare = kind === 'sign' ? COMPARISONS[text] : undefined
+    if (compare !== undefined) {
+      this.#at++
+      const right = this.#sum()
+      return (world) => compare(left(world), right(world))
+    }
+    if (kind !== 'word') return left
+    if (text === 'in') {
+      this.#at++
+      const right = this.#sum()
+      return (world) => isIn(world, left(world), right(world))
+    }
+    if (text === 'has') return this.#has(left)
+    if (text === 'like') {
+      this.#at++
+      const matches = pattern(this.#rawString())
+      return (world) => matches(stringOf(left(world)))
+    }
+    if (text !== 'is') return left
+    this.#at++
+    const type = this.#path()
+    const group = this.#isWord('in') ? (this.#at++, this.#sum()) : null
+    return (world) => {
+      const value = left(world)
+      return entityOf(value).type === type && (group === null || isIn(world, value, group(world)))
+    }
+  }
+  /** `has a.b` asks for each member on the way. */
+  #has(left: Expression): Expression {
+    this.#at++
+    if (this.#next().kind === 'string') {
+      const name = this.#string()
+      return (world) => membersOf(world, left(world), true).has(name)
+    }
+    const names = [this.#member()]
+    while (this.#takes('.')) names.push(this.#member())
+    return (world) => {
+      let value = left(world)
+      for (const [place, name] of names.entries()) {
+        const members = membersOf(world, value, true)
+        if (!members.has(name)) return false
+        if (place < names.length - 1) value = members.get(name) as Value
+      }
+      return true
+    }
+  }
+  #sum(): Expression {
+    let left = this.#product()
+    for (;;) {
+      const minus = this.#before('-')
+      if (!minus && !this.#before('+')) return left
+      this.#at++
+      const [one, other] = [left, this.#product()]
+      left = (world) => {
+        const a = longOf(one(world))
+        const b = longOf(other(world))
+        return bounded(minus ? a - b : a + b)
+      }
+    }
+  }
+  #product(): Expression {
+    let left = this.#unary()
+    while (this.#takes('*')) {
+      const [one, other] = [left, this.#unary()]
+      left = (world) => bounded(longOf(one(world)) * longOf(other(world)))
+    }
+    return left
+  }
+  #unary(): Expression {
+    const signs: string[] = []
+    while (this.#before('!') || this.#before('-')) signs.push(this.#tokens[this.#at++]?.text as string)
+    if (signs.length > 4 || new Set(signs).size > 1) return unreadable(`\`${signs.join('')}\``)
+    const isNumber = this.#next().kind === 'number'
+    if (isNumber && signs[0] === '-') {
+      const magnitude = BigInt(this.#next().text)
+      if (signs.length === 1 && magnitude === -LONG_MIN) {
+        this.#at++
+        return this.#accesses(() => LONG_MIN)
+      }
+    }
+    const operand = this.#accesses(this.#primary())
+    return signs.reduce<Expression>(
+      (inner, sign) => (sign === '!' ? (world) => !truth(inner(world)) : (world) => bounded(-longOf(inner(world)))),
+      operand,
+    )
+  }
+  #accesses(start: Expression): Expression {
+    let value = start
+    for (;;) {
+      const of = value
+      if (this.#takes('[')) {
+        const name = this.#string()
+        this.#expect(']')
+        value = (world) => memberOf(world, of(world), name)
+      } else if (this.#takes('.')) {
+        const name = this.#member()
+        if (!this.#takes('(')) value = (world) => memberOf(world, of(world), name)
+        else
+          value = method(
+            name,
+            of,
+            this.#list(')', () => this.expression()),
+          )
+      } else return value
+    }
+  }
+  #primary(): Expression {
+    const token = this.#next()
+    if (token.kind === 'string') {
+      const text = this.#string()
+      return () => text
+    }
+    if (token.kind === 'number') {
+      this.#at++
+      const number = BigInt(token.text)
+      return number > LONG_MAX ? unreadable(`\`${token.text}\` is too large`) : () => number
+    }
+    if (this.#takes('(')) {
+      const inner = this.expression()
+      this.#expect(')')
+      return inner
+    }
+    if (this.#takes('[')) {
+      const items = this.#list(']', () => this.expression())
+      return (world) => setOf(items.map((item) => item(world)))
+    }
+    if (this.#takes('{')) return this.#record()
+    if (token.kind !== 'word') return unreadable(`\`${token.text}\` begins no expression`)
+    if (token.text === 'true' || token.text === 'false') {
+      this.#at++
+      return () => token.text === 'true'
+    }
+    const variable = VARIABLES.find((name) => name === token.text)
+    if (variable !== undefined && this.#tokens[this.#at + 1]?.text !== '::') {
+      this.#at++
+      return ({ variables }) => variables[variable]
+    }
+    if (this.#tokens[this.#at + 1]?.text === '(') return this.#call()
+    return this.#entityLiteral()
+  }
+  #record(): Expression {
+    const members = this.#list('}', () => {
+      const name = this.#next().kind === 'string' ? this.#string() : this.#member()
+      this.#expect(':')
+      return [name, this.expression()] as const
+    })
+    if (new Set(members.map(([name]) => name)).size < members.length) unreadable('a record names a member twice')
+    return (world) => ({
+      kind: 'record',
+      members: new Map(members.map(([name, value]) => [name, value(world)])),
+    })
+  }
+  #call(): Expression {
+    const name = this.#word()
+    this.#expect('(')
+    const [argument, ...more] = this.#list(')', () => this.expression())
+    if (name !== 'decimal' || argument === undefined || more.length > 0) return unreadable(`the function \`${name}\``)
+    return (world) => decimalOf(stringOf(argument(world)))
+  }
+  #entityLiteral(): Expression {
+    const type = this.#path(true)
+    const uid = { type, id: this.#string() }
+    return () => ({ kind: 'entity', uid })
+  }
+  /** `A::B`; with an entity's id behind it, the last `::` is passed too. */
+  #path(beforeId = false): string {
+    const parts = [this.#member()]
+    while (this.#takes('::')) {
+      if (beforeId && this.#next().kind === 'string') return parts.join('::')
+      parts.push(this.#member())
+    }
+    return beforeId ? unreadable(`\`${parts.join('::')}\` without an id`) : parts.join('::')
+  }
+  #list<Item>(end: string, item: () => Item): Item[] {
+    const items: Item[] = []
+    while (!this.#takes(end)) {
+      items.push(item())
+      if (!this.#before(end)) this.#expect(',')
+    }
+    return items
+  }
+
+  #next(): Token {
+    return this.#tokens[this.#at] as Token
+  }
+  #before(sign: string): boolean {
+    const { kind, text } = this.#next()
+    return kind === 'sign' && text === sign
+  }
+  #isWord(word: string): boolean {
+    const { kind, text } = this.#next()
+    return kind === 'word' && text === word
+  }
+  #takes(sign: string): boolean {
+    const there = this.#before(sign)
+    if (there) this.#at++
+    return there
+  }
+  #expect(sign: string): void {
+    if (!this.#takes(sign)) unreadable(`\`${sign}\` was expected before \`${this.#next().text}\``)
+  }
+  #expectWord(word: string): void {
+    if (!this.#isWord(word)) unreadable(`\`${word}\` was expected before \`${this.#next().text}\``)
+    this.#at++
+  }
+  #word(): string {
+    const { kind, text } = this.#next()
+    if (kind !== 'word') return unreadable(`a name was expected before \`${text}\``)
+    this.#at++
+    return text
+  }
+  /** A name that is none of the language's own words. */
+  #member(): string {
+    const name = this.#word()
+    return WORDS.has(name) ? unreadable(`\`${name}\` is no name`) : name
+  }
+  #rawString(): string {
+    const { kind, text } = this.#next()
+    if (kind !== 'string') return unreadable(`a text was expected before \`${text}\``)
+    this.#at++
+    return text
+  }
+  #string(): string {
+    return unescape(this.#rawString())
+  }
+}
+
+/** Operands of a method are evaluated before it looks at them; what it cannot take fails. */
+function method(name: string, of: Expression, given: readonly Expression[]): Expression {
+  const one = (work: (self: Value, argument: Value) => Value): Expression => {
+    const [argument, ...more] = given
+    if (argument === undefined || more.length > 0) return unreadable(`\`${name}\` takes one argument`)
+    return (world) => {
+      const self = of(world)
+      return work(self, argument(world))
+    }
+  }
+  switch (name) {
+    case 'contains':
+      return one((self, item) => itemsOf(self).some((known) => sameValue(known, item)))
+    case 'containsAll':
+      return one((self, others) =>
+        itemsOf(others, self).every((item) => itemsOf(self).some((known) => sameValue(known, item))),
+      )
+    case 'containsAny':
+      return one((self, others) =>
+        itemsOf(others, self).some((item) => itemsOf(self).some((known) => sameValue(known, item))),
+      )
+    case 'isEmpty':
+      return given.length > 0 ? unreadable('`isEmpty` takes no argument') : (world) => itemsOf(of(world)).length === 0
+    case 'lessThan':
+      return one((self, other) => decimal(self) < decimal(other))
+    case 'lessThanOrEqual':
+      return one((self, other) => decimal(self) <= decimal(other))
+    case 'greaterThan':
+      return one((self, other) => decimal(self) > decimal(other))
+    case 'greaterThanOrEqual':
+      return one((self, other) => decimal(self) >= decimal(other))
+    default:
+      return unreadable(`the method \`${name}\``)
+  }
+}
+
+const COMPARISONS: Readonly<Record<string, (left: Value, right: Value) => boolean>> = {
+  '==': (left, right) => sameValue(left, right),
+  '!=': (left, right) => !sameValue(left, right),
+  '<': (left, right) => longOf(left) < longOf(right),
+  '<=': (left, right) => longOf(left) <= longOf(right),
+  '>': (left, right) => longOf(left) > longOf(right),
+  '>=': (left, right) => longOf(left) >= longOf(right),
+}
+
+const truth = (value: Value): boolean => (typeof value === 'boolean' ? value : fails('a boolean was expected'))
+const longOf = (value: Value): bigint => (typeof value === 'bigint' ? value : fails('an integer was expected'))
+const stringOf = (value: Value): string => (typeof value === 'string' ? value : fails('a text was expected'))
+const bounded = (value: bigint): bigint =>
+  value >= LONG_MIN && value <= LONG_MAX ? value : fails('the integer is too large')
+const entityOf = (value: Value): Uid =>
+  typeof value === 'object' && value.kind === 'entity' ? value.uid : fails('an entity was expected')
+const typeOf = (value: Value): string => entityOf(value).type
+const decimal = (value: Value): bigint =>
+  typeof value === 'object' && value.kind === 'decimal' ? value.tenThousandths : fails('a decimal was expected')
+/** @param first looked at before, so that what fails first is the left side */
+const itemsOf = (value: Value, first?: Value): readonly Value[] => {
+  if (first !== undefined) itemsOf(first)
+  return typeof value === 'object' && value.kind === 'set' ? value.items : fails('a set was expected')
+}
+const nameOf = ({ type, id }: Uid): string => JSON.stringify([type, id])
+
+function decimalOf(text: string): Value {
+  const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)\.(\d{1,4})$/.exec(text) ?? fails('no decimal')
+  return { kind: 'decimal', tenThousandths: bounded(BigInt(`${sign}${whole}${fraction.padEnd(4, '0')}`)) }
+}
+
+/** Members of a record, or attributes of an entity. @param lenient an entity that is not known has none */
+function membersOf(world: World, value: Value, lenient: boolean): ReadonlyMap<string, Value> {
+  if (typeof value === 'object' && value.kind === 'record') return value.members
+  const entity = world.entities.get(nameOf(entityOf(value)))
+  return entity?.attrs ?? (lenient ? new Map<string, Value>() : fails('the entity is not known'))
+}
+const memberOf = (world: World, value: Value, name: string): Value =>
+  membersOf(world, value, false).get(name) ?? fails(`there is no \`${name}\``)
+
+function isIn(world: World, value: Value, group: Value): boolean {
+  const start = entityOf(value)
+  const wanted = new Set(
+    (typeof group === 'object' && group.kind === 'set' ? group.items : [group]).map((one) => nameOf(entityOf(one))),
+  )
+  const seen = new Set<string>()
+  const open = [start]
+  for (let uid = open.pop(); uid !== undefined; uid = open.pop()) {
+    const name = nameOf(uid)
+    if (wanted.has(name)) return true
+    if (seen.has(name)) continue
+    seen.add(name)
+    open.push(...(world.entities.get(name)?.parents ?? []))
+  }
+  return false
+}
+
+function sameValue(left: Value, right: Value): boolean {
+  if (typeof left !== 'object' || typeof right !== 'object') return left === right
+  if (left.kind === 'entity' && right.kind === 'entity')
+    return left.uid.type === right.uid.type && left.uid.id === right.uid.id
+  if (left.kind === 'decimal' && right.kind === 'decimal') return left.tenThousandths === right.tenThousandths
+  if (left.kind === 'set' && right.kind === 'set')
+    return (
+      left.items.length === right.items.length &&
+      left.items.every((item) => right.items.some((other) => sameValue(item, other)))
+    )
+  if (left.kind !== 'record' || right.kind !== 'record' || left.members.size !== right.members.size) return false
+  return [...left.members].every(([name, value]) => {
+    const other = right.members.get(name)
+    return other !== undefined && sameValue(value, other)
+  })
+}
+
+function setOf(items: readonly Value[]): Value {
+  const different: Value[] = []
+  for (const item of items) if (!different.some((known) => sameValue(known, item))) different.push(item)
+  return { kind: 'set', items: different }
+}
+
+/** A pattern of `like`: `*` is any text, `\*` a star. */
+function pattern(raw: string): (text: string) => boolean {
+  const pieces = ['']
+  const add = (text: string): void => void (pieces[pieces.length - 1] += text)
+  for (let at = 0; at < raw.length; at++) {
+    if (raw[at] === '\\') add(raw[++at] === '*' ? '*' : `\\${raw[at]}`)
+    else if (raw[at] === '*') pieces.push('')
+    else add(raw[at] as string)
+  }
+  const [first = '', ...rest] = pieces.map(unescape)
+  const last = rest.pop()
+  return (text) => {
+    if (last === undefined) return text === first
+    if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false
+    let at = first.length
+    for (const piece of rest) {
+      const found = text.indexOf(piece, at)
+      if (found < 0 || found + piece.length > text.length - last.length) return false
+      at = found + piece.length
+    }
+    return true
+  }
+}
+
+/** A JSON value in Cedar's own form. @throws Unreadable */
+function valueOf(json: unknown): Value {
+  if (typeof json === 'boolean' || typeof json === 'string') return json
+  if (typeof json === 'number')
+    return Number.isSafeInteger(json) ? BigInt(json) : unreadable(`\`${json}\` has no form in Cedar`)
+  if (Array.isArray(json)) return setOf(json.map(valueOf))
+  if (typeof json !== 'object' || json === null) return unreadable('null has no form in Cedar')
+  const named = json as Record<string, unknown>
+  const { __entity: entity } = named
+  if (entity !== undefined) return { kind: 'entity', uid: entity as Uid }
+  if (named['__extn'] !== undefined || named['__expr'] !== undefined) return unreadable('a value of an extension')
+  return { kind: 'record', members: membersFrom(named) }
+}
+const membersFrom = (named: Readonly<Record<string, unknown>>): Map<string, Value> =>
+  new Map(Object.entries(named).map(([name, value]) => [name, valueOf(value)]))
+
+export type CedarAnswer =
+  { readonly kind: 'allow' | 'deny'; readonly rules: readonly string[] } | { readonly kind: 'error' }
+
+/** Forbid before permit, nothing without a permit, and an error in any policy is an error of the whole. @throws Unreadable */
+export function evaluateCedar(policies: ReadonlyMap<string, CedarPolicy>, request: CedarRequest): CedarAnswer {
+  const entity = (uid: Uid): Value => ({ kind: 'entity', uid })
+  const { principal, action, resource, context } = request
+  const world: World = {
+    variables: {
+      principal: entity(principal),
+      action: entity(action),
+      resource: entity(resource),
+      context: valueOf(context),
+    },
+    entities: new Map(
+      request.entities.map(({ uid, attrs, parents }) => [nameOf(uid), { attrs: membersFrom(attrs), parents }]),
+    ),
+  }
+  const applying = { permit: [] as string[], forbid: [] as string[] }
+  let error = false
+  for (const [id, { effect, applies }] of policies)
+    try {
+      if (applies(world)) applying[effect].push(id)
+    } catch (thrown) {
+      if (!(thrown instanceof EvaluationError)) throw thrown
+      error = true
+    }
+  if (error) return { kind: 'error' }
+  if (applying.forbid.length > 0) return { kind: 'deny', rules: applying.forbid.sort() }
+  return { kind: applying.permit.length > 0 ? 'allow' : 'deny', rules: applying.permit.sort() }
+}
+
+// ------------------------------------------------------------------------------------------------------------------ admissions, again
+// Each operation that was admitted, held or denied is put to the policies of its snapshot once more: who it was (from the snapshot), what it did (from
+// the events and effects beside it), what was attested and approved (from the records before it). What the record says of these must be the same.
+
+interface PrincipalEntry {
+  readonly id: string
+  readonly kind: string
+  readonly owner: string | null
+  readonly roles: readonly string[]
+  readonly epoch: number
+  readonly revoked: boolean
+  readonly approvalKey: string | null
+  readonly tenant: string
+}
+interface Snapshot {
+  readonly number: number
+  readonly hash: string
+  readonly policySet: string
+  readonly principals: ReadonlyMap<string, PrincipalEntry>
+  readonly scope: ReadonlyMap<string, CedarPolicy>
+  readonly admission: ReadonlyMap<string, CedarPolicy>
+  /** Why its policies cannot be evaluated here; null when they can. */
+  readonly unreadable: string | null
+}
+interface ReleaseFile {
+  readonly application: string
+  readonly group: (action: string) => 'commands' | 'queries' | 'engine'
+  readonly isIrreversible: (effect: string) => boolean
+}
+interface ApprovalRequest {
+  readonly operation?: string
+  readonly state?: string
+  readonly binds?: string
+  readonly actor?: string
+  readonly onBehalfOf?: string | null
+  readonly requires?: readonly string[]
+  readonly approvedBy?: readonly { readonly by: string; readonly role: string }[]
+}
+interface Admitted {
+  readonly snapshot: number
+  readonly policySet: string
+  readonly rules: readonly string[]
+  readonly request: string
+  readonly chain: unknown
+  readonly onBehalfOf: string | null
+  readonly approvals: readonly { readonly approval: string; readonly by: string }[]
+}
+interface Asked {
+  readonly principal: string
+  readonly action: string
+  readonly resource: string
+  readonly context: Readonly<Record<string, unknown>>
+  readonly entities: readonly CedarEntity[]
+}
+interface OperationBody {
+  readonly input: unknown
+  readonly facts: unknown
+  readonly attested: unknown
+  readonly principal: { readonly kind: string; readonly roles: readonly string[] }
+  readonly reads: {
+    readonly position: number
+    readonly streams: readonly { readonly stream: string; readonly version: number }[]
+  } | null
+  readonly authority: Admitted | null
+  readonly request: Asked | null
+}
+
+const SNAPSHOTS_KEPT = 16 // of snapshots and releases the newest: an admission under an older one is said to be unchecked
+const RUNS_KEPT = 20_000
+const CHAIN_MAX = 8
+const ADOPTED = 'plinth.authority/snapshots'
+const RELEASE_FILE = /^release\/rel_[a-z2-7]{26}$/
+const VERDICTS: Readonly<Record<string, string>> = { committed: 'admitted', held: 'held', denied: 'denied' }
+const KINDS: Readonly<Record<string, string>> = { agent: 'Agent', human: 'Human', service: 'Service' }
+
+/** Why an admission does not come out as recorded. */
+class Differs extends Error {}
+const differs = (why: string): never => {
+  throw new Differs(why)
+}
+/** Why an admission cannot be derived here. */
+class Unchecked extends Error {}
+const unchecked = (why: string): never => {
+  throw new Unchecked(why)
+}
+/** What a bundle that holds such things at all should hold. */
+class Absent extends Error {}
+const absent = (what: string): never => {
+  throw new Absent(what)
+}
+
+class Admissions {
+  readonly #judge: Judge
+  readonly #operators: Key[]
+  readonly #snapshots = new Map<number, Snapshot>()
+  readonly #releases = new Map<string, ReleaseFile>()
+  readonly #unused = new Set<string>()
+  /** Where each snapshot was put on record. */
+  readonly #adopted = new Map<number, number>()
+  readonly #runs = new Map<string, { readonly version: number; readonly facts: Readonly<Record<string, unknown>> }>()
+  readonly #approvals = new Map<string, ApprovalRequest>()
+  readonly #held = new Map<string, string>()
+  readonly #reasons = new Map<string, number>()
+  #events: {
+    readonly stream: string
+    readonly type: string
+    readonly body: Readonly<Record<string, unknown>> | null
+  }[] = []
+  #last: Snapshot | null = null
+  #derived = 0
+  #bound = 0
+
+  constructor(judge: Judge, operators: readonly Key[]) {
+    this.#judge = judge
+    this.#operators = [...operators]
+  }
+
+  /** Path of the snapshot that may come next. */
+  get nextSnapshot(): string {
+    return `authority/${String((this.#last?.number ?? 0) + 1).padStart(6, '0')}`
+  }
+  /** The snapshot after the one before, as the operators signed it. */
+  snapshot(bytes: Buffer): void {
+    const number = (this.#last?.number ?? 0) + 1
+    const note = parseNote(bytes)
+    const text = note.text
+    const value = jsonObject(Buffer.from(text))
+    if (`${canonical(value)}\n` !== text || value['number'] !== number)
+      malformed(`snapshot ${number} is not in its one form`)
+    if (value['previous'] !== (this.#last?.hash ?? ''))
+      malformed(`snapshot ${number} does not follow the one before it`)
+    if (this.#operators.length > 0 && verifyNote(note, this.#operators).length === 0)
+      malformed(`no pinned key of the operators has signed snapshot ${number}`)
+    if (this.#operators.length > 0 && typeof value['nextRootKey'] === 'string')
+      this.#operators.push(parseKey(value['nextRootKey']))
+    this.#last = readSnapshot(number, sha256(text), value)
+    keep(this.#snapshots, number, this.#last, SNAPSHOTS_KEPT)
+  }
+  /** A release's manifest, and the hash of its code: together they are what its id names. */
+  release(id: string, bytes: Buffer): void {
+    const value = jsonObject(bytes)
+    const { bundle, manifest } = value
+    if (canonical(value) !== bytes.toString() || typeof bundle !== 'string' || !HASH.test(bundle))
+      malformed(`release \`${id}\` is not in its one form`)
+    if (releaseId(sha256(canonical(manifest)), bundle as string) !== id || this.#releases.has(id))
+      malformed(`the manifest of release \`${id}\` is not the one it is named by`)
+    this.#unused.add(id)
+    keep(this.#releases, id, readManifest(manifest as Readonly<Record<string, unknown>>), SNAPSHOTS_KEPT)
+  }
+  /** One record with its payload, in order. */
+  record(position: number, record: LogRecord, payload: Buffer | null): void {
+    if (record.release !== null) this.#unused.delete(record.release)
+    if (record.kind === 'event') {
+      const isEngines = record.stream.startsWith('plinth.')
+      this.#events.push({ ...record, body: isEngines && payload !== null ? jsonOrNull(payload) : null })
+      return
+    }
+    const body = payload === null || this.#last === null ? null : jsonOrNull(payload)
+    const events = this.#events
+    this.#events = []
+    try {
+      if (this.#admission(record, body as OperationBody | null, events)) this.#derived++
+    } catch (error) {
+      if (error instanceof Differs)
+        this.#judge.find('invalid', position, `the admission of \`${record.op}\`: ${error.message}`)
+      else if (error instanceof Absent) this.#judge.find('missing', position, error.message)
+      else if (error instanceof Unchecked || error instanceof Unreadable) this.#count(error.message)
+      else if (error instanceof TypeError)
+        this.#judge.find('invalid', position, `the admission of \`${record.op}\` has no fit form`)
+      else throw error
+    }
+    for (const event of events) this.#remember(position, event)
+    if (record.state === 'held') this.#held.set(record.op, streamTail(events.at(-1)?.stream ?? ''))
+    else this.#held.delete(record.op)
+  }
+  end(): void {
+    const last = this.#last
+    if (last === null)
+      return this.#judge.unchecked('whether each admission can be derived again: the bundle holds no snapshots')
+    for (const id of this.#unused) this.#judge.find('invalid', null, `no record is of release \`${id}\``)
+    if (this.#bound < last.number && this.#operators.length === 0)
+      this.#judge.find(
+        'missing',
+        null,
+        `snapshot ${last.number} is not on record yet: export again, or give the operators’ key`,
+      )
+    for (const number of this.#adopted.keys())
+      if (number > last.number) this.#judge.find('missing', null, `snapshot ${number} is missing`)
+    this.#judge.derived = this.#derived
+    for (const [what, count] of this.#reasons)
+      this.#judge.unchecked(`${count} admission${count === 1 ? '' : 's'}: ${what}`)
+    if (this.#operators.length === 0)
+      this.#judge.unchecked('that the operators signed the snapshots: their key was not given (`--authority`)')
+    this.#judge.unchecked('that policies were shown all of an input and its facts that the application’s schema shows')
+  }
+
+  #count(why: string): void {
+    this.#reasons.set(why, (this.#reasons.get(why) ?? 0) + 1)
+  }
+
+  #remember(
+    position: number,
+    {
+      stream,
+      type,
+      body,
+    }: {
+      readonly stream: string
+      readonly type: string
+      readonly body: Readonly<Record<string, unknown>> | null
+    },
+  ): void {
+    if (body === null) return
+    if (stream === ADOPTED) this.#adopt(position, body)
+    else if (stream.startsWith('plinth.run/')) {
+      const before = this.#runs.get(stream)
+      keep(this.#runs, stream, { version: (before?.version ?? 0) + 1, facts: { ...before?.facts, ...body } }, RUNS_KEPT)
+    } else if (stream.startsWith('plinth.approval/')) {
+      if (type === 'closed') this.#approvals.delete(streamTail(stream))
+      else this.#approvals.set(streamTail(stream), { ...this.#approvals.get(streamTail(stream)), ...body })
+    }
+  }
+  #adopt(position: number, { snapshot: number, hash: recorded }: Readonly<Record<string, unknown>>): void {
+    if (typeof number !== 'number' || typeof recorded !== 'string') return
+    if (!this.#adopted.has(number)) this.#adopted.set(number, position)
+    const known = this.#snapshots.get(number)
+    if (known !== undefined && known.hash !== recorded)
+      this.#judge.find('invalid', null, `snapshot ${number} is not the one that the log has on record`)
+    // Snapshots name the one before by its hash, so the last that is on record binds all before it.
+    if (known?.hash === recorded) this.#bound = Math.max(this.#bound, number)
+  }
+
+  /** @returns whether there was one. @throws Differs, Unchecked, Unreadable */
+  #admission(
+    record: LogRecord,
+    body: OperationBody | null,
+    events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
+  ): boolean {
+    const domain = events.filter(({ stream }) => !stream.startsWith('plinth.'))
+    const verdict = record.chain.length === 0 ? undefined : VERDICTS[record.state]
+    if (verdict === undefined) {
+      if (domain.length > 0 || record.effects.length > 0) differs('nobody was admitted to do this')
+      if (record.state === 'committed' && !record.action.startsWith('plinth.'))
+        differs('nobody was admitted to do this')
+      return false
+    }
+    if (this.#last === null) return false
+    if (body === null) return unchecked('its payload is gone')
+    const { authority, request } = body
+    if (authority == null || request == null) return differs(`it is ${record.state} without an admission`)
+    const snapshot =
+      this.#snapshots.get(authority.snapshot) ??
+      (authority.snapshot > this.#last.number
+        ? absent(`snapshot ${authority.snapshot} is missing`)
+        : unchecked('its snapshot lies too far back'))
+    const release =
+      this.#releases.get(record.release ?? '') ?? absent(`the manifest of \`${record.release}\` is missing`)
+    if (snapshot.policySet !== authority.policySet) differs('its snapshot holds another policy set')
+    if (sha256(canonical(request)) !== authority.request) differs('its request does not match its hash')
+    if (authority.onBehalfOf !== record.for || canonical(authority.chain) !== canonical(record.chain))
+      differs('it was given to somebody else')
+    const replaced = [...this.#adopted].find(([number]) => number > authority.snapshot)?.[1]
+    if (replaced !== undefined && body.reads !== null && body.reads.position >= replaced)
+      differs('it was decided after its snapshot had been replaced')
+    const principal = principalOf(snapshot, record, body)
+    const approvals = this.#approvalsOf(record, authority)
+    const asked = this.#question(record, body, request, principal, domain, release, approvals)
+    if (snapshot.unreadable !== null) return unchecked(`policies that are not evaluated here: ${snapshot.unreadable}`)
+    const scope = evaluateCedar(snapshot.scope, {
+      ...asked,
+      resource: { type: 'Application', id: release.application },
+      context: {},
+    })
+    if (scope.kind !== 'allow') differs('the action is not in scope for who did it')
+    const [derived, rules] = verdictOf(snapshot.admission, asked)
+    if (derived !== verdict) differs(`policy says ${derived}, and yet it is ${record.state}`)
+    if (canonical(rules) !== canonical(authority.rules)) differs('other rules determine it')
+    if (record.action === 'plinth.approve') this.#decision(body, snapshot, principal, events)
+    if (
+      record.action === 'plinth.attest' &&
+      (events.length !== 1 ||
+        events[0]?.stream !== `plinth.run/${record.run}` ||
+        canonical(events[0].body) !== canonical(body.input))
+    )
+      differs('what it attested is not what was stated')
+    return true
+  }
+
+  /** The request as recorded, once all that it says of what happened is found to be so. */
+  #question(
+    record: LogRecord,
+    body: OperationBody,
+    request: Asked,
+    principal: PrincipalEntry,
+    domain: readonly { readonly stream: string; readonly type: string }[],
+    release: ReleaseFile,
+    approvals: readonly string[],
+  ): CedarRequest {
+    const uid = { type: KINDS[principal.kind] ?? '', id: principal.id }
+    const action = { type: 'Action', id: record.action }
+    const resource = request.entities[1]?.uid ?? { type: '', id: '' }
+    if (
+      request.principal !== uidText(uid) ||
+      request.action !== uidText(action) ||
+      request.resource !== uidText(resource)
+    )
+      return request.entities.length === 0
+        ? unchecked('its question had no form in Cedar')
+        : differs('it asks about somebody or something else')
+    const attrs = {
+      id: principal.id,
+      tenant: principal.tenant,
+      ...(principal.owner === null ? {} : { owner: principal.owner }),
+      ...(record.for === null ? {} : { onBehalfOf: record.for }),
+    }
+    const roles = principal.roles.map((id) => ({ type: 'Role', id }))
+    const entities = [
+      { uid, attrs, parents: roles },
+      { uid: resource, attrs: { id: resource.id }, parents: [] },
+    ]
+    if (canonical(request.entities) !== canonical(entities)) differs('it asks about somebody with other attributes')
+    const { context } = request
+    if (!isPartOf(context['input'] ?? {}, body.input)) differs('its input is not what was asked about')
+    if (context['facts'] !== undefined && !isPartOf(context['facts'], body.facts))
+      differs('its facts are not what was asked about')
+    const attested = record.action.startsWith('plinth.') ? {} : this.#attested(record, body)
+    if (!isPartOf(context['attested'] ?? {}, attested)) differs('other facts were attested for its run')
+    if (canonical(context['approvals'] ?? []) !== canonical(approvals))
+      differs('it counts other approvals than there are')
+    if (record.state === 'committed' && context['impact'] !== undefined) {
+      const done = {
+        events: distinct(domain.map(({ stream, type }) => `${stream.slice(0, stream.indexOf('/'))}.${type}`)),
+        streams: distinct(domain.map(({ stream }) => stream)).length,
+        effects: distinct(record.effects.map(({ effect }) => effect)),
+        irreversible: record.effects.some(({ effect }) => release.isIrreversible(effect)),
+      }
+      if (!isPartOf(done, context['impact'])) differs('it did something else than was asked about')
+    }
+    const group = { type: 'Action', id: release.group(record.action) }
+    return {
+      principal: uid,
+      action,
+      resource,
+      context,
+      entities: [...entities, { uid: action, attrs: {}, parents: [group] }],
+    }
+  }
+  #attested(record: LogRecord, body: OperationBody): unknown {
+    if (record.run === null) return {}
+    const stream = `plinth.run/${record.run}`
+    const version = body.reads?.streams.find((read) => read.stream === stream)?.version
+    const known = this.#runs.get(stream) ?? { version: 0, facts: {} }
+    return version === known.version ? known.facts : unchecked('the facts attested for its run lie too far back')
+  }
+  /** Roles of those who approved, as policies see them. */
+  #approvalsOf(record: LogRecord, { approvals }: Admitted): readonly string[] {
+    const id = record.state === 'held' ? undefined : this.#held.get(record.op)
+    if (id === undefined) return approvals.length === 0 ? [] : differs('it names approvals, and was never held')
+    const { operation, state, approvedBy = [] } = this.#approvals.get(id) ?? {}
+    if (operation !== record.op || state !== 'approved') differs('it went on without being approved')
+    const given = approvedBy.map(({ by }) => ({ approval: id, by }))
+    if (canonical(given) !== canonical(approvals)) differs('it names other approvals than there are')
+    return distinct(approvedBy.map(({ role }) => role)).sort()
+  }
+  /** A decision about what was held: signed by who made it, about that request, by somebody who may. */
+  #decision(
+    body: OperationBody,
+    snapshot: Snapshot,
+    approver: PrincipalEntry,
+    events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
+  ): void {
+    const { signature, ...decision } = body.input as Record<string, unknown>
+    const id = String(decision['approval'])
+    const request = this.#approvals.get(id)
+    const [event, ...more] = events
+    const key = approver.approvalKey === null ? null : base64(approver.approvalKey)
+    if (key?.length !== SPKI.length + 32 || !key.subarray(0, SPKI.length).equals(SPKI))
+      differs('its approver has no key')
+    const bytes = base64(String(signature)) ?? Buffer.alloc(0)
+    if (!isSigned(Buffer.from(canonical(decision)), ed25519Key((key as Buffer).subarray(SPKI.length)), bytes))
+      differs('its approver did not sign the decision')
+    if (more.length > 0 || event?.stream !== `plinth.approval/${id}` || request?.state !== 'pending')
+      differs('the decision is not about what waited for it')
+    if (decision['by'] !== approver.id || decision['binds'] !== request?.binds)
+      differs('the decision is about something else')
+    if ((event?.type === 'approved') !== (decision['verdict'] === 'approve')) differs('the decision was the other one')
+    const asks = [request?.actor, request?.onBehalfOf]
+    if (approver.kind === 'agent' || chainOf(snapshot, approver).some(({ principal }) => asks.includes(principal)))
+      differs('it was decided by who had asked, or by an agent')
+    const all = (event?.body as ApprovalRequest | null)?.approvedBy ?? request?.approvedBy ?? []
+    for (const { by, role } of all.slice(request?.approvedBy?.length ?? 0))
+      if (by !== approver.id || !approver.roles.includes(role) || request?.requires?.includes(role) !== true)
+        differs('it counts as the approval of somebody else')
+    if (
+      (event?.body as ApprovalRequest | null)?.state === 'approved' &&
+      request?.requires?.every((role) => all.some((given) => given.role === role)) !== true
+    )
+      differs('it counts as approved before everybody had approved')
+  }
+}
+
+/** Admitted; held when nothing but rules that wait for approvals forbid it, and these would let it pass; otherwise denied. */
+function verdictOf(
+  policies: ReadonlyMap<string, CedarPolicy>,
+  request: CedarRequest,
+): [verdict: string, rules: readonly string[]] {
+  const first = evaluateCedar(policies, request)
+  if (first.kind === 'error') return ['denied', []]
+  const { rules } = first
+  if (first.kind === 'allow') return ['admitted', rules]
+  const roles = rules.flatMap((rule) => policies.get(rule)?.annotations.get('hold') ?? [])
+  if (rules.length === 0 || roles.length < rules.length) return ['denied', rules]
+  const context = request.context as Readonly<Record<string, unknown>>
+  const approvals = distinct([...((context['approvals'] ?? []) as readonly string[]), ...roles])
+  const approved = evaluateCedar(policies, { ...request, context: { ...context, approvals } })
+  return [approved.kind === 'allow' ? 'held' : 'denied', rules]
+}
+
+/** @throws TypeError for what has not the form of a snapshot */
+function readSnapshot(number: number, hashed: string, value: Readonly<Record<string, unknown>>): Snapshot {
+  const entries = value['principals'] as readonly PrincipalEntry[]
+  const files = value['policies'] as Readonly<Record<string, string>>
+  const scope = new Map<string, CedarPolicy>()
+  const admission = new Map<string, CedarPolicy>()
+  let notRead: string | null = null
+  try {
+    for (const [file, source] of Object.entries(files))
+      for (const policy of parseCedar(source)) {
+        const id = policy.annotations.get('id') ?? unreadable(`a policy of \`${file}\` has no id`)
+        if (scope.has(id) || admission.has(id)) unreadable(`the policy \`${id}\` is there twice`)
+        ;(file.startsWith('scope/') ? scope : admission).set(id, policy)
+      }
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    notRead = error.message
+  }
+  return {
+    ...{ number, hash: hashed, policySet: sha256(canonical(files)), scope, admission, unreadable: notRead },
+    principals: new Map(entries.map((entry) => [entry.id, entry])),
+  }
+}
+
+function readManifest(manifest: Readonly<Record<string, unknown>>): ReleaseFile {
+  const { name, commands, queries, effects } = manifest as Record<string, Record<string, { readonly risk?: string }>>
+  return {
+    application: String(name),
+    group: (action) =>
+      Object.hasOwn(commands ?? {}, action) ? 'commands' : Object.hasOwn(queries ?? {}, action) ? 'queries' : 'engine',
+    isIrreversible: (effect) => effects?.[effect]?.risk === 'irreversible',
+  }
+}
+
+/** The actor as the snapshot has it, live with everybody whom it stands and falls with. @throws Differs */
+function principalOf(snapshot: Snapshot, record: LogRecord, body: OperationBody): PrincipalEntry {
+  const entry = snapshot.principals.get(record.actor) ?? differs('who did it is not in its snapshot')
+  const chain = chainOf(snapshot, entry)
+  if (chain.some(({ revoked }) => revoked)) differs('who did it had been revoked')
+  if (canonical(chain.map(({ principal, epoch }) => ({ principal, epoch }))) !== canonical(record.chain))
+    differs('who did it had another chain of owners')
+  if (entry.tenant !== record.tenant || entry.kind !== body.principal.kind) differs('who did it is somebody else')
+  if (canonical(entry.roles) !== canonical(body.principal.roles)) differs('who did it had other roles')
+  return entry
+}
+function chainOf(snapshot: Snapshot, entry: PrincipalEntry): { principal: string; epoch: number; revoked: boolean }[] {
+  const chain = []
+  for (let link: PrincipalEntry | undefined = entry; link !== undefined;) {
+    if (chain.length >= CHAIN_MAX) return differs('a chain of owners has no end')
+    chain.push({ principal: link.id, epoch: link.epoch, revoked: link.revoked })
+    link =
+      link.owner === null
+        ? undefined
+        : (snapshot.principals.get(link.owner) ?? differs('an owner is not in the snapshot'))
+  }
+  return chain
+}
+
+/** Whether the first holds nothing that is not in the second: members may be left out, at any depth. */
+function isPartOf(part: unknown, whole: unknown): boolean {
+  if (typeof part !== 'object' || part === null || typeof whole !== 'object' || whole === null) return part === whole
+  if (Array.isArray(part) || Array.isArray(whole))
+    return (
+      Array.isArray(part) &&
+      Array.isArray(whole) &&
+      part.length === whole.length &&
+      part.every((item, i) => isPartOf(item, whole[i]))
+    )
+  const of = whole as Record<string, unknown>
+  return Object.entries(part).every(([name, value]) => Object.hasOwn(of, name) && isPartOf(value, of[name]))
+}
+
+/** As Cedar writes it. */
+const uidText = ({ type, id }: Uid): string =>
+  `${type}::"${id.replace(/["\\\p{Cc}]/gu, (char) => (char === '"' || char === '\\' ? `\\${char}` : `\\u{${char.charCodeAt(0).toString(16)}}`))}"`
+
+function releaseId(manifest: string, bundle: string): string {
+  const parts = ['release', manifest, bundle].map((part) => `${part.length}:${part}`).join('')
+  let bits = ''
+  for (const byte of hash('sha256', parts, 'buffer').subarray(0, 16)) bits += byte.toString(2).padStart(8, '0')
+  const letters = bits.padEnd(130, '0').match(/.{5}/g) ?? []
+  return `rel_${letters.map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)]).join('')}`
+}
+function keep<Name, Kept>(map: Map<Name, Kept>, name: Name, value: Kept, most: number): void {
+  map.delete(name)
+  map.set(name, value)
+  const oldest = map.keys().next()
+  if (map.size > most && oldest.done !== true) map.delete(oldest.value)
+}
+const distinct = <Item>(items: readonly Item[]): Item[] => [...new Set(items)]
+const streamTail = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
+function jsonOrNull(bytes: Buffer): Readonly<Record<string, unknown>> | null {
+  try {
+    return JSON.parse(bytes.toString()) as Readonly<Record<string, unknown>>
+  } catch {
+    return null
+  }
+}
+
 // ---------------------------------------------------------------------------------------------- receipts, consistency, equivocation
 
 /** A C2SP tlog-proof: a header, the index, the path, a blank line, the checkpoint. */
@@ -1316,6 +2472,7 @@ const objectOf = (value: unknown): Record<string, unknown> =>
 const USAGE = `usage: node verify.ts bundle FILE | stream FILE | receipt FILE | proof LEAF PROOF | consistency OLD NEW PROOF | evidence FILE
   --key VKEY|FILE   public key of the log, from where you trust it; may be repeated
   --policy FILE     tlog-policy: which witnesses must have cosigned (its logs count as keys)
+  --authority VKEY|FILE  public key of the operators who sign authority snapshots; may be repeated
   --head FILE       a checkpoint of this log that you have kept; may be repeated
   --json            the report as one JSON object
   --version
@@ -1329,6 +2486,7 @@ export function main(args: readonly string[], print: (line: string) => void): nu
       allowPositionals: true,
       options: {
         key: { type: 'string', multiple: true },
+        authority: { type: 'string', multiple: true },
         policy: { type: 'string' },
         head: { type: 'string', multiple: true },
         json: { type: 'boolean' },
@@ -1340,11 +2498,12 @@ export function main(args: readonly string[], print: (line: string) => void): nu
       return 0
     }
     const policy = values.policy === undefined ? null : parsePolicy(text(readFileSync(values.policy), 'the policy'))
-    const keys = (values.key ?? []).map((key) =>
-      parseKey(/^[^+\s]+\+[0-9a-f]{8}\+/.test(key) ? key : readFileSync(key, 'utf8').trim()),
-    )
+    const keyOf = (key: string): Key =>
+      parseKey(/^[^+\s]+\+[0-9a-f]{8}\+/.test(key) ? key : readFileSync(key, 'utf8').trim())
+    const keys = (values.key ?? []).map(keyOf)
+    const operators = (values.authority ?? []).map(keyOf)
     const heads = (values.head ?? []).map((path) => readFileSync(path, 'utf8'))
-    const trust: Trust = { logs: [...keys, ...(policy?.logs ?? [])], policy, heads }
+    const trust: Trust = { logs: [...keys, ...(policy?.logs ?? [])], policy, heads, operators }
     if (trust.logs.length === 0 || trust.logs.some(({ kind }) => kind !== 'log'))
       malformed('the key of the log is needed: `--key`')
     const report = run(positionals, trust)
@@ -1384,7 +2543,17 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
   }
 }
 
-function describe({ verdict, origin, size, rootHash, witnesses, findings, notChecked, stream }: Report): string {
+function describe({
+  verdict,
+  origin,
+  size,
+  rootHash,
+  witnesses,
+  findings,
+  admissions,
+  notChecked,
+  stream,
+}: Report): string {
   const lines: string[] = [verdict]
   if (origin !== null) lines.push(`log          ${origin}`, `records      ${size}`, `root hash    ${rootHash}`)
   if (stream !== undefined)
@@ -1394,6 +2563,7 @@ function describe({ verdict, origin, size, rootHash, witnesses, findings, notChe
   for (const { name, time } of witnesses) lines.push(`cosigned     ${name} at ${time}`)
   for (const { kind, position, what } of findings)
     lines.push(`${kind.padEnd(12)} ${position === null ? '' : `${position}: `}${what}`)
+  if (admissions !== null) lines.push(`admissions   ${admissions} come out again as recorded`)
   for (const what of notChecked) lines.push(`not checked  ${what}`)
   return lines.join('\n')
 }

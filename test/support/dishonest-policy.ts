@@ -27,7 +27,7 @@ export function openPolicy(options: Parameters<typeof openHonestly>[0]): OpenPol
       if (runtime.lie === 'admits-all')
         return { kind: 'admitted', authority: { ...authority, rules: ['agents-work'] }, request }
       if (runtime.lie === 'records-nothing')
-        return { kind: 'admitted', authority: null as never, request: null as never }
+        return { kind: 'admitted', authority: unwritten(authority), request: unwritten(request) }
       return admission
     },
   }
@@ -41,3 +41,7 @@ function asAsked(asked: AdmitRequest): AdmitRequest {
     approvals: [{ approval: 'apr_aaaaaaaaaaaaaaaaaaaaaaaaaa', by: 'operator' as PrincipalId, role: 'cashier' }],
   }
 }
+
+/** There while it is needed, and null in the record. */
+const unwritten = <T extends object>(value: T): T =>
+  Object.defineProperty({ ...value }, 'toJSON', { value: () => null, enumerable: false })

@@ -1,7 +1,10 @@
 /** A runtime that skips admission, or lies about it, is found by the audit: each way of doing so, with what policy would have said. */
 import assert from 'node:assert/strict'
 import { registerHooks } from 'node:module'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseKey } from '../../../verifier/verify.ts'
 import { runtime, type Lie } from '../../../test/support/dishonest-policy.ts'
 
 // The engine of this process gets the dishonest one; whoever audits here has the real one.
@@ -12,9 +15,11 @@ registerHooks({
       ? { url: dishonest, shortCircuit: true }
       : next(specifier, context),
 })
-const { NEVER, openBank } = await import('../../../test/support/bank-system.ts')
+const { NEVER, openBank, temporaryDirectory } = await import('../../../test/support/bank-system.ts')
 const { changeAuthority } = await import('../../../test/support/bank-history.ts')
 const { audit } = await import('../../main/audit.ts')
+const { exportLog } = await import('../../main/export-log.ts')
+const { verifyBytes } = await import('../../../test/vectors/bundle/forge.ts')
 const { setPolicies } = await import('../../warden/changes.ts')
 
 const CASES: readonly (readonly [lie: Lie, amount: number, why: RegExp, derived: string])[] = [
@@ -25,6 +30,15 @@ const CASES: readonly (readonly [lie: Lie, amount: number, why: RegExp, derived:
   ['records-nothing', 200_000_000, /it holds no admission/, 'denied'],
   ['invents-approval', 200_000, /names approvals, and was never held/, 'admitted'],
 ]
+
+async function invalidAt(dir: string, t: TestContext): Promise<readonly (number | null)[]> {
+  const file = join(await temporaryDirectory(t), 'log.tar')
+  await exportLog(dir, file, 'bundle', null)
+  const trust = { logs: [parseKey((await readFile(join(dir, 'log.vkey'), 'utf8')).trim())], policy: null, heads: [] }
+  const report = verifyBytes(await readFile(file), trust)
+  assert.equal(report.verdict, 'INVALID', JSON.stringify(report))
+  return [...new Set(report.findings.map(({ position }) => position))]
+}
 
 test('who admits what policy would not have, or lies about it, is found', async (t) => {
   for (const [lie, amount, why, derived] of CASES) {
@@ -43,6 +57,8 @@ test('who admits what policy would not have, or lies about it, is found', async 
     assert.match(found?.why ?? '', why, lie)
     assert.equal(found?.derived?.verdict, derived, lie)
     assert.equal(found.operation, 'operation' in outcome ? outcome.operation : '')
+    // Who has only a bundle, and an evaluator of his own, finds the same.
+    assert.deepEqual(await invalidAt(bank.dir, t), [found.position])
   }
 })
 
@@ -62,6 +78,7 @@ test('who lets a principal reach what is out of its scope is found', async (t) =
   const report = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
   assert.equal(report.disagreedCount, 1)
   assert.equal(report.disagreed[0]?.derived?.verdict, 'out-of-scope')
+  assert.deepEqual(await invalidAt(bank.dir, t), [report.disagreed[0]?.position])
 })
 
 test('who goes on deciding on an authority that has been replaced is found', async (t) => {
@@ -87,4 +104,5 @@ test('who goes on deciding on an authority that has been replaced is found', asy
   const report = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
   const [found] = report.disagreed.filter(({ action }) => action === 'deposit')
   assert.match(found?.why ?? '', /decided after snapshot 1 had been replaced/)
+  assert.ok((await invalidAt(bank.dir, t)).includes(found?.position ?? -1))
 })

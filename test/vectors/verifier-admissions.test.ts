@@ -1,0 +1,68 @@
+/** The stand-alone verifier derives admissions again from a bundle, with its own evaluator: all of a sound one, and what was changed is found. */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { exportLog } from '../../src/main/export-log.ts'
+import { audit } from '../../src/main/audit.ts'
+import { parseKey, type Trust } from '../../verifier/verify.ts'
+import { NEVER, openBank, temporaryDirectory } from '../support/bank-system.ts'
+import { someOfEverything } from '../support/bank-history.ts'
+import { pack, unpack, verifyBytes } from './bundle/forge.ts'
+
+async function exported(context: TestContext) {
+  const bank = await openBank(context)
+  await someOfEverything(bank)
+  await bank.close()
+  const file = join(await temporaryDirectory(context), 'log.tar')
+  await exportLog(bank.dir, file, 'bundle', null)
+  const key = async (name: string) => parseKey((await readFile(join(bank.dir, name), 'utf8')).trim())
+  const bare: Trust = { logs: [await key('log.vkey')], policy: null, heads: [] }
+  const pinned: Trust = { ...bare, operators: [await key('authority/root.vkey')] }
+  return { dir: bank.dir, bundle: await readFile(file), bare, pinned }
+}
+
+test('each admission of a bundle comes out again, as many as the audit with the engine’s own evaluator finds', async (context) => {
+  const { dir, bundle, bare, pinned } = await exported(context)
+  const { admissions } = await audit({ dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
+  for (const trust of [bare, pinned]) {
+    const report = verifyBytes(bundle, trust)
+    assert.deepEqual(report.findings, [])
+    assert.equal(report.verdict, 'VALID_UNWITNESSED')
+    assert.equal(report.admissions, admissions)
+    assert.deepEqual(report.notChecked.filter((what) => /admission/.test(what)), [])
+    assert.equal(report.notChecked.some((what) => what.includes('signed the snapshots')), trust === bare)
+  }
+})
+
+test('snapshots and manifests: flipped, left out, doubled, exchanged', async (context) => {
+  const { bundle, bare, pinned } = await exported(context)
+  const members = unpack(bundle)
+  const grounds = members.filter(({ name }) => /^(authority|release)\//.test(name))
+  assert.deepEqual(grounds.map(({ name }) => name.split('/')[0]), ['authority', 'authority', 'release'])
+  for (const { at, content, name } of grounds)
+    for (let offset = 0; offset < 512 + content.length; offset += offset < 512 ? 7 : 61) {
+      const copy = Buffer.from(bundle)
+      copy[at + offset] = (copy[at + offset] as number) ^ (1 << offset % 8)
+      const { verdict } = verifyBytes(copy, pinned)
+      assert.equal(verdict, 'INVALID', `${name} at ${offset}`)
+    }
+  const verdictOf = (changed: typeof members, trust: Trust = pinned) => verifyBytes(pack(changed), trust).verdict
+  for (const [place, member] of members.entries()) {
+    if (!grounds.includes(member)) continue
+    const without = verdictOf(members.toSpliced(place, 1))
+    // Left out, the last snapshot or a manifest is evidence that is missing; the first breaks the order of files.
+    assert.equal(without, member.name === 'authority/000001' ? 'INVALID' : 'INSUFFICIENT', member.name)
+    assert.equal(verdictOf(members.toSpliced(place, 0, member)), 'INVALID', `${member.name} doubled`)
+    assert.equal(verdictOf(members.with(place, { ...member, content: Buffer.alloc(0) })), 'INVALID')
+  }
+  // Without any, nothing contradicts; it says what it could not do.
+  const none = verifyBytes(pack(members.filter((member) => !grounds.includes(member))), bare)
+  assert.deepEqual([none.verdict, none.admissions], ['VALID_UNWITNESSED', null])
+  assert.ok(none.notChecked.some((what) => what.includes('each admission')))
+  // Another installation’s snapshot under the same number.
+  const other = unpack((await exported(context)).bundle).find(({ name }) => name === 'authority/000001')
+  const place = members.findIndex(({ name }) => name === 'authority/000001')
+  assert.ok(other !== undefined)
+  for (const trust of [bare, pinned]) assert.equal(verdictOf(members.with(place, other), trust), 'INVALID')
+})
