@@ -194,13 +194,13 @@ test('Cedar’s own integration cases, as far as it can read them', { skip: SKIP
 })
 
 /** Without a schema nobody can tell a reference from a record: references are written out, for both. */
-function explicit(value: unknown, top = true): unknown {
-  if (Array.isArray(value)) return value.map((item) => explicit(item, top))
+function explicit(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => explicit(item))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => {
       const isUid = ['uid', 'principal', 'action', 'resource'].includes(name)
-      return [name, isUid || name === 'parents' ? member : name === 'attrs' || name === 'context' ? inside(member) : explicit(member, top)]
+      return [name, isUid || name === 'parents' ? member : name === 'attrs' || name === 'context' ? inside(member) : explicit(member)]
     }),
   )
 }
