@@ -10,6 +10,11 @@ const END_MS = 5_000
 process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   start: async (options) => (await import('./main/start.ts')).start(options),
   buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
+  witness: async (options) => (await import('./main/witness.ts')).witness(options),
+  logStop: {
+    read: async (dir) => (await import('./main/log-stop.ts')).read(dir),
+    resume: async (dir, by, reason) => void (await import('./main/log-stop.ts')).resume(dir, by, reason),
+  },
   workshop: async () => (await import('./main/workshop.ts')).openWorkshop(),
   policyFaults: async (files, dir) => (await import('./main/policy-check.ts')).policyFaults(files, dir),
   exportLog: async (dir, file, format, checkpoint) =>

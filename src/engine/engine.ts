@@ -1,13 +1,14 @@
 /** The engine as doors see it. Doors translate between wire form and these calls, nothing else. */
-import type { StopMark } from './acknowledgement/log-stop.ts'
 import type { TimestampState } from './acknowledgement/timestamping.ts'
+import type { EffectState } from './ready-effects.ts'
 import type { Level } from '../model/acknowledgement.ts'
 import type { Bound } from './approval-binding.ts'
 import type { ShownChange } from './shown-change.ts'
 import type { Answer } from '../model/answer.ts'
 import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
-import type { Manifest, Release } from '../model/manifest.ts'
+import type { StopMark } from '../model/log-stop.ts'
+import type { Manifest, Release, Risk } from '../model/manifest.ts'
 import type { Intent, Outcome, OperationState, Timings } from '../model/operation.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
 import type { Consistency } from '../model/receipt.ts'
@@ -79,6 +80,10 @@ export interface OperationSummary {
   readonly recordedAtMs: number
   readonly position: Position | null
   readonly rules: readonly string[]
+  /** Level that a committed one stands at; null for others. */
+  readonly level: Level | null
+  /** Of its effects that is furthest from leaving; null when it has none. */
+  readonly effects: EffectState | null
 }
 
 export interface ApprovalView {
@@ -149,6 +154,19 @@ export interface AnchorView {
   readonly checkpoint: string
   /** Base64. */
   readonly proof: string
+}
+
+/** One effect in the outbox. */
+export interface EffectView {
+  /** Null when the log does not hold its record, which an audit says more of. */
+  readonly operation: OperationId | null
+  readonly position: Position
+  readonly ordinal: number
+  readonly effect: string
+  readonly risk: Risk
+  readonly state: EffectState
+  /** What would make it ready; null when it is. */
+  readonly next: string | null
 }
 
 /** What stands behind answers now. */
@@ -233,6 +251,13 @@ export interface Engine {
   ): Promise<Page<OperationSummary>>
   why(credentials: Credentials, operation: OperationId, signal: AbortSignal): Promise<Answer>
   records(credentials: Credentials, from: number, limit: number, signal: AbortSignal): Promise<Page<StoredRecord>>
+  /** Effects in the outbox, oldest first. */
+  effects(
+    credentials: Credentials,
+    filter: { readonly state?: string },
+    page: PageRequest,
+    signal: AbortSignal,
+  ): Promise<Page<EffectView>>
   approvals(
     credentials: Credentials,
     filter: { readonly state?: ApprovalView['state'] },

@@ -12,6 +12,7 @@ import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
 import { openCommitter } from './committer/committer.ts'
 import { APPROVE, decideApproval } from './decide-approval.ts'
+import { effects } from './effects.ts'
 import type { Engine } from './engine.ts'
 import { startHeads, type HeadsOptions } from './heads/state-heads.ts'
 import { History } from './history/history.ts'
@@ -181,6 +182,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     operations: (credentials, filter, page, signal) => operations(parts, credentials, filter, page, signal),
     why: (credentials, operation, signal) => why(parts, credentials, operation, signal),
     records: (credentials, from, limit, signal) => records(parts, credentials, from, limit, signal),
+    effects: (credentials, filter, page, signal) => effects(parts, credentials, filter, page, signal),
     approvals: (credentials, filter, page, signal) => approvals(parts, credentials, filter, page, signal),
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
     decideApproval: (credentials, decision, signature, signal, card = null) =>

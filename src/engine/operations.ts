@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { OperationSummary, Page, PageRequest } from './engine.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
+import { worstOf } from './ready-effects.ts'
 import { mayRead } from './reading.ts'
 import type { Position, PrincipalId } from '../model/ids.ts'
 import type { Credentials } from '../model/principal.ts'
@@ -103,6 +104,8 @@ function* logDescending(parts: Parts, filter: OperationFilter, from: number): Ge
           recordedAtMs: record.t,
           position,
           rules,
+          level: record.state === 'committed' ? parts.acknowledgement.reached(position) : null,
+          effects: worstOf(parts, position, record.effects),
         },
       }
     }
@@ -141,6 +144,8 @@ function* sideDescending(parts: Parts, filter: OperationFilter, before: number):
           run: null,
           recordedAtMs,
           position: null,
+          level: null,
+          effects: null,
           rules: rulesOf(JSON.parse(body) as OperationPayload),
         },
       }

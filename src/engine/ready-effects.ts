@@ -44,6 +44,16 @@ export function stateOf({ acknowledgement }: Gate, position: Position, risk: Ris
   return risk !== 'irreversible' || position < acknowledgement.witnessedSize ? 'ready' : 'awaiting-witness'
 }
 
+/** The state of the effect of one record that is furthest from leaving; null when it has none. */
+export function worstOf(
+  parts: Gate,
+  position: Position,
+  effects: readonly { readonly effect: string }[],
+): EffectState | null {
+  const states = effects.map(({ effect }) => stateOf(parts, position, parts.acknowledgement.riskOf(effect)))
+  return states.find((state) => state !== 'ready') ?? states[0] ?? null
+}
+
 /** How many wait for witnesses; `complete` is false when there are more than were looked at. */
 export function countAwaiting(parts: Gate): { readonly count: number; readonly complete: boolean } {
   const after = (parts.acknowledgement.witnessedSize - 1) as Position

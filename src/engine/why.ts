@@ -1,6 +1,7 @@
 /** The answer to "why did this happen": DESIGN §1's questions for one operation, each line recorded, derived or unknown. */
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
+import { nextFor, worstOf } from './ready-effects.ts'
 import { readersSince } from './readers-since.ts'
 import { readOperation } from './recorded-outcome.ts'
 import { mayRead } from './reading.ts'
@@ -179,6 +180,11 @@ function lines(
         ref,
       ),
     )
+  if (position !== null && state === 'committed')
+    answer.push(derived('stands at', levelLine(parts, position, payload), ref))
+  const effects = position === null || record === null ? null : worstOf(parts, position, record.effects)
+  if (effects !== null && effects !== 'ready')
+    answer.push(derived('effects may not leave yet', { state: effects, next: nextFor(parts, effects) }, ref))
   if (usage !== null) answer.push(recorded('cost', { ...usage }, ref))
   if (state === 'committed' && position !== null) {
     const later = events.flatMap(({ event }) => {
@@ -236,6 +242,12 @@ function lines(
     )
   }
   return answer
+}
+
+/** The level that was asked for by the caller is recorded; the one reached is derived from what is witnessed now. */
+function levelLine(parts: Parts, position: Position, { acknowledge }: OperationPayload): Json {
+  const level = parts.acknowledgement.reached(position)
+  return acknowledge === undefined ? level : { level, askedByCaller: acknowledge }
 }
 
 function eventsOf(

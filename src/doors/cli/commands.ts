@@ -124,6 +124,53 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./commands/ops.ts'),
   },
   {
+    name: 'effects',
+    summary: 'list what operations asked for outside, and what each waits for',
+    usage: ['effects [--state ready|awaiting-witness|log-stopped]'],
+    options: {
+      ...SYSTEM_OPTIONS,
+      state: { type: 'string', value: 'STATE', describe: 'ready, awaiting-witness or log-stopped' },
+      ...PAGE,
+    },
+    words: [0, 0],
+    load: () => import('./commands/effects.ts'),
+  },
+  {
+    name: 'witness',
+    summary: 'be a witness: cosign the checkpoints of other people’s logs (C2SP tlog-witness)',
+    usage: ['witness --dir DIR --name NAME --port PORT --log-vkey VKEY…'],
+    options: {
+      dir: { type: 'string', value: 'DIR', describe: 'holds the key and the heads of this witness, and nothing else' },
+      name: {
+        type: 'string',
+        value: 'NAME',
+        describe: 'name of its key, e.g. `witness.example/one`; for the first start',
+      },
+      host: { type: 'string', value: 'HOST', describe: 'address to listen on (default 127.0.0.1)' },
+      port: { type: 'string', value: 'PORT', describe: 'port to listen on; 0 picks a free one' },
+      'log-vkey': {
+        type: 'string',
+        value: 'VKEY',
+        multiple: true,
+        describe: 'key of a log that it signs for, as `log.vkey` has it; repeat for more',
+      },
+      log: {
+        type: 'string',
+        value: 'ORIGIN=VKEY',
+        multiple: true,
+        describe: 'the same for a log whose origin is not the name of its key',
+      },
+      floor: {
+        type: 'string',
+        value: 'FILE',
+        multiple: true,
+        describe: 'a note that it has cosigned: it does not start below it',
+      },
+    },
+    words: [0, 0],
+    load: () => import('./commands/witness.ts'),
+  },
+  {
     name: 'why',
     summary: 'explain one operation: who, what it read and wrote, why it was allowed or not',
     usage: ['why OPERATION'],
@@ -151,6 +198,8 @@ export const COMMANDS: readonly Command[] = [
     usage: [
       'log tail [--from POSITION] [--limit N] [--follow]',
       'log show POSITION|OPERATION',
+      'log witnesses',
+      'log resume --reason TEXT [--yes]',
       'log export FILE [--format bundle|jsonl]',
       'log gossip URL|FILE',
       'log anchor [--out DIR]',
@@ -159,6 +208,8 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: {
       ...SYSTEM_OPTIONS,
+      reason: { type: 'string', value: 'TEXT', describe: 'why a stopped log may go on; goes on record' },
+      ...YES,
       from: { type: 'string', value: 'POSITION', describe: 'first position (default: the last records)' },
       limit: { type: 'string', value: 'N', describe: 'how many records, 1 to 200 (default 20)' },
       follow: { type: 'boolean', describe: 'go on as records arrive' },

@@ -1,6 +1,7 @@
 /** What the command line needs built for it. `src/main.ts` supplies it, loading each part only when it is asked for. */
 import type { AdmissionsReport } from '../../engine/audit/report.ts'
 import type { VerifyReport } from '../../engine/engine.ts'
+import type { StopMark } from '../../model/log-stop.ts'
 import type { Release } from '../../model/manifest.ts'
 
 export interface StartOptions {
@@ -81,7 +82,32 @@ export interface StreamProof {
   readonly streams: number
 }
 
+export interface WitnessOptions {
+  readonly dir: string
+  readonly port: number
+  readonly name: string | null
+  readonly host: string | null
+  readonly logVkeys: readonly string[]
+  readonly logs: readonly string[]
+  readonly floors: readonly string[]
+  /** Told of what its operator should know. */
+  readonly onEvent: (line: { readonly kind: string } & Readonly<Record<string, unknown>>) => void
+}
+export interface RunningWitness {
+  readonly url: string
+  readonly vkey: string
+  readonly origins: readonly string[]
+  close(): Promise<void>
+}
+
 export interface Composition {
+  /** @throws `usage`, `witness-fault`, `data-directory-locked` */
+  witness(options: WitnessOptions): Promise<RunningWitness>
+  /** Whether the log of a data directory is stopped, and letting it go on. */
+  readonly logStop: {
+    read(dir: string): Promise<StopMark | null>
+    resume(dir: string, by: string, reason: string): Promise<void>
+  }
   /** @throws `release-invalid`, `data-directory-locked`, `usage` */
   start(options: StartOptions): Promise<RunningSystem>
   /** @throws `release-invalid` */

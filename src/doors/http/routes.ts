@@ -3,6 +3,7 @@ import type { Route } from './route.ts'
 import { anchorNow, listAnchors } from './routes/anchors.ts'
 import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts'
 import { attestRun, submitCommand } from './routes/commands.ts'
+import { listEffects } from './routes/effects.ts'
 import { getOperation, getOutcome, listOperations, whyOperation } from './routes/operations.ts'
 import { getQuery, postQuery } from './routes/queries.ts'
 import { getEntity, listEntities, listRows } from './routes/states.ts'
@@ -22,6 +23,7 @@ export const allRoutes = (): readonly Route[] => [
   listEntities,
   getEntity,
   listRows,
+  listEffects,
   listApprovals,
   getApproval,
   decideApproval,

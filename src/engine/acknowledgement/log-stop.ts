@@ -10,23 +10,11 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { sha256Hex } from '../../model/ids.ts'
 import type { JsonObject } from '../../model/json.ts'
+import type { StopKind, StopMark } from '../../model/log-stop.ts'
 import { problem, type Problem } from '../../model/problems.ts'
 import { replaceDurablySync, syncFolder } from '../../transparency-log/witness/durable-files.ts'
 import type { Committer } from '../committer/commit-request.ts'
 
-/** `equivocation`: two signed heads that cannot both be true. `rollback`: a signed head larger than this log. `refusal`: the witness's word alone. */
-export type StopKind = 'equivocation' | 'rollback' | 'refusal'
-
-export interface StopMark {
-  readonly v: 1
-  readonly kind: StopKind
-  /** As the policy calls it. */
-  readonly witness: string
-  readonly detail: string
-  /** Path of the evidence file. */
-  readonly evidence: string
-  readonly stoppedAtMs: number
-}
 /** What an operator has looked at and let go on. */
 export interface Resumed extends StopMark {
   readonly resumedAtMs: number

@@ -12,6 +12,8 @@ import { request } from '../http-client.ts'
 import { time } from '../table.ts'
 import { anchorNow, listAnchors } from './anchors.ts'
 import { gossip } from './gossip.ts'
+import { resume } from './log-resume.ts'
+import { witnesses } from './log-witnesses.ts'
 import { printable, type Terminal } from '../terminal.ts'
 
 const TAIL_DEFAULT = 20 // records
@@ -26,10 +28,12 @@ export async function run(call: CommandCall): Promise<ExitCode> {
   if (word === 'gossip') return await gossip(call, position)
   if (word === 'anchor') return await anchorNow(call)
   if (word === 'anchors') return await listAnchors(call)
+  if (word === 'witnesses') return await witnesses(call)
+  if (word === 'resume') return await resume(call)
   const connection = await findConnection(call.options)
   if (word === 'show') return await show(connection, position, call.terminal)
   if (word === 'tail') return await tail(connection, call)
-  throw unknownWord('log', word, ['tail', 'show', 'export', 'stream', 'gossip', 'anchor', 'anchors'])
+  throw unknownWord('log', word, ['tail', 'show', 'export', 'stream', 'gossip', 'anchor', 'anchors', 'witnesses', 'resume'])
 }
 
 async function exportLog(call: CommandCall, file: string | undefined): Promise<ExitCode> {
@@ -84,7 +88,7 @@ async function show(connection: Connection, word: string | undefined, terminal: 
 /** @throws `invalid-position` for an operation whose record is not in the log: refused, denied, or only a read */
 async function positionOf(connection: Connection, operation: string): Promise<string> {
   const outcome = await request<Outcome>(connection, `/v1/operations/${encodeURIComponent(operation)}`)
-  if (outcome.kind === 'committed') return String(outcome.position)
+  if (outcome.kind === 'committed' || outcome.kind === 'awaiting') return String(outcome.position)
   throw problem('invalid-position', `\`${operation}\` is ${outcome.kind}: see \`plinth why ${operation}\``)
 }
 

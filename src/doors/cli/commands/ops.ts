@@ -19,7 +19,7 @@ export async function run({ options, terminal }: CommandCall): Promise<ExitCode>
     ['OPERATION', 'STATE', 'ACTION', 'ACTOR', 'FOR', 'RUN', 'TIME', 'POS', 'RULES'],
     (item) => [
       item.operation,
-      item.state,
+      item.effects === null || item.effects === 'ready' ? item.state : `${item.state}, effect ${item.effects}`,
       item.action,
       item.actor,
       item.onBehalfOf,

@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { pageQuery, printPage } from '../page.ts'
 import { printable } from '../terminal.ts'
+import { acknowledgementLines } from './log-witnesses.ts'
 
 export async function run(call: CommandCall): Promise<ExitCode> {
   const { words, options, terminal } = call
@@ -53,6 +54,7 @@ function selfLines(self: Self): readonly string[] {
     `sandbox      ${sandbox.level}: ${sandbox.jail}`,
     ...(sandbox.howToRaise === null ? [] : [`             raise it: ${sandbox.howToRaise}`]),
     `cells        ${sandbox.cells.map((cell) => `${cell.pid} ${cell.state}`).join(', ')}`,
+    ...acknowledgementLines(self.acknowledgement),
     `queues       ${queues.running} running, ${queues.held} held, ${queues.outbox} in the outbox`,
     `started      ${new Date(self.startedAtMs).toISOString()}`,
   ]
