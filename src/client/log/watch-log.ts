@@ -103,29 +103,6 @@ export function watchLog(options: { readonly vkey: string | readonly string[]; r
     await heads.keep(log, note)
   }
 
-  /** A receipt may be under an earlier head than the answer: the newest that witnesses have cosigned, say. Then that head is held to it as well. */
-  async function checkReceipt(receipt: Receipt, operation: string | null, note: string, prove: Prove): Promise<void> {
-    const fault = (why: string, cause?: unknown) =>
-      new LogFault('log-proof-invalid', `the receipt: ${why}`, null, cause)
-    const under = checkpointOf(receipt)
-    const head = signed(under, log)
-    if (under !== note) await joined(under, note, prove)
-    try {
-      verifyIncluded(receipt, head)
-    } catch (error) {
-      if (!(error instanceof NoteError)) throw error
-      throw fault(error.message, error)
-    }
-    if (operation !== null && operationIn(receipt.record) !== operation) throw fault('it is of another operation')
-  }
-
-  /** Two heads of the log are of one history, or the log says why not. */
-  async function joined(one: string, other: string, prove: Prove): Promise<void> {
-    const [small, large] = readCheckpoint(one).size <= readCheckpoint(other).size ? [one, other] : [other, one]
-    const [from, to] = [readCheckpoint(small).size, readCheckpoint(large).size]
-    await settle(compareHeads(small, large, from === to ? null : await prove(from, to), log), heads)
-  }
-
   return {
     async begin() {
       const head = await heads.read(log)
