@@ -33,7 +33,17 @@ export async function run(call: CommandCall): Promise<ExitCode> {
   const connection = await findConnection(call.options)
   if (word === 'show') return await show(connection, position, call.terminal)
   if (word === 'tail') return await tail(connection, call)
-  throw unknownWord('log', word, ['tail', 'show', 'export', 'stream', 'gossip', 'anchor', 'anchors', 'witnesses', 'resume'])
+  throw unknownWord('log', word, [
+    'tail',
+    'show',
+    'export',
+    'stream',
+    'gossip',
+    'anchor',
+    'anchors',
+    'witnesses',
+    'resume',
+  ])
 }
 
 async function exportLog(call: CommandCall, file: string | undefined): Promise<ExitCode> {
