@@ -18,6 +18,7 @@ const PARTS = [
   'event-log',
   'read-models',
   'outbox',
+  'personal-data',
   'transparency-log',
   'releases',
   'storage',

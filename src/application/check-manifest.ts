@@ -12,6 +12,7 @@ import type {
 } from '../model/manifest.ts'
 import { LEVELS } from '../model/acknowledgement.ts'
 import { problem } from '../model/problems.ts'
+import { checkPersonal, readPersonal, readPersonalColumns } from './check-personal.ts'
 import { checkSchema } from './check-schema.ts'
 import type { JsonObject, JsonSchema } from '../model/json.ts'
 
@@ -58,6 +59,7 @@ export function checkManifest(given: unknown): Manifest {
   }
   checkNames(manifest)
   checkReferences(manifest)
+  checkPersonal(manifest)
   return manifest
 }
 
@@ -73,13 +75,15 @@ function readEntity(entity: JsonObject, where: string): EntityManifest {
   if (!hasInitial && opens.length === 0) {
     throw invalid(`${where} has neither \`initial\` nor \`opens\`: no stream of it could ever begin`)
   }
+  const state = schema(entity['state'], `state of ${where}`)
   return {
     describe: text(entity['describe'], where),
-    state: schema(entity['state'], `state of ${where}`),
+    state,
     events,
     opens,
     hasInitial,
     ...readEventLevels(entity['acknowledge'], events, where),
+    ...(entity['personal'] === undefined ? {} : { personal: readPersonal(entity['personal'], events, state, where) }),
   }
 }
 
@@ -113,6 +117,7 @@ function readAction(action: JsonObject, where: string): ActionManifest {
       return read
     }),
     ...(action['returns'] === 'external' ? { returns: 'external' } : {}),
+    ...(action['personal'] === undefined ? {} : { personal: list(action['personal'], `personal input of ${where}`) }),
   }
 }
 
@@ -156,7 +161,14 @@ function readReadModel(model: JsonObject, where: string): ReadModelManifest {
       }
     }
   }
-  return { describe: text(model['describe'], where), of: text(model['of'], where), row, indexes }
+  const personal = readPersonalColumns(model['personal'], { properties, indexes }, where)
+  return {
+    describe: text(model['describe'], where),
+    of: text(model['of'], where),
+    row,
+    indexes,
+    ...(personal.length === 0 ? {} : { personal }),
+  }
 }
 
 function checkNames({ entities, commands, queries }: Manifest): void {

@@ -23,6 +23,30 @@ export interface AnyEntity {
   readonly opens: readonly string[]
   readonly acknowledge: Readonly<Record<string, Level>>
   readonly evolve: Readonly<Record<string, (state: never, data: never, id: string) => unknown>>
+  readonly personal: AnyPersonal | null
+}
+
+export interface AnyPersonal {
+  /** State member that holds the data subject's id; null: the entity is the subject. */
+  readonly subject: string | null
+  readonly events: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+type TextMember<Type> = { readonly [Member in keyof Type]: Type[Member] extends string ? Member : never }[keyof Type] &
+  string
+/** Personal data of an entity: which members of its events, and what `evolve` is given in their place once they are erased. */
+export interface Personal<State extends z.ZodType, Events extends Readonly<Record<string, z.ZodType>>> {
+  /**
+   * Member of the state that names whom the data is about, declared by that entity's `id()`. Left out: the entity itself is the data subject. Ids are
+   * never erased: they must not say who somebody is.
+   */
+  readonly subject?: TextMember<Held<State>>
+  /** Event → member → its stand-in: a value of the member's own type. */
+  readonly events: {
+    readonly [Event in keyof Events]?: {
+      readonly [Member in keyof Held<Events[Event]>]?: Exclude<Held<Events[Event]>[Member], undefined>
+    }
+  }
 }
 
 export interface Entity<
@@ -76,6 +100,8 @@ export function entity<
     readonly acknowledge?: { readonly [Event in keyof Events & string]?: Level }
     /** One pure function for each event: the state after it. No clock, no reads, no refusals. */
     readonly evolve: Evolve<State, Events, Opening>
+    /** Encrypted for each data subject, and erased by `plinth erase`. */
+    readonly personal?: Personal<State, Events>
   },
 ): Entity<Name, State, Events> {
   return {
@@ -88,6 +114,13 @@ export function entity<
     opens: declaration.opens ?? [],
     acknowledge: (declaration.acknowledge ?? {}) as AnyEntity['acknowledge'],
     evolve: declaration.evolve as AnyEntity['evolve'],
+    personal:
+      declaration.personal === undefined
+        ? null
+        : {
+            subject: declaration.personal.subject ?? null,
+            events: declaration.personal.events as AnyPersonal['events'],
+          },
     id: () => z.string().min(1).meta({ 'x-plinth-entity': name }) as EntityId<Name>,
   }
 }
@@ -108,6 +141,7 @@ export interface AnyAction {
   readonly facts: z.ZodType | null
   readonly refusals: Readonly<Record<string, string>>
   readonly returns: 'state' | 'external'
+  readonly personal: readonly string[]
   /** Exists in types only: what the client knows. */
   readonly [inferred]?: { readonly result: unknown; readonly code: string }
 }
@@ -183,6 +217,11 @@ interface ActionDeclaration<Input, Output, Facts, Refusals> {
    * may ask for more. Left out: `state`.
    */
   readonly returns?: 'state' | 'external'
+  /**
+   * Input members that are personal data. The record of an action is sealed under the keys of those whose data it read or wrote; where there is
+   * nobody, these members are left out of it.
+   */
+  readonly personal?: readonly (Input extends z.ZodType ? keyof Held<Input> & string : string)[]
 }
 
 /** Something that can be done. `decide` is a pure transaction function: it reads, and answers with events and effects, or refuses. */
@@ -251,7 +290,10 @@ export function query<
 
 function action<const Name extends string, Input extends z.ZodType>(
   name: Name,
-  declaration: ActionDeclaration<Input, z.ZodType | undefined, z.ZodType | undefined, Codes | undefined>,
+  declaration: Omit<
+    ActionDeclaration<Input, z.ZodType | undefined, z.ZodType | undefined, Codes | undefined>,
+    'personal'
+  > & { readonly personal?: readonly string[] | undefined },
 ) {
   return {
     name,
@@ -261,6 +303,7 @@ function action<const Name extends string, Input extends z.ZodType>(
     facts: declaration.facts ?? null,
     refusals: { ...declaration.refusals },
     returns: declaration.returns ?? 'state',
+    personal: declaration.personal ?? [],
   } as const
 }
 
@@ -274,6 +317,7 @@ export interface AnyReadModel {
   readonly of: string
   readonly row: z.ZodType
   readonly indexes: readonly (readonly string[])[]
+  readonly personal: readonly string[]
   /** All rows of one entity, in any order, each key at most once. */
   readonly rows: (state: never, id: string) => readonly { readonly key: string; readonly row: unknown }[]
 }
@@ -298,6 +342,8 @@ export function readModel<
     readonly row: Row
     /** Column lists: a `find` names the first columns of one of them. */
     readonly indexes: Indexes
+    /** Indexed columns that are personal: a `find` may name their value, but not order by them. */
+    readonly personal?: readonly (Indexes[number][number] & keyof Held<Row> & string)[]
   } & (
     | {
         /** At most one row for each entity; null for none. */
@@ -326,6 +372,7 @@ export function readModel<
     of: declaration.of.name,
     row: declaration.row,
     indexes: declaration.indexes,
+    personal: declaration.personal ?? [],
     rows: (rows ?? oneRow) as AnyReadModel['rows'],
   }
 }

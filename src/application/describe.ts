@@ -5,7 +5,8 @@
 import { z } from 'zod'
 import type { JsonObject, JsonSchema } from '../model/json.ts'
 import type { ActionManifest, CommandManifest, Manifest, Target } from '../model/manifest.ts'
-import type { AnyAction, AnyApplication, AnyCommand } from './declarations.ts'
+import type { PersonalManifest } from '../model/personal.ts'
+import type { AnyAction, AnyApplication, AnyCommand, AnyEntity } from './declarations.ts'
 import { refuseUnstatable } from './statable.ts'
 
 z.config({ jitless: true })
@@ -26,6 +27,7 @@ export function describeApplication(application: AnyApplication): string {
       opens: entity.opens,
       hasInitial: entity.initial !== undefined,
       ...(Object.keys(entity.acknowledge).length === 0 ? {} : { acknowledge: entity.acknowledge }),
+      ...describePersonal(entity),
     })),
     commands: mapped(application.commands, (command) => describeCommand(application, command)),
     queries: mapped(application.queries, describeAction),
@@ -34,6 +36,7 @@ export function describeApplication(application: AnyApplication): string {
       of: model.of,
       row: jsonSchema(model.row, `row of read model \`${model.name}\``),
       indexes: model.indexes,
+      ...(model.personal.length === 0 ? {} : { personal: model.personal }),
     })),
     effects: mapped(application.effects, (effect) => ({
       describe: effect.describe,
@@ -63,7 +66,25 @@ function describeAction(action: AnyAction): ActionManifest {
     refusals: { ...action.refusals, 'not-found': 'something that it needs does not exist' },
     targets: targetsOf(input),
     ...(action.returns === 'external' ? { returns: action.returns } : {}),
+    ...(action.personal.length === 0 ? {} : { personal: action.personal }),
   }
+}
+
+/** Whose data it is follows from the state's schema: the member that names the subject is marked with its entity. */
+function describePersonal({ name, state, personal }: AnyEntity): { personal?: PersonalManifest } {
+  if (personal === null) return {}
+  const { subject } = personal
+  const properties = (jsonSchema(state, `state of entity \`${name}\``)['properties'] ?? {}) as Record<
+    string,
+    JsonObject
+  >
+  const entity = subject === null ? name : properties[subject]?.['x-plinth-entity']
+  if (typeof entity !== 'string')
+    throw new Error(
+      `entity \`${name}\` names \`${subject}\` as the subject of its personal data: declare that member by the subject's \`id()\``,
+    )
+  const events = JSON.parse(JSON.stringify(personal.events)) as PersonalManifest['events']
+  return { personal: { subject: { entity, member: subject }, events } }
 }
 
 function describeCommand(application: AnyApplication, command: AnyCommand): CommandManifest {

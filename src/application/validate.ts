@@ -7,8 +7,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
 import type { JsonObject, JsonSchema } from '../model/json.ts'
 import type { ActionManifest, Manifest } from '../model/manifest.ts'
-import { problem } from '../model/problems.ts'
-import type { Problem, ProblemCode } from '../model/problems.ts'
+import { Problem, problem } from '../model/problems.ts'
+import type { ProblemCode } from '../model/problems.ts'
 import { linearPattern } from './pattern.ts'
 
 /** Each returns what it was given when that fits, typed as an object where the schema is always one, and throws otherwise. */
@@ -104,6 +104,16 @@ export function whyNotCompiled(schema: JsonSchema): string | null {
     return null
   } catch (error) {
     return `is not a usable schema: ${quoted(error instanceof Error ? error.message : 'it does not compile')}`
+  }
+}
+
+/** Why a value does not fit a schema; null when it does. For what is checked once, when a release is built. */
+export function whyNotFitting(schema: JsonSchema, value: unknown): string | null {
+  try {
+    compiled()('once', schema, value, 'release-invalid', 'it')
+    return null
+  } catch (error) {
+    return error instanceof Problem ? error.detail : 'its schema does not compile'
   }
 }
 

@@ -47,6 +47,11 @@ export class Aside {
     this.#committer.writeSide([record], [])
   }
 
+  /** Drops what is in memory: the tables have it, sealed. */
+  forget(): void {
+    this.#newest.clear()
+  }
+
   /** The refusal or denial of an operation, while it is kept. */
   verdict(operation: OperationId): SideRecord | null {
     if (!this.#withVerdict.has(operation)) return null

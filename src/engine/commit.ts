@@ -70,7 +70,7 @@ export async function commit(
       }),
     ),
   }
-  const result = await handIn(parts, request, after, versions, decision.session.assumed)
+  const result = await handIn(parts, request, after, versions, decision.session.assumed, decision.session.era)
   if (result.kind === 'moved') return result
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   const levels = { acknowledge: proposal.intent.acknowledge, command: proposal.intent.command, events }

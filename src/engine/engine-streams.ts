@@ -12,7 +12,11 @@ export const RELEASE = 'plinth.release'
 export const AUTHORITY = 'plinth.authority'
 export const LOG = 'plinth.log'
 
+export const ERASURE = 'plinth.erasure'
+
 export const isEngineEntity = (entity: string): boolean => entity.startsWith('plinth.')
+/** Tenant and subject, so that one tenant's never is another's. */
+export const streamOfErasures = (tenant: string, subject: string): StreamId => streamId(ERASURE, `${tenant}:${subject}`)
 export const runStream = (run: RunId): StreamId => streamId(RUN, run)
 export const approvalStream = (approval: ApprovalId): StreamId => streamId(APPROVAL, approval)
 

@@ -60,6 +60,17 @@ export type QueryOutcome =
     }
   | { readonly kind: 'denied'; readonly rules: readonly string[]; readonly operation: OperationId }
 
+export interface EraseRequest {
+  /** `<entity>/<id>`. */
+  readonly subject: string
+  /** Null: the caller's own. */
+  readonly tenant: string | null
+  /** Goes on record, for good: no personal data in it. */
+  readonly reason: string
+  /** Legal basis, e.g. `GDPR Art. 17(1)(b)`. */
+  readonly basis: string | null
+  readonly idempotencyKey: string
+}
 export interface EntityState {
   readonly entity: string
   readonly id: string
@@ -67,6 +78,8 @@ export interface EntityState {
   readonly state: Json
   readonly leaf: string
   readonly asOf: Position
+  /** Records that have erased personal data of it: what stands in their place is declared. Left out when there are none. */
+  readonly erasedBy?: readonly number[]
 }
 
 /** One line of `plinth ops`. */
@@ -288,6 +301,11 @@ export interface Engine {
   /** Anchors the newest checkpoint now, with every anchor. @throws `anchor-unavailable` */
   anchorNow(credentials: Credentials, signal: AbortSignal): Promise<readonly AnchorView[]>
 
+  /**
+   * Destroys the keys of a data subject's personal data, by an operation with a record of its own. When it resolves with `committed`, nothing that the
+   * system keeps opens any more.
+   */
+  erase(credentials: Credentials, request: EraseRequest, signal: AbortSignal): Promise<Timed<Outcome>>
   /** Imports outside records as opening events, in bounded commits; reports progress. By a principal in scope for `plinth.import`. */
   importRecords(
     credentials: Credentials,
@@ -302,7 +320,9 @@ export interface Engine {
 }
 
 export interface VerifyReport {
-  readonly verdict: 'valid' | 'invalid'
+  readonly verdict: 'valid' | 'valid-with-erasures' | 'invalid'
+  /** Records of which personal data were erased, as records of the log say. */
+  readonly erased: number
   readonly records: number
   readonly treeSize: number
   readonly rootHash: string

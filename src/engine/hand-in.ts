@@ -29,6 +29,7 @@ export type HandedIn =
 /**
  * @param after state of each written stream; `versions` its version
  * @param assumed what was read of commits that were under way then
+ * @param era of the read session: what was read before an erasure is not written after it
  * @returns `moved` also without asking the committer, when a commit under way stands between this one and what it read; then that has settled
  * @returns `known` when the operation is on record already: its recorded outcome
  * @throws `storage-unavailable`, `signer-unavailable`, `overloaded`, `principal-revoked`, `idempotency-key-reused`
@@ -39,7 +40,9 @@ export async function handIn(
   after: ReadonlyMap<StreamId, JsonText>,
   versions: ReadonlyMap<StreamId, number>,
   assumed: ReadonlyMap<StreamId, TentativeState> = new Map(),
+  era: number | null = null,
 ): Promise<HandedIn> {
+  if (era !== null && parts.personal !== null && era !== parts.personal.era) return { kind: 'moved' }
   for (const { stream } of request.streams) {
     const rival = parts.states.rival(stream, assumed.get(stream))
     if (rival === null) continue
@@ -47,7 +50,9 @@ export async function handIn(
     return { kind: 'moved' }
   }
   parts.known.note(request.operation)
-  const posted = parts.committer.commit(request)
+  const posted = parts.committer.commit(
+    parts.personal === null ? request : { ...request, subjects: parts.personal.subjectsOf(after) },
+  )
   const commit = underWay(posted)
   const tentative = new Map<StreamId, TentativeState>()
   for (const [stream, state] of after) tentative.set(stream, { version: versions.get(stream) ?? 0, state, commit })

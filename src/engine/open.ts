@@ -14,6 +14,7 @@ import { openCommitter } from './committer/committer.ts'
 import { APPROVE, decideApproval } from './decide-approval.ts'
 import { effects } from './effects.ts'
 import type { Engine } from './engine.ts'
+import { ERASE, erase, finishErasures } from './erase.ts'
 import { startHeads, type HeadsOptions } from './heads/state-heads.ts'
 import { History } from './history/history.ts'
 import { IMPORT, importRecords } from './import-records.ts'
@@ -22,6 +23,7 @@ import { outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
 import { Flows } from './flows.ts'
 import { KnownOperations } from './known-operations.ts'
+import { openPersonal } from './personal/open-personal.ts'
 import { query } from './query.ts'
 import { mayRead, READ_RECORDS } from './reading.ts'
 import { records, rows, state, states } from './records.ts'
@@ -53,6 +55,8 @@ export interface EngineOptions {
   readonly authority: FolderAuthoritySource
   readonly clock: Clock
   readonly random: Random
+  /** Folder of the key store of data subjects; default the data directory. */
+  readonly keysDir?: string
   /** When the heads of all streams are stated; null or left out: never. */
   readonly heads?: HeadsOptions | null
   readonly acknowledgement?: AcknowledgementOptions
@@ -81,7 +85,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     (one) => one.close(),
   )
   const committer = stop.guard(unguarded)
-  const reader = opened.adopt(committer.reader(), (one) => one.close())
+  const stored = opened.adopt(committer.reader(), (one) => one.close())
+  const personal = openPersonal(options.keysDir ?? dir, stored, unguarded, release.manifest, origin)
+  if (personal !== null) {
+    opened.defer(() => personal.keys.close())
+    unguarded.sealWith(personal)
+  }
+  const reader = personal?.reader ?? stored
   await sandbox.load(release.id, release.bundle)
   opened.defer(() => sandbox.unload(release.id))
   await committer.declareReadModels({ ...release.manifest.readModels, ...ENGINE_READ_MODELS })
@@ -126,6 +136,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     stops: new StopReports(),
     aside: new Aside(reader, committer, clock),
     anchoring,
+    personal,
     clock,
     random,
   }
@@ -134,6 +145,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   parts.known
     .recall(reader, recalling.signal)
     .catch((error: unknown) => onProblem('reading the index of operations', error))
+  if (personal !== null) await finishErasures(parts, personal, onProblem)
   await refuseOlder(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   opened.defer(authority.onAdopt(async (snapshot) => void (await enforce(parts, snapshot)))) // first: none is missed in between
   opened.defer(
@@ -170,7 +182,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       return {
         commands: inScope(Object.keys(release.manifest.commands)),
         queries: inScope(Object.keys(release.manifest.queries)),
-        engine: inScope([ATTEST, APPROVE, IMPORT, READ_RECORDS]),
+        engine: inScope([ATTEST, APPROVE, IMPORT, READ_RECORDS, ERASE]),
       }
     },
     attest: (credentials, run, facts, key, signal) => attest(parts, credentials, run, facts, key, signal),
@@ -199,7 +211,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     anchorNow: (credentials, signal) => anchorNow(parts, credentials, signal),
     importRecords: (credentials, importer, source, onProgress, signal) =>
       importRecords(parts, credentials, importer, source, onProgress, signal),
-    verify: (onProgress, signal) => verify(parts, onProgress, signal),
+    erase: (credentials, request, signal) => erase(parts, credentials, request, signal),
+    verify: (onProgress, signal) => verify({ ...parts, keys: personal?.keys ?? null }, onProgress, signal),
     close: () => closing.disposeAsync(),
   }
 }

@@ -16,6 +16,7 @@ import type { Flows } from './flows.ts'
 import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
 import type { Anchoring } from '../transparency-log/anchor/anchoring.ts'
+import type { Personal } from './personal/personal.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
@@ -39,6 +40,8 @@ export interface Parts {
   readonly aside: Aside
   readonly stops: StopReports
   readonly anchoring: Anchoring
+  /** Null: the application declares no personal data, and there is none from before. */
+  readonly personal: Personal | null
   readonly clock: Clock
   readonly random: Random
 }

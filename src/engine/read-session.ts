@@ -26,6 +26,8 @@ type Served = { readonly version: number; readonly state: JsonText | null }
 
 export class ReadSession implements ReadPort {
   readonly position: Position
+  /** Which erasures it has seen (src/engine/personal/). */
+  readonly era: number
   readonly #states: States
   readonly #reader: StorageReader
   readonly #manifest: Manifest
@@ -38,7 +40,7 @@ export class ReadSession implements ReadPort {
 
   /** @param ground `ahead`: what a commit under way would leave may be served; `committed`: only what is on record at the position */
   constructor(
-    { states, reader, release }: Pick<Parts, 'states' | 'reader' | 'release'>,
+    { states, reader, release, personal }: Pick<Parts, 'states' | 'reader' | 'release' | 'personal'>,
     position: Position,
     ground: 'ahead' | 'committed',
     signal: AbortSignal,
@@ -47,7 +49,8 @@ export class ReadSession implements ReadPort {
     this.#reader = reader
     this.#manifest = release.manifest
     this.position = position
-    this.#ahead = ground === 'ahead'
+    this.#ahead = ground === 'ahead' && !states.isCareful
+    this.era = personal?.era ?? 0
     this.#signal = signal
   }
 
@@ -104,7 +107,7 @@ export class ReadSession implements ReadPort {
     this.#count(1)
     const rows = this.#reader.find(query, this.position)
     this.#finds.push({ query, digest: findDigest(rows), rows: rows.map(({ id, key }) => ({ id, key })) })
-    return rows
+    return rows[0]?.stored === undefined ? rows : rows.map(({ id, key, row }) => ({ id, key, row }))
   }
 
   /** What was served of a stream; null when nothing is there, or it was not read. */

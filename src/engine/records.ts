@@ -5,7 +5,7 @@ import type { At, EntityState, Page, PageRequest } from './engine.ts'
 import { isEngineEntity } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { mayRead } from './reading.ts'
-import { streamId, streamParts, type Position } from '../model/ids.ts'
+import { streamId, streamParts, type Position, type StreamId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -42,7 +42,13 @@ async function stateAt(
     state: JSON.parse(found.state) as Json,
     leaf: found.leaf,
     asOf: position,
+    ...erasedBy(parts, streamId(entity, id)),
   }
+}
+
+function erasedBy({ personal }: Parts, stream: StreamId): Pick<EntityState, 'erasedBy'> {
+  const positions = personal?.erasuresOf(stream) ?? []
+  return positions.length === 0 ? {} : { erasedBy: positions }
 }
 
 export async function states(

@@ -48,6 +48,8 @@ export class States {
   readonly #sandbox: Sandbox
   readonly #committer: Committer
   readonly #release: ReleaseId
+  #careful = false
+  #cleared = 0
   visible: Position
 
   constructor(reader: StorageReader, sandbox: Sandbox, committer: Committer, release: ReleaseId) {
@@ -94,7 +96,9 @@ export class States {
     if (known !== undefined) return known
     const head = this.#reader.streamHead(stream, at)
     if (head.version === 0) return ABSENT // not remembered: ids that do not exist must not drive out those that do
+    const cleared = this.#cleared
     const loaded = await this.#fold(stream, at, signal)
+    if (cleared !== this.#cleared) return loaded // what it rests on may be gone
     // Another commit may have landed while this one was folding; only the newest may be remembered.
     if (this.#reader.streamHead(stream).version === loaded.version && !this.#latest.has(stream)) {
       this.#latest.set(stream, loaded)
@@ -106,6 +110,7 @@ export class States {
   committed(stream: StreamId, next: StreamState & { readonly state: JsonText }): void {
     const known = this.#latest.get(stream)
     if (known !== undefined && known.version >= next.version) return
+    if (this.#careful) return this.#latest.delete(stream)
     this.#latest.set(stream, next)
     if (next.version % SNAPSHOT_EVERY === 0) this.#keepSnapshot(stream, next)
   }
@@ -118,6 +123,19 @@ export class States {
   distrust(): void {
     this.#latest.clear()
     this.advance(this.#reader.head().position)
+  }
+
+  /** While data are being erased, states that rest on them are neither kept nor served ahead of their commit. */
+  beCareful(careful: boolean): void {
+    this.#careful = careful
+    if (careful) this.clear()
+  }
+  get isCareful(): boolean {
+    return this.#careful
+  }
+  clear(): void {
+    this.#latest.clear()
+    this.#cleared += 1
   }
 
   /** Drops what a lost race has shown to be stale. */

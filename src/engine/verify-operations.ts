@@ -12,6 +12,7 @@ import { sha256Hex, streamId, type Position } from '../model/ids.ts'
 import { canonicalJson, type Json } from '../model/json.ts'
 import { leafHash } from '../model/merkle.ts'
 import type { OperationState } from '../model/operation.ts'
+import { isSealedAway } from '../model/personal.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
 import type { OpenPolicy } from '../policy/open.ts'
 import { policyFilesHash } from '../policy/policy-set.ts'
@@ -69,6 +70,7 @@ class OperationsAudit {
   #past: { readonly number: number; readonly verified: VerifiedSnapshot | undefined } | null = null
   #unknown = 0
   #unavailable = 0
+  #sealed = 0
 
   constructor(reader: StorageReader, head: Position, grounds: Grounds | null) {
     this.#reader = reader
@@ -106,6 +108,7 @@ class OperationsAudit {
     if (this.#grounds === null) notChecked.push('the admissions: the authority they rest on was not given')
     if (this.#unknown > 0)
       notChecked.push(`${this.#unknown} admissions under another release or evaluator: audit them with that one`)
+    if (this.#sealed > 0) notChecked.push(`${this.#sealed} admissions whose request was erased, or is sealed`)
     if (this.#unavailable > 0)
       notChecked.push(`${this.#unavailable} admissions whose authority snapshot is not at hand`)
     return { findings: this.#findings, notChecked }
@@ -145,6 +148,12 @@ class OperationsAudit {
 
   async #checkAdmission(position: Position, record: OperationRecord, body: OperationPayload): Promise<void> {
     const { authority, request } = body
+    if (isSealedAway(body)) {
+      this.#sealed += 1
+      if (record.gate !== '' && record.gate !== sha256Hex(canonicalJson(authority)))
+        this.#find(position, 'the line commits to another admission than the payload holds')
+      return
+    }
     if (authority === null || request === null) {
       if (VERDICT_OF[record.state] !== undefined && record.chain.length > 0)
         this.#find(position, `\`${record.op}\` is ${record.state} without an admission`)

@@ -5,11 +5,13 @@
 import { APPROVALS_MODEL, ENGINE_READ_MODELS } from './approval-request.ts'
 import type { VerifyReport } from './engine.ts'
 import type { Parts } from './parts.ts'
+import { verifySealed } from './personal/verify-sealed.ts'
 import { rebuildStreams } from './verify-fold.ts'
 import { verifyOperations, type Grounds } from './verify-operations.ts'
 import { verifySnapshots } from './verify-snapshots.ts'
 import { verifyLog, type Finding } from '../event-log/verify.ts'
 import { Problem } from '../model/problems.ts'
+import { OpeningReader, type Keys } from '../personal-data/opening-reader.ts'
 import type { NoteVerifier } from '../model/signed-note.ts'
 import { compareReadModels, type Comparison } from '../read-models/rebuild.ts'
 
@@ -19,6 +21,8 @@ export interface Audited extends Pick<Parts, 'reader' | 'sandbox' | 'release'>, 
   readonly committer: { checkpoint(): Promise<string | null> }
   /** Key that must have signed the checkpoint. */
   readonly log?: NoteVerifier | null
+  /** Null or left out: the application has no personal data, or their keys are not at hand. */
+  readonly keys?: Keys | null
 }
 
 const FINDINGS_REPORTED = 20
@@ -28,9 +32,13 @@ export async function verify(
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const { reader, release, authority, policy } = parts
+  const { release, authority, policy, keys = null } = parts
+  const stored = parts.reader.stored ?? parts.reader
+  const reader =
+    keys === null ? parts.reader : new OpeningReader(stored as Parts['reader'], keys, release.manifest, 'stays')
+  const opened = { ...parts, reader }
   const { position: head, treeSize } = reader.head()
-  const log = await verifyLog(reader, {
+  const log = await verifyLog(stored, {
     checkpoint: await parts.committer.checkpoint(),
     log: parts.log ?? null,
     onProgress: (done) => onProgress(Math.floor(done / 2), treeSize),
@@ -45,7 +53,7 @@ export async function verify(
     signal,
   )
   const snapshots = await unlessDamaged(
-    () => verifySnapshots(parts, head, signal),
+    () => verifySnapshots(opened, head, signal),
     (finding) => [finding],
   )
   const manifest = { ...release.manifest, readModels: { ...release.manifest.readModels, ...ENGINE_READ_MODELS } }
@@ -56,7 +64,7 @@ export async function verify(
         reader,
         manifest,
         head,
-        (entity, streams, at) => rebuildStreams(parts, entity, streams, at, signal),
+        (entity, streams, at) => rebuildStreams(opened, entity, streams, at, signal),
         () => {},
         signal,
       ),
@@ -68,9 +76,11 @@ export async function verify(
   })
     .filter(([, { equal }]) => !equal)
     .map(([model]) => ({ position: null, what: `read model \`${model}\` differs from its rebuild` }))
-  const findings = [...log.findings, ...operations.findings, ...snapshots, ...damaged, ...differing]
+  const sealed = await verifySealed(stored, keys, head, signal)
+  const findings = [...log.findings, ...sealed.findings, ...operations.findings, ...snapshots, ...damaged, ...differing]
   return {
-    verdict: findings.length === 0 ? 'valid' : 'invalid',
+    verdict: findings.length > 0 ? 'invalid' : sealed.erased > 0 ? 'valid-with-erasures' : 'valid',
+    erased: sealed.erased,
     records: log.records,
     treeSize: log.treeSize,
     rootHash: log.rootHash,
@@ -79,6 +89,7 @@ export async function verify(
     notChecked: [
       ...log.notChecked,
       ...operations.notChecked,
+      ...sealed.notChecked,
       'earlier versions of rows in read models, and refusals, denials and reads, which are kept beside the log',
     ],
   }

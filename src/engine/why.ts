@@ -7,7 +7,7 @@ import { readOperation } from './recorded-outcome.ts'
 import { mayRead } from './reading.ts'
 import type { Answer, AnswerLine } from '../model/answer.ts'
 import { streamParts, type OperationId, type Position } from '../model/ids.ts'
-import type { Json } from '../model/json.ts'
+import type { Json, JsonObject } from '../model/json.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
@@ -30,7 +30,10 @@ export async function why(
       question: 'why',
       about: operation,
       asOf,
-      lines: [...whoLines(record, payload, ref), ...lines(parts, payload, record.state, stored.position, record, ref)],
+      lines: [
+        ...whoLines(record, payload, ref),
+        ...lines(parts, payload, record.state, stored.position, record, ref),
+      ].map(erasedLine),
       next: nextSteps(payload, operation),
     }
   }
@@ -63,7 +66,7 @@ export async function why(
     question: 'why',
     about: operation,
     asOf,
-    lines: [...who, ...lines(parts, payload, side.kind, null, null, ref)],
+    lines: [...who, ...lines(parts, payload, side.kind, null, null, ref)].map(erasedLine),
     next: nextSteps(payload, operation),
   }
 }
@@ -74,6 +77,15 @@ const recorded = (label: string, value: Json, ...refs: string[]): AnswerLine => 
   value,
   refs,
 })
+/** A line whose value is gone with a data subject's key says so, and by which record. */
+function erasedLine(line: AnswerLine): AnswerLine {
+  const { value } = line
+  const by =
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject)['erased'] : undefined
+  return typeof by === 'number'
+    ? { kind: 'erased', label: line.label, value: null, refs: [...line.refs, `#${by}`] }
+    : line
+}
 const derived = (label: string, value: Json, ...refs: string[]): AnswerLine => ({ kind: 'derived', label, value, refs })
 
 function whoLines(record: OperationRecord, payload: OperationPayload, ref: string): AnswerLine[] {

@@ -23,6 +23,8 @@ export interface RowKey {
 /** One read-model row: `id` is the entity id, `key` tells several rows of one entity apart (often ''). */
 export interface Row extends RowKey {
   readonly row: JsonObject
+  /** As it is stored, where `row` was opened (personal data): what digests are taken over. */
+  readonly stored?: JsonObject
 }
 /** `row` null: the row is gone. */
 export interface RowChange extends RowKey {

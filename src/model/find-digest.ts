@@ -5,4 +5,4 @@ import { sha256Hex, type Hash } from './ids.ts'
 
 /** SHA-256 over id, key and canonical row of each row, in the order they came back. */
 export const findDigest = (rows: readonly Row[]): Hash =>
-  sha256Hex(rows.map((row) => canonicalJson([row.id, row.key, row.row])).join('\n'))
+  sha256Hex(rows.map((row) => canonicalJson([row.id, row.key, row.stored ?? row.row])).join('\n'))

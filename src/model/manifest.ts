@@ -2,6 +2,7 @@
 import type { Level } from './acknowledgement.ts'
 import type { ReleaseId } from './ids.ts'
 import type { JsonSchema } from './json.ts'
+import type { PersonalManifest } from './personal.ts'
 
 export interface Manifest {
   readonly format: 1
@@ -27,6 +28,8 @@ export interface EntityManifest {
   readonly hasInitial: boolean
   /** Level at which a commit with this event is acknowledged, by event; left out when none asks for more than the default. */
   readonly acknowledge?: Readonly<Record<string, Level>>
+  /** Absent: it holds no personal data. */
+  readonly personal?: PersonalManifest
 }
 
 /** Which entity an action is about: the input member, at the top level, that holds its id. */
@@ -47,6 +50,8 @@ export interface ActionManifest {
   readonly targets: readonly Target[]
   /** The answer carries text from outside that passes through the application; left out: it is the application's own state. */
   readonly returns?: 'external'
+  /** Input members that are personal: not kept where the record of the action belongs to no data subject. */
+  readonly personal?: readonly string[]
 }
 export interface CommandManifest extends ActionManifest {
   /** Entities whose events it may append, and effects it may ask for: declared, checked on every decision. */
@@ -70,6 +75,8 @@ export interface ReadModelManifest {
   readonly row: JsonSchema
   /** Column lists. A find's equality columns and then its order must be a prefix of one of them. */
   readonly indexes: readonly (readonly string[])[]
+  /** Indexed columns that are personal: asked for by equality, and stored so that the index does not show them. */
+  readonly personal?: readonly string[]
 }
 
 export type Risk = 'reversible' | 'compensable' | 'irreversible'

@@ -395,6 +395,18 @@ export const PROBLEMS = spec({
     title: 'the anchors are not set up as they can be',
     next: 'correct what `detail` names in the file of anchors: docs/operating/anchors.md',
   },
+  'personal-data-missing': {
+    status: 500,
+    retry: 'never',
+    title: 'personal data is sealed under a key that is not there, and no erasure says why',
+    next: 'bring back the key store (`subject-keys.db`, `subject-keys.key`): docs/operating/erasure.md',
+  },
+  'no-such-subject': {
+    status: 404,
+    retry: 'never',
+    title: 'no personal data of this data subject is held',
+    next: 'a subject is named `<entity>/<id>`; see docs/operating/erasure.md',
+  },
   'data-directory-locked': {
     status: 503,
     retry: 'later',

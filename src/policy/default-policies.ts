@@ -20,7 +20,7 @@ permit (principal in Role::"agent", action in [Action::"commands", Action::"quer
 @id("scope-operators")
 permit (
   principal is Human in Role::"operator",
-  action in [Action::"plinth.read-records", Action::"plinth.import", Action::"plinth.approve"],
+  action in [Action::"plinth.read-records", Action::"plinth.import", Action::"plinth.approve", Action::"plinth.erase"],
   resource
 );
 
@@ -35,7 +35,7 @@ permit (principal in Role::"agent", action in [Action::"commands", Action::"quer
 @id("operators-may-operate")
 permit (
   principal is Human in Role::"operator",
-  action in [Action::"plinth.read-records", Action::"plinth.import", Action::"plinth.approve"],
+  action in [Action::"plinth.read-records", Action::"plinth.import", Action::"plinth.approve", Action::"plinth.erase"],
   resource
 );
 

@@ -29,7 +29,13 @@ export const PRINCIPAL_TYPES = { agent: 'Agent', human: 'Human', service: 'Servi
   string
 >
 /** What the engine itself asks for, beside the application's commands and queries. */
-export const ENGINE_ACTIONS = ['plinth.attest', 'plinth.import', 'plinth.read-records', 'plinth.approve'] as const
+export const ENGINE_ACTIONS = [
+  'plinth.attest',
+  'plinth.import',
+  'plinth.read-records',
+  'plinth.approve',
+  'plinth.erase',
+] as const
 export const ACTION_GROUPS = ['commands', 'queries', 'engine'] as const
 export type ActionGroup = (typeof ACTION_GROUPS)[number]
 
@@ -124,6 +130,8 @@ function schemaWith(manifest: Manifest, limits: readonly Limit[]): SchemaWithLim
   declare('plinth.read-records', 'engine', engineContext(place), every)
   const request = record({ action: optional(STRING), verdict: optional(STRING) })
   declare('plinth.approve', 'engine', engineContext(request), ['Application'])
+  const erasure = record({ subject: optional(STRING), tenant: optional(STRING) })
+  declare('plinth.erase', 'engine', engineContext(erasure), ['Application'])
 
   const admission = cedarSchema(actions, resources, entityTypes, (action) => action.context)
   return {

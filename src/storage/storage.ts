@@ -24,6 +24,8 @@ export interface StoredEvent {
   readonly version: Version
   readonly type: string
   readonly data: JsonText
+  /** What the hash of the line commits to, where `data` was opened (personal data): otherwise `data` itself. */
+  readonly stored?: JsonText
   /** The record's line, for verifying and for who did it. */
   readonly line: string
   /** Leaf hash, hex. Verified against `line` and `payload` by the adapter's caller on read. */
@@ -62,6 +64,8 @@ export interface Snapshot {
 export interface StorageReader {
   /** How another thread opens a reader of its own on the same data: a module's URL, what it exports, and its argument. */
   readonly elsewhere?: { readonly module: string; readonly open: string; readonly argument: string }
+  /** The same data with payloads as they are stored and hashed, where this reader opens sealed ones. */
+  readonly stored?: StorageReader
   head(): LogHead
   /** Greatest position recorded at or before this time; -1 when there is none. */
   positionAt(timeMs: number): Position
@@ -118,6 +122,27 @@ export interface PreparedCommit {
     readonly effect: string
     readonly payload: JsonText
   }[]
+  /** Keys of data subjects that events of this commit are sealed under, by stream. */
+  readonly keys?: readonly StreamKey[]
+}
+export interface StreamKey {
+  readonly kid: string
+  readonly stream: StreamId
+}
+/** All that is derived of one stream, anew: after an erasure. */
+export interface DerivedStream {
+  readonly stream: StreamId
+  /** Every version of every row of the read models over this entity. */
+  readonly models: readonly string[]
+  readonly rows: readonly (RowChange & { readonly since: Position; readonly until: Position | null })[]
+  /** Destroyed keys that nothing derived of the stream rests on any more. */
+  readonly kids: readonly string[]
+}
+/** Which streams hold personal data under which keys. */
+export interface StreamKeyReader {
+  streamKeys(stream: StreamId): readonly string[]
+  /** @param pending only those whose derived data may still rest on the key */
+  keyStreams(kid: string, pending: boolean): readonly StreamId[]
 }
 export interface PreparedBatch {
   readonly commits: readonly PreparedCommit[]
@@ -143,6 +168,8 @@ export interface StorageWriter {
   writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void | Promise<void>
   /** Declares the read models' tables and indexes; called at start and when a release changes. */
   declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): void | Promise<void>
+  /** Replaces what is derived of a stream, and drops its snapshots; durable when it resolves. */
+  replaceDerived(derived: DerivedStream): void | Promise<void>
   /** Durable at the next `write` or sooner. */
   setMeta(name: string, value: string): void | Promise<void>
   close(): void | Promise<void>

@@ -2,7 +2,7 @@
 import type { Answer, AnswerLine } from '../../model/answer.ts'
 import { printable, shown, type Terminal } from './terminal.ts'
 
-const KIND_STYLE = { recorded: 'green', derived: 'cyan', unknown: 'yellow' } as const
+const KIND_STYLE = { recorded: 'green', derived: 'cyan', erased: 'yellow', unknown: 'yellow' } as const
 
 export function renderAnswer(answer: Answer, terminal: Terminal): string {
   const width = Math.max(0, ...answer.lines.map((line) => line.label.length))
@@ -17,7 +17,12 @@ export function renderAnswer(answer: Answer, terminal: Terminal): string {
 function renderLine(line: AnswerLine, width: number, terminal: Terminal): string {
   const label = printable(line.label).padEnd(width)
   const kind = terminal.style(KIND_STYLE[line.kind], line.kind.padEnd('recorded'.length))
-  const text = line.kind === 'unknown' ? `unknown; settled by: ${printable(line.settle)}` : shown(line.value)
+  const text =
+    line.kind === 'erased'
+      ? 'erased'
+      : line.kind === 'unknown'
+        ? `unknown; settled by: ${printable(line.settle)}`
+        : shown(line.value)
   const refs = line.refs.length === 0 ? '' : terminal.style('dim', `  [${line.refs.map(printable).join(' ')}]`)
   return `${kind}  ${label}  ${text}${refs}`
 }

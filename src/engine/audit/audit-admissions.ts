@@ -17,6 +17,7 @@ import type { Authority } from '../../model/admission.ts'
 import { sha256Hex, streamParts, type ReleaseId } from '../../model/ids.ts'
 import { canonicalJson } from '../../model/json.ts'
 import type { OperationState } from '../../model/operation.ts'
+import { isSealedAway } from '../../model/personal.ts'
 import type { OperationRecord } from '../../model/record.ts'
 import type { SideRecord } from '../../storage/storage.ts'
 import { EVALUATOR } from '../../policy/cedar.ts'
@@ -150,6 +151,11 @@ class AdmissionsAudit {
         : { kind: 'none' }
     }
     if (payload === null) return { kind: 'unchecked', what: 'an admission whose payload is gone' }
+    if (isSealedAway(payload))
+      return {
+        kind: 'unchecked',
+        what: 'an admission whose record is sealed under the keys of data subjects, or erased',
+      }
     return await this.#admission({ ...transaction, record, payload })
   }
 

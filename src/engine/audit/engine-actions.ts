@@ -6,12 +6,14 @@ import type { Standing } from './standing.ts'
 import type { AuditedEvent, Transaction } from './transactions.ts'
 import { ATTEST } from '../attest.ts'
 import { APPROVE } from '../decide-approval.ts'
-import { approvalStream, isEngineEntity, runStream } from '../engine-streams.ts'
+import { ERASE } from '../erase.ts'
+import { approvalStream, isEngineEntity, runStream, streamOfErasures } from '../engine-streams.ts'
 import { IMPORT } from '../import-records.ts'
 import type { OperationPayload } from '../operation-payload.ts'
 import { streamParts, type ApprovalId } from '../../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../../model/json.ts'
 import type { Manifest } from '../../model/manifest.ts'
+import type { Erasure } from '../../model/personal.ts'
 import type { Principal } from '../../model/principal.ts'
 import { Problem } from '../../model/problems.ts'
 import type { OperationRecord } from '../../model/record.ts'
@@ -30,6 +32,7 @@ export function writtenFault(
 ): string | null {
   const { record, payload, events } = written
   if (record.action === ATTEST) return attestFault(record, payload, events)
+  if (record.action === ERASE) return eraseFault(payload, events)
   if (record.action === APPROVE) return approveFault(payload, events, principal, snapshot, standing)
   const declared =
     record.action === IMPORT ? importedBy(payload, manifest) : (manifest.commands[record.action]?.appends ?? [])
@@ -45,6 +48,22 @@ export function writtenFault(
 const importedBy = ({ input }: OperationPayload, { importers }: Manifest): readonly string[] => {
   const name = (input as JsonObject | null)?.['importer']
   return typeof name === 'string' && Object.hasOwn(importers, name) ? [importers[name]?.of ?? ''] : []
+}
+
+/** The keys that an erasure names are the store's to say: subject, tenant and reason are what was asked. */
+function eraseFault({ input }: OperationPayload, events: readonly AuditedEvent[]): string | null {
+  const [event, ...more] = events
+  const { subject, tenant } = (input ?? {}) as Partial<Erasure>
+  const asAsked =
+    more.length === 0 &&
+    typeof tenant === 'string' &&
+    typeof subject === 'string' &&
+    event?.record.stream === streamOfErasures(tenant, subject) &&
+    ['subject', 'tenant', 'reason', 'basis'].every(
+      (member) =>
+        canonicalJson(event.data?.[member] ?? null) === canonicalJson(((input ?? {}) as JsonObject)[member] ?? null),
+    )
+  return asAsked ? null : 'what it erased is not what was asked'
 }
 
 function attestFault(

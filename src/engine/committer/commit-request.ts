@@ -10,6 +10,7 @@ import type { HistoryClaims } from '../history/claims.ts'
 import type { LoadedCounters } from '../history/limit-counters.ts'
 import type { SignerStanding } from '../../transparency-log/signer/log-signer.ts'
 import type { SigningState } from './signing-state.ts'
+import type { StreamKey } from '../../storage/storage.ts'
 
 export interface CommitRequest {
   readonly operation: OperationId
@@ -45,6 +46,10 @@ export interface CommitRequest {
   }[]
   readonly rows: readonly RowChange[]
   readonly effects: readonly { readonly effect: string; readonly payload: JsonText }[]
+  /** Whose personal data each written stream holds; only until it is sealed. */
+  readonly subjects?: readonly { readonly stream: StreamId; readonly subject: string }[]
+  /** Keys of data subjects that the events are sealed under. */
+  readonly keys?: readonly StreamKey[]
   /** Payload of the operation record: input, read set, authority, admission request, usage, outcome. One JSON object. */
   readonly payload: JsonText
 }

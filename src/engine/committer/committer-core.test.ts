@@ -50,6 +50,7 @@ const bound = (writer: ReturnType<typeof openSqliteWriter>): StorageWriter => ({
   write: (batch) => writer.write(batch),
   writeSide: (records, snapshots) => writer.writeSide(records, snapshots),
   declareReadModels: (models) => writer.declareReadModels(models),
+  replaceDerived: (derived) => writer.replaceDerived(derived),
   setMeta: (name, value) => writer.setMeta(name, value),
   close: () => writer.close(),
 })

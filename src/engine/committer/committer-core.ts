@@ -15,7 +15,7 @@ import type { Limit } from '../../policy/limits.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import type { Consistency } from '../../model/receipt.ts'
 import { LOG_KEY_STREAM } from '../../model/log-keys.ts'
-import type { LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
+import type { DerivedStream, LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
 import type { KeyRecordEvidence } from '../../transparency-log/signer/log-signer.ts'
 import { consistencyProof, inclusionProof, inclusionProver } from '../../transparency-log/proofs.ts'
 import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts'
@@ -119,6 +119,12 @@ export class CommitterCore {
   async declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): Promise<void> {
     await this.#storage.declareReadModels(models)
     this.#models = models
+    this.#changes = new RecentChanges(this.#head.position)
+  }
+
+  /** What is derived of a stream, anew: nothing that was read of it before counts as unchanged. */
+  async replaceDerived(derived: DerivedStream): Promise<void> {
+    await this.#storage.replaceDerived(derived)
     this.#changes = new RecentChanges(this.#head.position)
   }
 

@@ -205,6 +205,8 @@ async function serve(options: WorkerOptions): Promise<void> {
         return core.adoptLimits(call.limits)
       case 'declare':
         return core.declareReadModels(call.models)
+      case 'derived':
+        return core.replaceDerived(call.derived)
       case 'checkpoint':
         return signing.checkpoint
       case 'consistency':

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { systemClock, type Clock } from '../../host/clock.ts'
 import type { Position } from '../../model/ids.ts'
-import { problem, type Problem } from '../../model/problems.ts'
+import { Problem, problem } from '../../model/problems.ts'
 import type { Consistency, Receipt } from '../../model/receipt.ts'
 import { openSqliteReader, type SqliteReader } from '../../storage/sqlite/reader.ts'
 import type { Synchronous } from '../../storage/sqlite/database.ts'
-import type { SideRecord, Snapshot } from '../../storage/storage.ts'
 import type { SignerStanding } from '../../transparency-log/signer/log-signer.ts'
-import type { CommitResult, Committer } from './commit-request.ts'
+import type { DerivedStream, SideRecord, Snapshot } from '../../storage/storage.ts'
+import type { CommitRequest, CommitResult, Committer } from './commit-request.ts'
 import { NO_LEVERS } from './judge-levers.ts'
 import type { SigningState } from './signing-state.ts'
 import { receiptFrom } from './proof-path.ts'
@@ -41,7 +41,19 @@ export interface CommitterOptions {
   /** Stamps `recordedAtMs`. */
   readonly clock?: Clock
 }
+/** Seals what is personal before it leaves this thread. */
+export interface Sealer {
+  /** A promise where it has to wait for a key. */
+  seal(request: CommitRequest): CommitRequest | Promise<CommitRequest>
+  side(record: SideRecord): SideRecord
+  snapshot(snapshot: Snapshot): Snapshot
+}
 export interface OpenCommitter extends Committer {
+  /** From here on everything that is written goes through it. */
+  sealWith(sealer: Sealer): void
+  replaceDerived(derived: DerivedStream): Promise<void>
+  /** Resolves when every commit that has been handed in by now has its answer. */
+  answered(): Promise<void>
   /** A read-only connection of the caller's own: sees every commit that has been answered. The caller closes it. */
   reader(): SqliteReader
   /** The log's public key that signs now, as others pin it. */
@@ -91,6 +103,8 @@ class CommitterClient implements OpenCommitter {
   #number = 0
   #outgoing = noMail()
   #scheduled = false
+  #sealer: Sealer | null = null
+  readonly #unanswered = new Set<Promise<CommitResult>>()
   #ended: Problem | null = null
   /** Latest that has come with replies. */
   #newest = { note: '', size: 0 }
@@ -110,7 +124,35 @@ class CommitterClient implements OpenCommitter {
       return Promise.reject(
         problem('overloaded', `${COMMITS_WAITING_MAX} commits are waiting`, { limit: COMMITS_WAITING_MAX }),
       )
+    if (this.#sealer === null) return this.#handIn(request)
+    const answer = this.#seal(request, this.#sealer)
+    this.#unanswered.add(answer)
+    const forget = (): void => void this.#unanswered.delete(answer)
+    answer.then(forget, forget)
+    return answer
+  }
+  #handIn(request: CommitRequest): Promise<CommitResult> {
     return this.#expect<CommitResult>((number) => this.#outgoing.commits.push({ number, request }))
+  }
+  /** Waits only where a key has to be made. Whoever comes later may then be handed in earlier: the committer compares versions. */
+  #seal(request: CommitRequest, sealer: Sealer): Promise<CommitResult> {
+    try {
+      const sealed = sealer.seal(request)
+      return sealed instanceof Promise ? sealed.then((one) => this.#handIn(one)) : this.#handIn(sealed)
+    } catch (error) {
+      return Promise.reject(
+        error instanceof Problem ? error : problem('bug', 'the request cannot be sealed', {}, error),
+      )
+    }
+  }
+  async answered(): Promise<void> {
+    await Promise.allSettled([...this.#unanswered])
+  }
+  sealWith(sealer: Sealer): void {
+    this.#sealer = sealer
+  }
+  replaceDerived(derived: DerivedStream): Promise<void> {
+    return this.#call({ kind: 'derived', derived })
   }
   get newest(): { readonly note: string; readonly size: number } {
     return this.#newest
@@ -148,8 +190,9 @@ class CommitterClient implements OpenCommitter {
   }
   writeSide(records: readonly SideRecord[], snapshots: readonly Snapshot[]): void {
     if (this.#ended !== null) return
-    this.#outgoing.side.push(...records)
-    this.#outgoing.snapshots.push(...snapshots)
+    const sealer = this.#sealer
+    this.#outgoing.side.push(...(sealer === null ? records : records.map((record) => sealer.side(record))))
+    this.#outgoing.snapshots.push(...(sealer === null ? snapshots : snapshots.map((one) => sealer.snapshot(one))))
     this.#schedule()
   }
   reader(): SqliteReader {

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../model/json.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { Problem, type ProblemCode } from '../../model/problems.ts'
 import type { Limit } from '../../policy/limits.ts'
-import type { SideRecord, Snapshot } from '../../storage/storage.ts'
+import type { DerivedStream, SideRecord, Snapshot } from '../../storage/storage.ts'
 import type { Synchronous } from '../../storage/sqlite/database.ts'
 import type { CommitRequest } from './commit-request.ts'
 import type { CommitAnswer } from './committer-core.ts'
@@ -30,6 +30,7 @@ export type Call =
     }
   | { readonly kind: 'adopt-limits'; readonly limits: readonly Limit[] }
   | { readonly kind: 'declare'; readonly models: Readonly<Record<string, ReadModelManifest>> }
+  | { readonly kind: 'derived'; readonly derived: DerivedStream }
   | { readonly kind: 'receipt'; readonly position: Position }
   | { readonly kind: 'checkpoint' }
   | { readonly kind: 'consistency'; readonly from: number; readonly to: number }

@@ -69,8 +69,8 @@ export function prepareCommit(
     wellFormed(row.key)
     return { ...row, position: last }
   })
-  const { operation, intentHash } = request
-  return { commit: { operation, intentHash, recordedAtMs, first, records, events, rows, effects }, heads }
+  const { operation, intentHash, keys = [] } = request
+  return { commit: { operation, intentHash, recordedAtMs, first, records, events, rows, effects, keys }, heads }
 }
 
 function payloadFields(text: JsonText): PayloadFields {

@@ -84,6 +84,23 @@ export class ReadModelTables {
     else this.#replace(table, change, position, row, change.row, JSON.parse(old.row) as JsonObject)
   }
 
+  /** Every version of one entity's rows anew, in one step. */
+  replaceHistory(
+    model: string,
+    id: string,
+    versions: readonly (RowChange & { readonly since: number; readonly until: number | null })[],
+  ): void {
+    const table = this.#table(model)
+    this.#database.run(`DELETE FROM rows_${table.no} WHERE id = ?`, id)
+    this.#database.run(`DELETE FROM past_${table.no} WHERE id = ?`, id)
+    for (const { key, row, since, until } of versions) {
+      if (row === null) continue
+      const text = canonicalJson(row)
+      if (until === null) this.#put(table, { id, key }, since, text, row)
+      else this.#bury(table, { id, key }, { since, row: text }, until)
+    }
+  }
+
   find(query: FindQuery, at: number | undefined): Row[] {
     const table = this.#table(query.model)
     const plan = planFind(table, query)

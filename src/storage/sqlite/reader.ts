@@ -14,6 +14,7 @@ import type {
   StoredOperation,
   StoredRecord,
   StreamHead,
+  StreamKeyReader,
 } from '../storage.ts'
 import { openReader, type Database } from './database.ts'
 import { findOperation, listOperationDigests } from './operation-index.ts'
@@ -36,7 +37,7 @@ const STREAM_NUMBERS_MAX = 100_000 // numbers kept at hand; about 10 MB
 const NO_STREAM: StreamHead = { version: 0, position: -1 as Position, leaf: '' }
 const COMMIT_COLUMNS = 'first, count, leaves, sizes, body'
 
-export class SqliteReader implements StorageReader, SideReader {
+export class SqliteReader implements StorageReader, SideReader, StreamKeyReader {
   readonly #database: Database
   readonly #models: ReadModelTables
   readonly #streamNumbers = new Map<StreamId, number>()
@@ -266,6 +267,24 @@ export class SqliteReader implements StorageReader, SideReader {
       limit,
     )
     return rows.map(({ at, ...row }) => ({ ...row, recordedAtMs: at }))
+  }
+
+  streamKeys(stream: StreamId): readonly string[] {
+    return this.#database
+      .all<{ kid: string }>(
+        'SELECT kid FROM subject_key WHERE stream = (SELECT no FROM stream WHERE id = ?) ORDER BY kid',
+        stream,
+      )
+      .map(({ kid }) => kid)
+  }
+
+  keyStreams(kid: string, pending: boolean): readonly StreamId[] {
+    return this.#database
+      .all<{ id: string }>(
+        `SELECT s.id FROM subject_key k JOIN stream s ON s.no = k.stream WHERE k.kid = ?${pending ? ' AND k.derived = 0' : ''} ORDER BY s.id`,
+        kid,
+      )
+      .map(({ id }) => id as StreamId)
   }
 
   close(): void {

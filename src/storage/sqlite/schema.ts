@@ -33,5 +33,9 @@ CREATE INDEX IF NOT EXISTS side_principal ON side(principal, id);
 CREATE INDEX IF NOT EXISTS side_operation ON side(operation, id) WHERE operation IS NOT NULL;
 -- each declaration of a read model has tables rows_<no> and past_<no> (read-model-tables.ts); numbers are never used again
 CREATE TABLE IF NOT EXISTS read_model(no INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL);
+-- keys of data subjects that events of a stream are sealed under; derived: nothing derived rests on the key any more, it was destroyed
+CREATE TABLE IF NOT EXISTS subject_key(
+  kid TEXT NOT NULL, stream INTEGER NOT NULL, derived INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kid, stream)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS subject_key_stream ON subject_key(stream);
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `

@@ -1,11 +1,12 @@
 /** The writing half of the port on SQLite: one transaction per batch, durable when `write` returns. */
 import type { RowChange } from '../../model/decision.ts'
-import type { StreamId } from '../../model/ids.ts'
+import { streamParts, type StreamId } from '../../model/ids.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { problem } from '../../model/problems.ts'
 import {
   SIDE_BODY_BYTES_MAX,
   SIDE_RECORDS_MAX,
+  type DerivedStream,
   type PreparedBatch,
   type PreparedCommit,
   type SideRecord,
@@ -96,6 +97,22 @@ export class SqliteWriter implements StorageWriter {
     this.#database.writing(() => this.#models.declare(models))
   }
 
+  replaceDerived({ stream, models, rows, kids }: DerivedStream): void {
+    this.#database.writing(() => {
+      for (const model of models)
+        this.#models.replaceHistory(
+          model,
+          streamParts(stream).id,
+          rows.filter((row) => row.model === model),
+        )
+      const no = this.#database.one<{ no: number }>('SELECT no FROM stream WHERE id = ?', stream)?.no
+      if (no === undefined) return
+      this.#database.run('DELETE FROM snapshot WHERE stream = ?', no)
+      for (const kid of kids)
+        this.#database.run('UPDATE subject_key SET derived = 1 WHERE kid = ? AND stream = ?', kid, no)
+    })
+  }
+
   setMeta(name: string, value: string): void {
     this.#database.losable(() =>
       this.#database.run(
@@ -136,6 +153,12 @@ export class SqliteWriter implements StorageWriter {
       )
     this.#operations.add(commit.operation, commit.first + commit.records.length - 1)
     for (const row of commit.rows) this.#models.change(row satisfies RowChange, row.position)
+    for (const { kid, stream } of commit.keys ?? [])
+      database.run(
+        'INSERT INTO subject_key(kid, stream) VALUES (?, ?) ON CONFLICT DO NOTHING',
+        kid,
+        this.#streamNumber(stream, commit.first),
+      )
     for (const { position, ordinal, effect, payload } of commit.effects)
       database.run('INSERT INTO effect VALUES (?, ?, ?, ?)', position, ordinal, effect, payload)
   }

@@ -1,0 +1,83 @@
+/** Where personal values may stand in what the engine writes beside an application's events, and what stands there when they are gone. */
+import type { OperationPayload } from '../operation-payload.ts'
+import { streamId, type StreamId } from '../../model/ids.ts'
+import type { JsonObject, JsonText } from '../../model/json.ts'
+import type { Manifest } from '../../model/manifest.ts'
+import { SEALED, type PersonalManifest } from '../../model/personal.ts'
+import { problem } from '../../model/problems.ts'
+import { sealDocument, WITHHELD, type Place } from '../../personal-data/documents.ts'
+import { ROW } from '../../personal-data/opening-reader.ts'
+import type { SubjectKey } from '../../personal-data/seal.ts'
+
+/** Of an operation's payload: all that an application may have put values into. */
+export const PAYLOAD: readonly Place[] = [
+  { path: ['input'], standIn: WITHHELD },
+  { path: ['facts'], standIn: null },
+  { path: ['attested'], standIn: {} },
+  { path: ['request'], standIn: null },
+  { path: ['reads', 'finds'], standIn: [] },
+  { path: ['outcome', 'result'], standIn: WITHHELD },
+  { path: ['outcome', 'detail'], standIn: WITHHELD },
+]
+/** Of a request for approval: what an approver is shown. */
+export const APPROVAL_REQUEST: readonly Place[] = [
+  { path: ['input'], standIn: WITHHELD },
+  { path: ['impact', 'facts'], standIn: null },
+  { path: ['impact', 'effects'], standIn: [] },
+  { path: ['intent', 'input'], standIn: WITHHELD },
+]
+export const SNAPSHOT: readonly Place[] = [{ path: ['state'], standIn: null }]
+export const ROWS: readonly Place[] = [{ path: [ROW], standIn: null }]
+export const EFFECT: readonly Place[] = [
+  { path: ['payload'], standIn: null },
+  { path: ['pins'], standIn: [] },
+]
+
+/** What the engine does by itself or for an operator: its input names things, never a person's data. */
+export const isEngineAction = ({ command }: OperationPayload): boolean =>
+  command.startsWith('plinth.') && command !== 'plinth.read-records'
+
+/** Where personal values may stand in a record that belongs to no data subject: what the action declares, and all where nothing is known. */
+export function personalInput(manifest: Manifest, payload: OperationPayload): readonly Place[] {
+  const { commands, queries, entities, readModels } = manifest
+  const { command, reads } = payload
+  if (command === 'plinth.read-records') {
+    const { model } = payload.input as { readonly model?: string }
+    const of = model === undefined ? undefined : readModels[model]?.of
+    const isPersonal = of !== undefined && entities[of]?.personal !== undefined
+    return isPersonal
+      ? [
+          { path: ['input', 'where'], standIn: WITHHELD },
+          { path: ['request'], standIn: null },
+        ]
+      : []
+  }
+  const action = commands[command] ?? queries[command]
+  if (action === undefined) return []
+  const isAbout = action.targets.some(({ entity }) => entities[entity]?.personal !== undefined)
+  if (reads === null && (isAbout || action.personal !== undefined)) return PAYLOAD // it failed before it said what it read
+  const members = (action.personal ?? []).map((member) => ({ path: ['input', member], standIn: WITHHELD }))
+  return members.length === 0 ? [] : [...members, ...PAYLOAD.filter(({ path }) => path[0] !== 'input')]
+}
+
+/** The data subject of a stream. @throws `application-output-invalid` when the state names none */
+export function subjectOf({ subject }: PersonalManifest, stream: StreamId, state: JsonText): string {
+  if (subject.member === null) return stream
+  const id = (JSON.parse(state) as JsonObject)[subject.member]
+  if (typeof id !== 'string' || id === '' || !id.isWellFormed())
+    throw problem('application-output-invalid', `the state of \`${stream}\` does not say whose personal data it holds`)
+  return streamId(subject.entity, id)
+}
+
+/** @throws `application-output-invalid` for data that look sealed already: they could not be told apart when they are read */
+export function sealText(
+  text: JsonText,
+  places: readonly Place[],
+  keys: readonly SubjectKey[],
+  context: string,
+): JsonText {
+  const document = JSON.parse(text) as JsonObject
+  if (Object.hasOwn(document, SEALED))
+    throw problem('application-output-invalid', `a member \`${SEALED}\` is the engine's own`)
+  return JSON.stringify(sealDocument(document, places, keys, context))
+}
