@@ -242,11 +242,17 @@ test('the default policies fit, and do what they say', (t) => {
   const operator = principal({ id: 'olga' as PrincipalId, kind: 'human', roles: ['operator'] })
   const door = principal({ id: 'door' as PrincipalId, kind: 'service', roles: ['front-door'] })
   const surface = (who: typeof operator) =>
-    ['pay', 'get_order', 'plinth.read-records', 'plinth.import', 'plinth.approve', 'plinth.attest'].filter((action) =>
-      policy.inScope(who, action),
-    )
+    [
+      'pay',
+      'get_order',
+      'plinth.read-records',
+      'plinth.import',
+      'plinth.approve',
+      'plinth.attest',
+      'plinth.erase',
+    ].filter((action) => policy.inScope(who, action))
   assert.deepEqual(surface(principal()), ['pay', 'get_order'])
-  assert.deepEqual(surface(operator), ['plinth.read-records', 'plinth.import', 'plinth.approve'])
+  assert.deepEqual(surface(operator), ['plinth.read-records', 'plinth.import', 'plinth.approve', 'plinth.erase'])
   assert.deepEqual(surface(door), ['plinth.attest'])
   const base = asking()
   assert.equal(policy.admit(base).kind, 'admitted')

@@ -119,7 +119,16 @@ test('the schema of an application parses, and knows every action', () => {
   for (const one of [schema.admission, schema.scope]) parseSchema(one).release()
   assert.deepEqual(
     [...schema.actions.keys()],
-    ['cancel_order', 'pay', 'get_order', 'plinth.attest', 'plinth.import', 'plinth.read-records', 'plinth.approve'],
+    [
+      'cancel_order',
+      'pay',
+      'get_order',
+      'plinth.attest',
+      'plinth.import',
+      'plinth.read-records',
+      'plinth.approve',
+      'plinth.erase',
+    ],
   )
   assert.equal(schemaOf(structuredClone(manifest)).hash, schema.hash)
   assert.notEqual(schemaOf({ ...manifest, attested: object({ other: string }) }).hash, schema.hash)
