@@ -38,6 +38,7 @@ function faultOf(event: StoredEvent, stream: StreamId, version: Version, previou
   if (record.event.stream !== stream || record.event.type !== event.type) return 'the record is of another event'
   if (record.event.version !== version || event.version !== version) return 'the stream has a gap'
   if (previous !== null && record.event.prev !== previous) return 'the record does not follow the one before it'
-  if (hash('sha256', event.stored ?? event.data, 'hex') !== record.payloadHash) return 'the data do not match their hash'
+  if (hash('sha256', event.stored ?? event.data, 'hex') !== record.payloadHash)
+    return 'the data do not match their hash'
   return null
 }
