@@ -2005,6 +2005,8 @@ class Admissions {
     events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
   ): boolean {
     const domain = events.filter(({ stream }) => !stream.startsWith('plinth.'))
+    if (body?.request?.context['history'] !== undefined)
+      this.#count('sums and counts of history were taken from the record, not counted again')
     const verdict = record.chain.length === 0 ? undefined : VERDICTS[record.state]
     if (verdict === undefined) {
       if (domain.length > 0 || record.effects.length > 0) differs('nobody was admitted to do this')
@@ -2193,7 +2195,7 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
   let notRead: string | null = null
   try {
     for (const [file, source] of Object.entries(files))
-      for (const policy of parseCedar(source)) {
+      for (const policy of parseCedar(file === 'limits.json' ? limitRules(source) : source)) {
         const id = policy.annotations.get('id') ?? unreadable(`a policy of \`${file}\` has no id`)
         if (scope.has(id) || admission.has(id)) unreadable(`the policy \`${id}\` is there twice`)
         ;(file.startsWith('scope/') ? scope : admission).set(id, policy)
@@ -2206,6 +2208,20 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
     ...{ number, hash: hashed, policySet: sha256(canonical(files)), scope, admission, unreadable: notRead },
     principals: new Map(entries.map((entry) => [entry.id, entry])),
   }
+}
+
+/** A limit with a `max` is a rule by itself: what is there and what is added must not be more. */
+function limitRules(source: string): string {
+  const { limits } = JSON.parse(source) as {
+    readonly limits: Readonly<Record<string, { readonly of?: readonly string[]; readonly max?: number }>>
+  }
+  const rules = Object.entries(limits).flatMap(([name, { of, max }]) => {
+    if (max === undefined) return []
+    const actions = of === undefined ? 'Action::"commands"' : `[${of.map((one) => `Action::${JSON.stringify(one)}`)}]`
+    const most = `context.history.${name} + context.adding.${name} > ${max}`
+    return `@id("limit:${name}") forbid (principal, action in ${actions}, resource) when { ${most} };`
+  })
+  return rules.join('\n')
 }
 
 function readManifest(manifest: Readonly<Record<string, unknown>>): ReleaseFile {

@@ -37,6 +37,12 @@ export function openBundleEvidence(file: string, rootKey: string | null): Eviden
 
   return {
     size: null,
+    async *snapshots(signal) {
+      for await (const part of readBundle(file, signal)) {
+        const found = part.kind === 'snapshot' ? snapshotOf(part.number, part.note, null) : null
+        if (found?.kind === 'found') yield found.snapshot
+      }
+    },
     async *pages(signal) {
       let last: EvidenceRecord[] = []
       let leaves: Hash[] = []

@@ -37,6 +37,11 @@ export async function openDirectoryEvidence(
   const root = new RootCheck(reader.meta('checkpoint'))
   const snapshots = new LruMap<number, SnapshotEvidence>(SNAPSHOTS_KEPT)
   const manifests = new Map<ReleaseId, Manifest | null>()
+  async function snapshotAt(number: number): Promise<SnapshotEvidence> {
+    let found = snapshots.get(number)
+    if (found === undefined) snapshots.set(number, (found = await readSnapshot(dir, number, await keys.at(number))))
+    return found
+  }
   return {
     reader,
     size: treeSize,
@@ -53,11 +58,15 @@ export async function openDirectoryEvidence(
         await setImmediate()
       }
     },
-    async snapshot(number) {
-      let found = snapshots.get(number)
-      if (found === undefined) snapshots.set(number, (found = await readSnapshot(dir, number, await keys.at(number))))
-      return found
+    async *snapshots(signal) {
+      for (let number = 1; ; number++) {
+        signal.throwIfAborted()
+        const found = await snapshotAt(number)
+        if (found.kind === 'missing') return
+        if (found.kind === 'found') yield found.snapshot
+      }
     },
+    snapshot: snapshotAt,
     async manifest(release) {
       let found = manifests.get(release)
       if (found === undefined) manifests.set(release, (found = await readManifest(dir, release)))

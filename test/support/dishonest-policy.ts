@@ -7,7 +7,14 @@ import type { PrincipalId } from '../../src/model/ids.ts'
 import type { AdmitRequest } from '../../src/policy/policy.ts'
 
 export type Lie =
-  'none' | 'admits-all' | 'asks-less' | 'records-nothing' | 'widens-scope' | 'invents-approval' | 'stays-behind'
+  | 'none'
+  | 'admits-all'
+  | 'asks-less'
+  | 'records-nothing'
+  | 'widens-scope'
+  | 'invents-approval'
+  | 'stays-behind'
+  | 'forgets-history'
 /** What it does now. */
 export const runtime: { lie: Lie } = { lie: 'none' }
 
@@ -20,6 +27,7 @@ export function openPolicy(options: Parameters<typeof openHonestly>[0]): OpenPol
   const honest = openHonestly({ ...options, source })
   return {
     ...honest,
+    limits: () => (runtime.lie === 'forgets-history' ? [] : honest.limits()),
     inScope: (principal, action) => runtime.lie === 'widens-scope' || honest.inScope(principal, action),
     admit(asked) {
       const admission = honest.admit(asAsked(asked))
@@ -35,6 +43,8 @@ export function openPolicy(options: Parameters<typeof openHonestly>[0]): OpenPol
 
 function asAsked(asked: AdmitRequest): AdmitRequest {
   if (runtime.lie === 'asks-less') return { ...asked, facts: { ...asked.facts, amount: 1 } }
+  if (runtime.lie === 'forgets-history')
+    return { ...asked, history: { history: { deposits: 0 }, adding: { deposits: 1 } } }
   if (runtime.lie !== 'invents-approval') return asked
   return {
     ...asked,

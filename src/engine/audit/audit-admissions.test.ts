@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { NEVER, openBank, temporaryDirectory } from '../../../test/support/bank-system.ts'
+import { bankPolicies, limits } from '../../../test/support/bank-policies.ts'
 import { changeAuthority, someOfEverything } from '../../../test/support/bank-history.ts'
 import { audit as auditOf } from '../../main/audit.ts'
 import { exportLog } from '../../main/export-log.ts'
@@ -123,6 +124,24 @@ test('revoked, changed and raced: a log of many snapshots agrees', async (t) => 
   const report = await audit(bank.dir)
   assert.deepEqual(report.disagreed, [])
   assert.ok(report.admissions > 80)
+})
+
+test('limits are counted again from the log: raced, relied on, and across a change of policies', async (t) => {
+  const entries = { deposits: { of: ['deposit'], per: ['principal'], window: { fixed: '1d' }, max: 12 } }
+  const relies =
+    '@id("not-the-fifth") forbid (principal, action == Action::"withdraw", resource) when { context.history.deposits < 5 };'
+  const policies = await bankPolicies(t, { ...limits(entries), 'more.cedar': relies })
+  const bank = await openBank(t, { policies })
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  await Promise.all(Array.from({ length: 4 }, () => bank.do('deposit', { account: 'a', amount: 10 })))
+  assert.equal((await bank.do('withdraw', { account: 'a', amount: 1 })).kind, 'denied')
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => bank.do('deposit', { account: 'a', amount: 10 })))
+  assert.equal(outcomes.filter(({ kind }) => kind === 'committed').length, 8)
+  assert.equal((await bank.do('withdraw', { account: 'a', amount: 1 })).kind, 'committed')
+  await bank.close()
+  const report = await audit(bank.dir)
+  assert.deepEqual(report.disagreed, [])
+  assert.ok(report.admissions > 13)
 })
 
 test('a bundle carries what an audit elsewhere needs, and an audit of it agrees or names the first that fails', async (t) => {

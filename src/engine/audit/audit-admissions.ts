@@ -4,9 +4,11 @@
  * Needs neither a running system nor the machine that it ran on. One pass; memory does not grow with the records.
  */
 import { setImmediate } from 'node:timers/promises'
-import { Mismatch, principalUnder, questionOf } from './derive.ts'
+import { principalUnder, questionOf } from './derive.ts'
 import { writtenFault } from './engine-actions.ts'
 import type { Evidence } from './evidence.ts'
+import { AuditedHistory } from './history-facts.ts'
+import { Mismatch } from './mismatch.ts'
 import { PolicyBench, type Judgement } from './policy-bench.ts'
 import type { AdmissionsReport, Disagreement, GivenVerdict } from './report.ts'
 import { Standing } from './standing.ts'
@@ -48,6 +50,7 @@ export async function auditAdmissions(
 ): Promise<AdmissionsReport> {
   const audit = new AdmissionsAudit(evidence)
   try {
+    await audit.begin(signal)
     let count = 0
     for await (const transaction of transactionsOf(evidence, signal)) {
       await audit.add(transaction)
@@ -64,6 +67,7 @@ export async function auditAdmissions(
 class AdmissionsAudit {
   readonly #evidence: Evidence
   readonly #standing = new Standing()
+  readonly #history = new AuditedHistory()
   readonly #bench = new PolicyBench()
   readonly #disagreed: Disagreement[] = []
   readonly #unchecked = new Map<string, number>()
@@ -78,6 +82,10 @@ class AdmissionsAudit {
     this.#evidence = evidence
   }
 
+  async begin(signal: AbortSignal): Promise<void> {
+    for await (const snapshot of this.#evidence.snapshots(signal)) this.#history.begin(snapshot)
+  }
+
   async add(transaction: Transaction): Promise<void> {
     this.#records = transaction.position + 1
     const finding = await this.#judge(transaction)
@@ -86,6 +94,7 @@ class AdmissionsAudit {
     if (finding.kind === 'unchecked') this.#count(finding.what)
     if (finding.kind === 'disagreed') this.#disagree(transaction, finding)
     this.#standing.after(transaction)
+    this.#history.after(transaction)
   }
 
   async finish(signal: AbortSignal): Promise<AdmissionsReport> {
@@ -175,11 +184,14 @@ class AdmissionsAudit {
       return { kind: 'unchecked', what: `an admission under release \`${release}\`, whose manifest is not at hand` }
     const { snapshot } = found
     const judgement = this.#bench.judge(snapshot.policies, release, manifest)
-    const { schema } = this.#bench.schemas(release, manifest)
+    const { schema } = judgement
     let derived: GivenVerdict | null = null
     try {
       const principal = principalUnder(snapshot, record)
-      const { asked, taken } = questionOf(transaction, principal, manifest, this.#standing)
+      const history = this.#history.facts(transaction, judgement.limits, (limit) =>
+        judgement.seesHistory(record.action, limit),
+      )
+      const { asked, taken } = questionOf(transaction, principal, manifest, this.#standing, history)
       for (const what of taken) this.#count(what)
       let request
       let verdict: Verdict
@@ -278,9 +290,10 @@ class AdmissionsAudit {
     const { authority, request } = payload
     if (authority === null || request === null) return null
     const found = await this.#evidence.snapshot(authority.snapshot)
-    const release = await this.#releaseWithSchema(authority.schema)
+    if (found.kind !== 'found') return null
+    const release = await this.#releaseWithSchema(authority.schema, found.snapshot.policies)
     const manifest = release === null ? null : await this.#evidence.manifest(release)
-    if (found.kind !== 'found' || release === null || manifest === null) return null
+    if (release === null || manifest === null) return null
     const full = requestFromRecord(request)
     const recorded = { verdict: kind === 'read' ? 'admitted' : 'denied', rules: authority.rules } as const
     const wrong = (why: string, derived: GivenVerdict | null = null): Disagreement => ({
@@ -298,10 +311,10 @@ class AdmissionsAudit {
   }
 
   /** Side records name no release: any that was active with this schema asks the same of policy. */
-  async #releaseWithSchema(schema: string): Promise<ReleaseId | null> {
+  async #releaseWithSchema(schema: string, files: AuthoritySnapshot['policies']): Promise<ReleaseId | null> {
     for (const release of this.#standing.releases) {
       const manifest = await this.#evidence.manifest(release)
-      if (manifest !== null && this.#bench.schemas(release, manifest).schema.hash === schema) return release
+      if (manifest !== null && this.#bench.judge(files, release, manifest).schema.hash === schema) return release
     }
     return null
   }

@@ -4,6 +4,7 @@
  * What the record claims to have asked is compared with this; it is never the source of it.
  */
 import { isEngineEntity, runStream } from '../engine-streams.ts'
+import { Mismatch } from './mismatch.ts'
 import { subjectOf, type Standing } from './standing.ts'
 import type { Transaction } from './transactions.ts'
 import type { OperationPayload } from '../operation-payload.ts'
@@ -16,11 +17,9 @@ import { declaresFlow, type Manifest } from '../../model/manifest.ts'
 import type { Principal } from '../../model/principal.ts'
 import { Problem } from '../../model/problems.ts'
 import type { OperationRecord } from '../../model/record.ts'
-import type { AdmitRequest } from '../../policy/policy.ts'
+import type { AdmitRequest, HistoryFacts } from '../../policy/policy.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
 
-/** Why the record and what it rests on do not go together. */
-export class Mismatch extends Error {}
 const mismatch = (why: string): never => {
   throw new Mismatch(why)
 }
@@ -57,6 +56,7 @@ export function questionOf(
   principal: Principal,
   manifest: Manifest,
   standing: Standing,
+  history: HistoryFacts | null,
 ): Question {
   const taken: string[] = []
   const command = Object.hasOwn(manifest.commands, record.action) ? manifest.commands[record.action] : undefined
@@ -74,7 +74,10 @@ export function questionOf(
   const impact = command === undefined ? null : impactFor(record, payload, events, manifest)
   const approvals = approvalsFor(record, payload, standing)
   const flow = command !== undefined && declaresFlow(manifest) ? flowOf(payload, taken) : null
-  return { asked: { ...common, resource, attested, impact, flow, approvals }, taken }
+  return {
+    asked: { ...common, resource, attested, impact, flow, approvals, history: command === undefined ? null : history },
+    taken,
+  }
 }
 
 /** What a run had read is not in the log, so where its arguments came from is known from the record alone. */

@@ -16,6 +16,7 @@ registerHooks({
       : next(specifier, context),
 })
 const { NEVER, openBank, temporaryDirectory } = await import('../../../test/support/bank-system.ts')
+const { bankPolicies, limits } = await import('../../../test/support/bank-policies.ts')
 const { changeAuthority } = await import('../../../test/support/bank-history.ts')
 const { audit } = await import('../../main/audit.ts')
 const { exportLog } = await import('../../main/export-log.ts')
@@ -60,6 +61,21 @@ test('who admits what policy would not have, or lies about it, is found', async 
     // Who has only a bundle, and an evaluator of his own, finds the same.
     assert.deepEqual(await invalidAt(bank.dir, t), [found.position])
   }
+})
+
+test('who forgets what was there already is found', async (t) => {
+  const entries = { deposits: { of: ['deposit'], per: ['principal'], window: { fixed: '1d' }, max: 2 } }
+  const bank = await openBank(t, { policies: await bankPolicies(t, limits(entries)) })
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  for (let i = 0; i < 2; i++) await bank.do('deposit', { account: 'a', amount: 1 })
+  runtime.lie = 'forgets-history'
+  const outcome = await bank.do('deposit', { account: 'a', amount: 1 })
+  runtime.lie = 'none'
+  assert.equal(outcome.kind, 'committed')
+  await bank.close()
+  const report = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
+  assert.equal(report.disagreedCount, 1, JSON.stringify(report.disagreed))
+  assert.match(report.disagreed[0]?.why ?? '', /the limit `deposits` of 2 is exceeded: 2 and 1 more/)
 })
 
 test('who lets a principal reach what is out of its scope is found', async (t) => {

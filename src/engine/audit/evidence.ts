@@ -4,8 +4,7 @@
  */
 import type { Hash, ReleaseId } from '../../model/ids.ts'
 import type { Manifest } from '../../model/manifest.ts'
-import type { StoredRecord } from '../../storage/storage.ts'
-import type { SideRecord } from '../../storage/storage.ts'
+import type { SideRecord, StoredRecord } from '../../storage/storage.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
 
 export interface EvidenceRecord extends StoredRecord {
@@ -24,6 +23,8 @@ export interface Evidence {
   pages(signal: AbortSignal): AsyncIterable<readonly EvidenceRecord[]>
   /** How many records there are, for progress; null when that shows only at the end. */
   readonly size: number | null
+  /** All that there are, in order, before anything is asked about one of them. */
+  snapshots(signal: AbortSignal): AsyncIterable<AuthoritySnapshot>
   /** Found once the pages have come to a record that names it. */
   snapshot(number: number): Promise<SnapshotEvidence>
   /** Found once the pages have come to a record that names it; null when it is not at hand or is not what its id says. */

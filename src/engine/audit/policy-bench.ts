@@ -7,6 +7,7 @@ import { sha256Hex, type Hash, type ReleaseId } from '../../model/ids.ts'
 import { canonicalJson } from '../../model/json.ts'
 import { evaluate, parsePolicySet, parseSchema, type CedarRequest, type Parsed } from '../../policy/cedar.ts'
 import { readPolicyFiles, textsOf } from '../../policy/policy-set.ts'
+import type { Limit } from '../../policy/limits.ts'
 import { schemaOf, type PolicySchema } from '../../policy/schema.ts'
 import { compileSet, type CompiledSet, type Verdict } from '../../policy/verdict.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
@@ -16,6 +17,11 @@ const SETS_MAX = 4
 const SCHEMAS_MAX = 4
 
 export interface Judgement {
+  /** The release's, and what the set's own limits add to it: what admission is evaluated with. */
+  readonly schema: PolicySchema
+  readonly limits: readonly Limit[]
+  /** Whether a policy that somebody wrote sees this limit's value for this action. */
+  seesHistory(action: string, limit: string): boolean
   verdict(request: CedarRequest): Verdict
   inScope(request: CedarRequest): boolean
   /** Rules that let an action into scope, or keep it out: for saying why. */
@@ -65,8 +71,12 @@ export class PolicyBench {
     this.#sets.delete(key)
     this.#sets.set(key, found)
     const { set, scope } = found
+    const groupOf = (action: string) => schemas.schema.actions.get(action)?.group ?? 'engine'
     return {
-      verdict: (request) => set.plainVerdict(request, schemas.schema.actions.get(request.action.id)?.group ?? 'engine'),
+      schema: set.schema,
+      limits: set.limits,
+      seesHistory: (action, limit) => set.seesHistory(action, groupOf(action), limit),
+      verdict: (request) => set.plainVerdict(request, groupOf(request.action.id)),
       inScope: (request) => set.inScope(request),
       scopeRules: (request) => {
         const answer = scope === null ? null : evaluate(scope, schemas.scope, request)
