@@ -10,6 +10,7 @@ export const RUN = 'plinth.run'
 export const APPROVAL = 'plinth.approval'
 export const RELEASE = 'plinth.release'
 export const AUTHORITY = 'plinth.authority'
+export const BREAKER = 'plinth.breaker'
 export const LOG = 'plinth.log'
 
 export const ERASURE = 'plinth.erasure'

@@ -1,4 +1,5 @@
 /** The engine as doors see it. Doors translate between wire form and these calls, nothing else. */
+import type { OpenBreaker } from './breakers/breakers.ts'
 import type { TimestampState } from './acknowledgement/timestamping.ts'
 import type { EffectState } from './ready-effects.ts'
 import type { Level } from '../model/acknowledgement.ts'
@@ -142,6 +143,8 @@ export interface Self {
   }
   /** Switches that are on. */
   readonly switches: readonly SwitchEntry[]
+  /** Breakers that have tripped and not closed again, at most 100. */
+  readonly breakers: readonly OpenBreaker[]
   /** Declared states in which the system does less than it is asked to; empty on a good day. */
   readonly degraded: readonly { readonly state: 'read-only'; readonly code: ProblemCode; readonly sinceMs: number }[]
   readonly sandbox: SandboxStatus

@@ -14,6 +14,7 @@ const ON_RECORD: ReadonlySet<ProblemCode> = new Set([
   'principal-revoked',
   'deadline-exceeded',
   'authority-expired',
+  'breaker-open',
   ...SWITCHED,
 ])
 

@@ -21,6 +21,7 @@ import { IMPORT, importRecords } from './import-records.ts'
 import { operations } from './operations.ts'
 import { outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
+import { Breakers } from './breakers/breakers.ts'
 import { Flows } from './flows.ts'
 import { KnownOperations } from './known-operations.ts'
 import { openPersonal } from './personal/open-personal.ts'
@@ -131,6 +132,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     known: new KnownOperations(),
     history: new History(reader.head().recordedAtMs),
     flows: new Flows(release.manifest, reader),
+    breakers: new Breakers(),
     running: new Running(),
     turns: new Turns(),
     stops: new StopReports(),
@@ -159,6 +161,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     await recordAuthority(parts)
     await recordResumed(parts, dir)
   }
+  await parts.breakers.restore(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   await activate(parts, new AbortController().signal) // takes as long as there are rows to rebuild
   opened.defer(() => parts.running.drained())
   const loops = startLoops(parts, onProblem)

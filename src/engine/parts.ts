@@ -12,6 +12,7 @@ import type { Committer } from './committer/commit-request.ts'
 import type { Acknowledgement } from './acknowledgement/acknowledgement.ts'
 import type { Aside } from './aside.ts'
 import type { History } from './history/history.ts'
+import type { Breakers } from './breakers/breakers.ts'
 import type { Flows } from './flows.ts'
 import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
@@ -35,6 +36,7 @@ export interface Parts {
   readonly history: History
   readonly known: KnownOperations
   readonly flows: Flows
+  readonly breakers: Breakers
   readonly running: Running
   readonly turns: Turns
   readonly aside: Aside

@@ -7,6 +7,8 @@ import { mayRead } from './reading.ts'
 import { FIND_LIMIT_MAX } from '../model/decision.ts'
 import type { Credentials } from '../model/principal.ts'
 
+const BREAKERS_SHOWN = 100
+
 /** Declared states in which the system does less than it was asked to; none on a good day. */
 function degradedStates(parts: Parts): Self['degraded'] {
   const untilMs = parts.authority.leaseUntilMs()
@@ -47,6 +49,7 @@ export async function self(
       findings: parts.authority.status().findings,
     },
     switches: snapshot.switches,
+    breakers: parts.breakers.list(parts.clock.nowMs(), BREAKERS_SHOWN),
     degraded: degradedStates(parts),
     sandbox: parts.sandbox.status(),
     acknowledgement: acknowledgementStatus(parts),

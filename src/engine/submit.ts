@@ -72,8 +72,11 @@ export async function perform(
   signal: AbortSignal,
 ): Promise<Outcome> {
   try {
-    return await attempt(parts, proposal, watch, signal)
+    const outcome = await attempt(parts, proposal, watch, signal)
+    parts.breakers.ended(parts, proposal, outcome)
+    return outcome
   } catch (error) {
+    if (error instanceof Error) parts.breakers.ended(parts, proposal, error)
     recordFailure(parts, proposal, error)
     throw error
   }

@@ -244,6 +244,12 @@ export const PROBLEMS = spec({
     title: 'the warden has been silent for too long: nothing is changed until it is heard again',
     next: 'send the same command with the same key later; an operator starts the warden: docs/operating/warden.md',
   },
+  'breaker-open': {
+    status: 503,
+    retry: 'later',
+    title: 'a breaker has tripped: too much went wrong, or too much was changed, in a short time',
+    next: 'stop and tell the person you work for; `breaker` names the rule and `untilMs` when it lets calls through again',
+  },
   'switched-paused': {
     status: 503,
     retry: 'later',

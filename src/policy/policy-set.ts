@@ -6,6 +6,7 @@ import { sha256Hex, type Hash } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
 import { splitPolicies, validatePolicies, type CedarPolicy, type PolicyTexts } from './cedar.ts'
 import { durationMs } from './duration.ts'
+import { BREAKERS_FILE, readBreakers } from './breakers.ts'
 import { LIMITS_FILE, limitRuleText, readLimits, type Limit } from './limits.ts'
 import type { PolicySchema } from './schema.ts'
 import { readsApprovals } from './visible.ts'
@@ -60,9 +61,9 @@ export function readPolicyFiles(files: Files): { readonly policies: PolicyFiles;
   const named: NamedPolicy[] = []
   const seen = new Set<string>()
   const { limits, faults: limitFaults } = readLimits(files)
-  faults.push(...limitFaults)
+  faults.push(...limitFaults, ...readBreakers(files).faults)
   const sources: (readonly [string, string])[] = [
-    ...Object.entries(files).filter(([file]) => file !== LIMITS_FILE),
+    ...Object.entries(files).filter(([file]) => file !== LIMITS_FILE && file !== BREAKERS_FILE),
     ...limits.flatMap((limit) =>
       limit.max === null ? [] : [[LIMITS_FILE, limitRuleText({ ...limit, max: limit.max })] as const],
     ),
@@ -92,7 +93,9 @@ export function readPolicyFiles(files: Files): { readonly policies: PolicyFiles;
 
 function readFile(file: string, source: string, faults: string[]): ReturnType<typeof splitPolicies> {
   if (!file.endsWith('.cedar') && file !== LIMITS_FILE) {
-    faults.push(`\`${file}\`: policy files end in \`.cedar\`; beside them there may be \`${LIMITS_FILE}\``)
+    faults.push(
+      `\`${file}\`: policy files end in \`.cedar\`; beside them there may be \`${LIMITS_FILE}\` and \`${BREAKERS_FILE}\``,
+    )
     return []
   }
   if (!source.isWellFormed()) {

@@ -58,7 +58,7 @@ const issuerEntry = z.strictObject({
 })
 const policyFile = z
   .string()
-  .regex(/^(?:limits\.json|(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,3}[a-z0-9][a-z0-9._-]{0,63}\.cedar)$/)
+  .regex(/^(?:limits\.json|breakers\.json|(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,3}[a-z0-9][a-z0-9._-]{0,63}\.cedar)$/)
 const scope = z
   .strictObject({
     kind: z.enum(['global', 'application', 'tenant', 'principal', 'run', 'command', 'effect', 'policy-set']),

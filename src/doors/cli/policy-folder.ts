@@ -1,4 +1,7 @@
-/** Policy files of a folder: `*.cedar` decide admission, `scope/*.cedar` decide scope, `limits.json` names what is counted for them. */
+/**
+ * Policy files of a folder: `*.cedar` decide admission, `scope/*.cedar` decide scope, `limits.json` names what is counted for them,
+ * `breakers.json` what trips.
+ */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { problem } from '../../model/problems.ts'
@@ -16,7 +19,7 @@ async function cedarFiles(folder: string): Promise<readonly string[]> {
     const names = await readdir(folder, { recursive: true })
     return names
       .map((name) => name.replaceAll('\\', '/'))
-      .filter((name) => name.endsWith('.cedar') || name === 'limits.json')
+      .filter((name) => name.endsWith('.cedar') || name === 'limits.json' || name === 'breakers.json')
       .sort()
   } catch (cause) {
     throw problem('usage', `\`${folder}\` could not be read as a folder`, {}, cause)
