@@ -66,11 +66,12 @@ export class Signing {
    * @throws `log-behind-signer`, `log-forked`, and whatever the signer says
    */
   static async open(parts: SigningParts): Promise<Signing> {
+    const { signer, log } = parts
     const untilMs = performance.now() + OPEN_WITHIN_MS
-    const standing = await patiently(untilMs, () => parts.signer.claim(AbortSignal.timeout(OPEN_WITHIN_MS)))
-    if (standing.origin !== parts.log.origin)
-      throw problem('usage', `the signer signs for \`${standing.origin}\`, not for \`${parts.log.origin}\``)
-    compare(parts.log, standing)
+    // Looked at before it is taken over: whoever must not write this log must not stop the one who does.
+    check(log, await patiently(untilMs, () => signer.standing(AbortSignal.timeout(SIGN_TIMEOUT_MS))))
+    const standing = await patiently(untilMs, () => signer.claim(AbortSignal.timeout(SIGN_TIMEOUT_MS)))
+    check(log, standing)
     const signing = new Signing(parts, standing)
     await patiently(untilMs, () => signing.#signHead())
     return signing
@@ -196,6 +197,12 @@ export class Signing {
     this.#lastError = error
     if (!same) this.#parts.onChange()
   }
+}
+
+function check(log: SignableLog, standing: SignerStanding): void {
+  if (standing.origin !== log.origin)
+    throw problem('usage', `the signer signs for \`${standing.origin}\`, not for \`${log.origin}\``)
+  compare(log, standing)
 }
 
 /** What was signed must be a part of what is here. @throws `log-behind-signer`, `log-forked` */

@@ -7,12 +7,13 @@ import { Problem } from '../../model/problems.ts'
 import { openSigner } from './open-signer.ts'
 import { readOptions } from './options.ts'
 import { serveSigner } from './server.ts'
+import { sshAgentKeys } from './ssh-agent-keys.ts'
 
 const say = (line: object): void => console.log(JSON.stringify(line))
 
 try {
   const options = readOptions(process.argv.slice(2))
-  const signer = await openSigner(options)
+  const signer = await openSigner({ ...options, backEnds: [sshAgentKeys(options.agent)] })
   const stopServing = await serveSigner(signer, options.socket, options.socketMode)
   let stopping = false
   const stop = async (): Promise<void> => {
