@@ -21,8 +21,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     (await import('./main/export-log.ts')).exportLog(dir, file, format, checkpoint),
   streamProof: async (dir, stream, file, checkpoint) =>
     (await import('./main/stream-proof.ts')).writeStreamProof(dir, stream, file, checkpoint),
-  verifyOffline: async (dir, keyFile, onProgress, signal) =>
-    (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal),
+  verifyOffline: async (dir, keyFile, onProgress, signal, subjectKeys) =>
+    (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal, subjectKeys),
   audit: async (options, signal) => (await import('./main/audit.ts')).audit(options, signal),
 })
 

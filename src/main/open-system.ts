@@ -53,6 +53,8 @@ export interface SystemOptions {
   readonly random?: Random
   /** When the heads of all streams are stated; left out: never. A system that runs on states them (`HEADS_DEFAULT`). */
   readonly heads?: HeadsOptions | null
+  /** Folder of the key store of data subjects; default the data directory. */
+  readonly subjectKeys?: string
   /** Witnesses, time authority; without it, nothing is acknowledged above `signed`. */
   readonly acknowledgement?: AcknowledgementOptions
   /** File of anchors; left out: `anchors.json` of the data directory, when there is one. */
@@ -115,6 +117,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       const engine = await openEngine({
         ...given,
         anchors,
+        ...(options.subjectKeys === undefined ? {} : { keysDir: options.subjectKeys }),
         signerSocket: signer.socket,
         onSignerSilent: () => signer.restart(),
       }).catch(async (error: unknown) => {

@@ -35,6 +35,7 @@ export async function start(
       options.headsEveryMs === 0 ? null : { ...HEADS_DEFAULT, everyMs: options.headsEveryMs ?? HEADS_DEFAULT.everyMs },
     acknowledgement: { witnessPolicy: options.witnessPolicy ?? null },
     anchors: options.anchors ?? null,
+    ...(options.subjectKeys == null ? {} : { subjectKeys: options.subjectKeys }),
     onProblem: (what, error) => talk(`${what}: ${error instanceof Error ? error.message : String(error)}`),
   })
   opened.defer(() => system.close())

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { VerifyReport } from '../engine/engine.ts'
 import { verify } from '../engine/verify.ts'
+import { openForReading } from '../engine/personal/open-personal.ts'
 import type { Grounds } from '../engine/verify-operations.ts'
 import { systemClock } from '../host/clock.ts'
 import type { Release } from '../model/manifest.ts'
@@ -27,6 +28,7 @@ export async function verifyOffline(
   keyFile: string | null,
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal,
+  keysDir: string | null = null,
 ): Promise<VerifyReport> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
   const log = await logKey(keyFile ?? join(dir, 'log.vkey'))
@@ -40,7 +42,10 @@ export async function verifyOffline(
   const checkpoint = reader.meta('checkpoint')
   const committer = { checkpoint: () => Promise.resolve(checkpoint) }
   const grounds = await groundsOf(dir, release, opened)
-  const report = await verify({ reader, release, sandbox, committer, log, ...grounds }, onProgress, signal)
+  const personal = openForReading(keysDir ?? dir, reader, release.manifest)
+  if (personal !== null) opened.defer(() => personal.keys.close())
+  const keys = personal?.keys ?? null
+  const report = await verify({ reader, release, sandbox, committer, log, keys, ...grounds }, onProgress, signal)
   const notChecked =
     keyFile === null
       ? [

@@ -11,6 +11,11 @@ const START_OPTIONS: Options = {
     describe: 'port to listen on (default 4000, or a free one when that is taken; 0 picks a free one)',
   },
   data: { type: 'string', value: 'DIR', describe: 'at first start, import `DIR/db/*.jsonl`' },
+  'subject-keys': {
+    type: 'string',
+    value: 'DIR',
+    describe: 'folder of the keys that personal data is sealed under (default: the data directory)',
+  },
   'heads-every': {
     type: 'string',
     value: 'SECONDS',
@@ -248,6 +253,7 @@ export const COMMANDS: readonly Command[] = [
         value: 'FILE',
         describe: 'public key of the log, kept elsewhere (default: the directory’s own `log.vkey`)',
       },
+      'subject-keys': START_OPTIONS['subject-keys']!,
     },
     words: [0, 0],
     load: () => import('./commands/verify.ts'),
@@ -267,6 +273,21 @@ export const COMMANDS: readonly Command[] = [
     },
     words: [1, 1],
     load: () => import('./commands/audit.ts'),
+  },
+  {
+    name: 'erase',
+    summary: 'destroy the keys of one data subject’s personal data, for good',
+    usage: ['erase SUBJECT --reason TEXT [--tenant TENANT] [--basis TEXT] [--yes]'],
+    options: {
+      ...SYSTEM_OPTIONS,
+      reason: { type: 'string', value: 'TEXT', describe: 'why; stays on record, so no personal data in it' },
+      tenant: { type: 'string', value: 'TENANT', describe: 'whose data (default: the operator’s tenant)' },
+      basis: { type: 'string', value: 'TEXT', describe: 'legal basis, e.g. `GDPR Art. 17(1)(b)`' },
+      key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
+      ...YES,
+    },
+    words: [1, 1],
+    load: () => import('./commands/erase.ts'),
   },
   {
     name: 'approvals',

@@ -20,6 +20,8 @@ export interface StartOptions {
   readonly witnessPolicy?: string | null
   /** File of anchors; without one, `anchors.json` of the data directory when it is there. */
   readonly anchors?: string | null
+  /** Folder of the key store of data subjects; null is the data directory. */
+  readonly subjectKeys?: string | null
   readonly talk: (line: string) => void
 }
 
@@ -126,6 +128,7 @@ export interface Composition {
     keyFile: string | null,
     onProgress: (done: number, total: number) => void,
     signal: AbortSignal,
+    subjectKeys?: string | null,
   ): Promise<VerifyReport>
   /** Re-evaluates every admission from records, snapshots and manifests alone. */
   audit(options: AuditOptions, signal: AbortSignal): Promise<AdmissionsReport>

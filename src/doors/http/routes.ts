@@ -4,6 +4,7 @@ import { anchorNow, listAnchors } from './routes/anchors.ts'
 import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts'
 import { attestRun, submitCommand } from './routes/commands.ts'
 import { listEffects } from './routes/effects.ts'
+import { eraseSubject } from './routes/erasures.ts'
 import { getOperation, getOutcome, listOperations, whyOperation } from './routes/operations.ts'
 import { getQuery, postQuery } from './routes/queries.ts'
 import { getEntity, listEntities, listRows } from './routes/states.ts'
@@ -16,6 +17,7 @@ export const allRoutes = (): readonly Route[] => [
   postQuery,
   getQuery,
   attestRun,
+  eraseSubject,
   listOperations,
   getOperation,
   getOutcome,

@@ -1,5 +1,5 @@
 /** Opens the key store of data subjects where there is something to seal or to open; an application without personal data never has one. */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Personal } from './personal.ts'
 import type { OpenCommitter } from '../committer/committer.ts'
@@ -21,6 +21,7 @@ export function openPersonal(
 ): Personal | null {
   const path = join(keysDir, KEY_STORE_FILE)
   if (!declaresPersonalData(manifest) && !existsSync(path)) return null
+  mkdirSync(keysDir, { recursive: true, mode: 0o700 })
   const keys = KeyStore.open(path, join(keysDir, WRAPPING_KEY_FILE), 'write')
   return new Personal(stored, committer, keys, manifest, origin)
 }

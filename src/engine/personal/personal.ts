@@ -11,10 +11,10 @@ import type { OpenCommitter, Sealer } from '../committer/committer.ts'
 import { isEngineEntity } from '../engine-streams.ts'
 import type { OperationPayload } from '../operation-payload.ts'
 import {
-  APPROVAL_REQUEST,
+  approvalPlaces,
   EFFECT,
   isEngineAction,
-  PAYLOAD,
+  payloadPlaces,
   personalInput,
   ROWS,
   sealText,
@@ -129,7 +129,7 @@ export class Personal implements Sealer {
       if (isEngineEntity(streamParts(stream).entity)) {
         if (type !== 'requested' || whole.length === 0) return event
         for (const key of whole) use(stream, key)
-        return { ...event, data: sealText(data, APPROVAL_REQUEST, whole, context) }
+        return { ...event, data: sealText(data, approvalPlaces, whole, context) }
       }
       const standIns = this.#standIns(stream, type)
       if (standIns === undefined) return event
@@ -170,7 +170,7 @@ export class Personal implements Sealer {
   #payload(text: JsonText, payload: OperationPayload, whole: readonly SubjectKey[], context: string): JsonText {
     if (isEngineAction(payload)) return text
     const document = payload as unknown as JsonObject
-    if (whole.length > 0) return JSON.stringify(sealDocument(document, PAYLOAD, whole, context))
+    if (whole.length > 0) return JSON.stringify(sealDocument(document, payloadPlaces(document), whole, context))
     const places = personalInput(this.#manifest, payload)
     return places.length === 0 ? text : JSON.stringify(withhold(document, places))
   }
@@ -206,10 +206,10 @@ export class Personal implements Sealer {
     const isErased = keys.some(({ dead }) => dead.length > 0)
     if (live.size > 0 && live.size <= SUBJECTS_PER_OPERATION_MAX && !isErased) {
       const context = sideContext(side.operation, side.kind, side.recordedAtMs)
-      const body = JSON.stringify(sealDocument(document, PAYLOAD, [...live.values()], context))
+      const body = JSON.stringify(sealDocument(document, payloadPlaces(document), [...live.values()], context))
       if (Buffer.byteLength(body) <= SIDE_BODY_BYTES_MAX) return { ...side, body }
     }
-    const places = live.size > 0 || isErased ? PAYLOAD : personalInput(this.#manifest, payload)
+    const places = live.size > 0 || isErased ? payloadPlaces(document) : personalInput(this.#manifest, payload)
     return places.length === 0 ? side : { ...side, body: JSON.stringify(withhold(document, places)) }
   }
 

@@ -1,7 +1,7 @@
 /** Where personal values may stand in what the engine writes beside an application's events, and what stands there when they are gone. */
 import type { OperationPayload } from '../operation-payload.ts'
 import { streamId, type StreamId } from '../../model/ids.ts'
-import type { JsonObject, JsonText } from '../../model/json.ts'
+import type { Json, JsonObject, JsonText } from '../../model/json.ts'
 import type { Manifest } from '../../model/manifest.ts'
 import { SEALED, type PersonalManifest } from '../../model/personal.ts'
 import { problem } from '../../model/problems.ts'
@@ -9,23 +9,48 @@ import { sealDocument, WITHHELD, type Place } from '../../personal-data/document
 import { ROW } from '../../personal-data/opening-reader.ts'
 import type { SubjectKey } from '../../personal-data/seal.ts'
 
+/** Members that the engine fills by itself, with names, hashes and counts. Every other member may hold what an application put into it. */
+const PAYLOAD_OPEN = new Set(
+  'command intentHash principal reads impact authority history usage attempts acknowledge hold outcome'.split(' '),
+)
+const OUTCOME_OPEN = new Set('kind code title rules approval requires expiresAtMs'.split(' '))
+const REQUEST_OPEN = new Set(
+  (
+    'approval operation state open action actor onBehalfOf run rules requires impact binds bound heldAtMs expiresAtMs decidedBy' +
+    ' intent approvedBy'
+  ).split(' '),
+)
+const INTENT_OPEN = new Set('command idempotencyKey run correlation causation acknowledge'.split(' '))
+const IMPACT_OPEN = new Set('events streams irreversible'.split(' '))
+
+/** What stands in for members that are read as something else than a value to show. */
+const STAND_INS: JsonObject = {
+  ...{ facts: null, request: null, attested: {}, finds: [], effects: [], pins: [] },
+  change: { amounts: {}, states: [], undo: 'none' },
+}
+
 /** Of an operation's payload: all that an application may have put values into. */
-export const PAYLOAD: readonly Place[] = [
-  { path: ['input'], standIn: WITHHELD },
-  { path: ['facts'], standIn: null },
-  { path: ['attested'], standIn: {} },
-  { path: ['request'], standIn: null },
-  { path: ['reads', 'finds'], standIn: [] },
-  { path: ['outcome', 'result'], standIn: WITHHELD },
-  { path: ['outcome', 'detail'], standIn: WITHHELD },
+export const payloadPlaces = (payload: JsonObject): readonly Place[] => [
+  ...placesIn(payload, [], PAYLOAD_OPEN),
+  ...placesIn(payload['reads'], ['reads'], new Set(['position', 'streams'])),
+  ...placesIn(payload['outcome'], ['outcome'], OUTCOME_OPEN),
 ]
 /** Of a request for approval: what an approver is shown. */
-export const APPROVAL_REQUEST: readonly Place[] = [
-  { path: ['input'], standIn: WITHHELD },
-  { path: ['impact', 'facts'], standIn: null },
-  { path: ['impact', 'effects'], standIn: [] },
-  { path: ['intent', 'input'], standIn: WITHHELD },
+export const approvalPlaces = (request: JsonObject): readonly Place[] => [
+  ...placesIn(request, [], REQUEST_OPEN),
+  ...placesIn(request['intent'], ['intent'], INTENT_OPEN),
+  ...placesIn(request['impact'], ['impact'], IMPACT_OPEN),
 ]
+
+function placesIn(value: Json | undefined, path: readonly string[], open: ReadonlySet<string>): Place[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return []
+  return Object.keys(value)
+    .filter((name) => !open.has(name))
+    .map((name) => ({
+      path: [...path, name],
+      standIn: Object.hasOwn(STAND_INS, name) ? (STAND_INS[name] ?? null) : WITHHELD,
+    }))
+}
 export const SNAPSHOT: readonly Place[] = [{ path: ['state'], standIn: null }]
 export const ROWS: readonly Place[] = [{ path: [ROW], standIn: null }]
 export const EFFECT: readonly Place[] = [
@@ -55,9 +80,11 @@ export function personalInput(manifest: Manifest, payload: OperationPayload): re
   const action = commands[command] ?? queries[command]
   if (action === undefined) return []
   const isAbout = action.targets.some(({ entity }) => entities[entity]?.personal !== undefined)
-  if (reads === null && (isAbout || action.personal !== undefined)) return PAYLOAD // it failed before it said what it read
+  if (reads === null && (isAbout || action.personal !== undefined))
+    return payloadPlaces(payload as unknown as JsonObject) // it failed before it said what it read
   const members = (action.personal ?? []).map((member) => ({ path: ['input', member], standIn: WITHHELD }))
-  return members.length === 0 ? [] : [...members, ...PAYLOAD.filter(({ path }) => path[0] !== 'input')]
+  if (members.length === 0) return []
+  return [...members, ...payloadPlaces(payload as unknown as JsonObject).filter(({ path }) => path[0] !== 'input')]
 }
 
 /** The data subject of a stream. @throws `application-output-invalid` when the state names none */
@@ -72,12 +99,12 @@ export function subjectOf({ subject }: PersonalManifest, stream: StreamId, state
 /** @throws `application-output-invalid` for data that look sealed already: they could not be told apart when they are read */
 export function sealText(
   text: JsonText,
-  places: readonly Place[],
+  places: readonly Place[] | ((document: JsonObject) => readonly Place[]),
   keys: readonly SubjectKey[],
   context: string,
 ): JsonText {
   const document = JSON.parse(text) as JsonObject
   if (Object.hasOwn(document, SEALED))
     throw problem('application-output-invalid', `a member \`${SEALED}\` is the engine's own`)
-  return JSON.stringify(sealDocument(document, places, keys, context))
+  return JSON.stringify(sealDocument(document, typeof places === 'function' ? places(document) : places, keys, context))
 }

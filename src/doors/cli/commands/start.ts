@@ -32,6 +32,7 @@ export function startOptions(options: ParsedOptions, terminal: Terminal): StartO
     headsEveryMs: secondsInMs(options.number('heads-every', HEADS_EVERY_SECONDS_MAX)),
     witnessPolicy: options.text('witness-policy'),
     anchors: options.text('anchors'),
+    subjectKeys: options.text('subject-keys'),
     talk: terminal.talk,
   }
 }
