@@ -12,7 +12,9 @@ import { claimsOf, historyOf, type Admitted } from './admit.ts'
 import type { Admission } from '../model/admission.ts'
 import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
 import { canonicalJson, type JsonText } from '../model/json.ts'
+import { obliged } from '../model/obligations.ts'
 import type { Outcome } from '../model/operation.ts'
+import { notifications } from './notifications.ts'
 
 /**
  * Hands an admitted decision to the committer. What it would leave can be decided on at once; what it answers is durable.
@@ -56,10 +58,10 @@ export async function commit(
     history: claimsOf(read),
     events: closing === null ? events : [...events, closing.event],
     rows: closing === null ? decision.rows : [...decision.rows, closing.row],
-    effects: decision.effects.map(({ effect, payload, pins }) => ({
-      effect,
-      payload: JSON.stringify({ payload, pins }),
-    })),
+    effects: [
+      ...decision.effects.map(({ effect, payload, pins }) => ({ effect, payload: JSON.stringify({ payload, pins }) })),
+      ...notifications(proposal, admission),
+    ],
     payload: JSON.stringify(
       payloadOf(proposal, decision, {
         admission,
@@ -82,7 +84,7 @@ export async function commit(
     asked: askedLevel(parts.release.manifest, levels),
     operation: proposal.operation,
     position: result.position,
-    result: decision.result,
+    result: obliged(decision.result, admission.authority.obligations),
     events: events.map(({ stream, version, type }, i) => ({
       stream,
       version,

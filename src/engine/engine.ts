@@ -5,6 +5,7 @@ import type { EffectState } from './ready-effects.ts'
 import type { Level } from '../model/acknowledgement.ts'
 import type { Bound } from './approval-binding.ts'
 import type { ShownChange } from './shown-change.ts'
+import type { ObservedVerdict } from '../model/admission.ts'
 import type { Answer } from '../model/answer.ts'
 import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
@@ -98,6 +99,8 @@ export interface OperationSummary {
   readonly level: Level | null
   /** Of its effects that is furthest from leaving; null when it has none. */
   readonly effects: EffectState | null
+  /** What rules that only observe would have made of it; left out when that is the same. */
+  readonly observed?: ObservedVerdict
 }
 
 export interface ApprovalView {
@@ -261,7 +264,13 @@ export interface Engine {
   ): Promise<Page<JsonObject>>
   operations(
     credentials: Credentials,
-    filter: { readonly state?: string; readonly actor?: string; readonly run?: string; readonly action?: string },
+    filter: {
+      readonly state?: string
+      readonly actor?: string
+      readonly run?: string
+      readonly action?: string
+      readonly observed?: 'differs'
+    },
     page: PageRequest,
     signal: AbortSignal,
   ): Promise<Page<OperationSummary>>

@@ -6,6 +6,7 @@ import { envelopeOf } from './commit.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
 import type { Accepted, Ground } from './decide.ts'
 import { handIn } from './hand-in.ts'
+import { notifications } from './notifications.ts'
 import { payloadOf, type OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
@@ -87,6 +88,7 @@ export async function hold(
       streams: [{ stream: step.stream, version: 0 }],
       events: [step.event],
       rows: [approvalRow(approval, state)],
+      effects: notifications(proposal, admission),
       payload: JSON.stringify(payload),
     },
     new Map([[step.stream, step.state]]),

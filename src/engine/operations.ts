@@ -17,6 +17,8 @@ export interface OperationFilter {
   readonly actor?: string
   readonly run?: string
   readonly action?: string
+  /** Only those of which rules that observe would have made something else. */
+  readonly observed?: 'differs'
 }
 const CHUNK = 256
 
@@ -91,7 +93,9 @@ function* logDescending(parts: Parts, filter: OperationFilter, from: number): Ge
       if (filter.actor !== undefined && record.actor !== filter.actor) continue
       if (filter.run !== undefined && record.run !== filter.run) continue
       if (filter.action !== undefined && record.action !== filter.action) continue
-      const rules = payload === null ? [] : rulesOf(JSON.parse(payload) as OperationPayload)
+      const body = payload === null ? null : (JSON.parse(payload) as OperationPayload)
+      const observed = body?.authority?.observed
+      if (filter.observed !== undefined && observed === undefined) continue
       yield {
         place: position,
         summary: {
@@ -103,9 +107,10 @@ function* logDescending(parts: Parts, filter: OperationFilter, from: number): Ge
           run: record.run,
           recordedAtMs: record.t,
           position,
-          rules,
           level: record.state === 'committed' ? parts.acknowledgement.reached(position) : null,
           effects: worstOf(parts, position, record.effects),
+          rules: body === null ? [] : rulesOf(body),
+          ...(observed === undefined ? {} : { observed }),
         },
       }
     }
@@ -133,6 +138,9 @@ function* sideDescending(parts: Parts, filter: OperationFilter, before: number):
       if (operation === null || (filter.action !== undefined && filter.action !== action)) continue
       // What the console and the CLI themselves read is on record, and left out of the list unless it is asked for.
       if (action === 'plinth.read-records' && filter.action === undefined) continue
+      const payload = JSON.parse(body) as OperationPayload
+      const observed = payload.authority?.observed
+      if (filter.observed !== undefined && observed === undefined) continue
       yield {
         place: id,
         summary: {
@@ -146,7 +154,8 @@ function* sideDescending(parts: Parts, filter: OperationFilter, before: number):
           position: null,
           level: null,
           effects: null,
-          rules: rulesOf(JSON.parse(body) as OperationPayload),
+          rules: rulesOf(payload),
+          ...(observed === undefined ? {} : { observed }),
         },
       }
     }

@@ -11,6 +11,7 @@ import { passSwitches } from './switches.ts'
 import type { Admission } from '../model/admission.ts'
 import { base32, sha256Hex, type OperationId, type RunId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
+import { obliged } from '../model/obligations.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 
@@ -115,5 +116,6 @@ export async function query(
   remember('read', admission, { kind: 'committed', result: null })
   parts.flows.answered(request.run, request.query, answer.result)
   const checkpoint = await parts.committer.checkpointOver(session.position)
-  return done({ kind: 'answered', result: answer.result, asOf: session.position, checkpoint, operation })
+  const result = obliged(answer.result, admission.authority.obligations)
+  return done({ kind: 'answered', result, asOf: session.position, checkpoint, operation })
 }

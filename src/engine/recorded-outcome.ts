@@ -4,6 +4,7 @@ import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { DEFAULT_LEVEL } from '../model/acknowledgement.ts'
 import type { Hash, OperationId, Position } from '../model/ids.ts'
+import { obliged } from '../model/obligations.ts'
 import type { Outcome } from '../model/operation.ts'
 import { problem } from '../model/problems.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
@@ -60,7 +61,7 @@ async function fromLog(parts: Parts, stored: StoredOperation): Promise<Outcome> 
     asked,
     operation,
     position: stored.position,
-    result: payload.outcome.result,
+    result: obliged(payload.outcome.result, payload.authority?.obligations),
     events,
     receipt,
     replayed: false,

@@ -1,6 +1,7 @@
 /** May this happen? The verdict, and the frozen grounds it rests on. */
 import type { Hash, PrincipalId } from './ids.ts'
 import type { JsonObject } from './json.ts'
+import type { Obligations } from './obligations.ts'
 import type { ChainLink } from './principal.ts'
 
 /** The Cedar request as evaluated. Stored with the operation, so that anybody can evaluate it again. */
@@ -26,6 +27,18 @@ export interface Authority {
   readonly chain: readonly ChainLink[]
   readonly onBehalfOf: PrincipalId | null
   readonly approvals: readonly { readonly approval: string; readonly by: PrincipalId }[]
+  /** What the determining rules oblige to; left out when that is nothing. */
+  readonly obligations?: Obligations
+  /** What the verdict would be if rules that only observe were enforced; left out when it would be the same. */
+  readonly observed?: ObservedVerdict
+}
+
+/** `requires` of one that would be held, `errors` of one that would be denied for them. */
+export interface ObservedVerdict {
+  readonly kind: 'admitted' | 'held' | 'denied'
+  readonly rules: readonly string[]
+  readonly requires?: readonly string[]
+  readonly errors?: readonly string[]
 }
 
 export type Admission =
@@ -37,6 +50,8 @@ export type Admission =
       /** Who may decide: role names from the rules' `@hold` annotations. */
       readonly requires: readonly string[]
       readonly forMs: number
+      /** Whether a standing grant may stand in for the approval. */
+      readonly grants: boolean
     }
   | {
       readonly kind: 'denied'

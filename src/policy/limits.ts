@@ -32,6 +32,8 @@ export interface Limit {
   readonly stepsBefore: number
   /** Most that may be there afterwards; null leaves it to the policies. */
   readonly max: number | null
+  /** `observe`: going beyond is recorded, and nothing is done about it. */
+  readonly mode: 'enforce' | 'observe'
 }
 
 /** Everything that could be read, by name, and what could not, in words. A policy set whose limits have faults denies everything. */
@@ -57,16 +59,16 @@ export function readLimits(files: Readonly<Record<string, string>>): {
 export const limitRule = (name: string): string => `limit:${name}`
 
 /** That rule as Cedar text. */
-export function limitRuleText({ name, of, max }: Limit & { readonly max: number }): string {
+export function limitRuleText({ name, of, max, mode }: Limit & { readonly max: number }): string {
   const actions =
     of === null ? 'in Action::"commands"' : `in [${of.map((command) => `Action::${JSON.stringify(command)}`)}]`
   return (
-    `@id("${limitRule(name)}")\nforbid (principal, action ${actions}, resource)\n` +
+    `@id("${limitRule(name)}")\n@mode("${mode}")\nforbid (principal, action ${actions}, resource)\n` +
     `when { context.history.${name} + context.adding.${name} > ${max} };`
   )
 }
 
-const MEMBERS = ['describe', 'of', 'per', 'sum', 'window', 'max']
+const MEMBERS = ['describe', 'of', 'per', 'sum', 'window', 'max', 'mode']
 const SUM = /^(?:input|facts)(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}){1,8}$/
 
 /** What is wrong is told, and stands as the most restrictive thing of its kind: a set with faults denies everything anyhow. */
@@ -76,7 +78,8 @@ function limitOf(name: string, given: Json, fault: (what: string) => void): Limi
   if (!/^[a-z][a-z0-9_]{0,63}$/.test(name)) fault(`\`${name}\`: names are lower case words with \`_\``)
   if (!isObject(given) || !onlyMembers(entry, MEMBERS))
     fault(`\`${name}\` has the members ${MEMBERS.join(', ')} and no others`)
-  const { describe = '', of, per, sum, max } = entry
+  const { describe = '', of, per, sum, max, mode = 'enforce' } = entry
+  if (mode !== 'enforce' && mode !== 'observe') wrong('mode', 'is `enforce` or `observe`')
   if (typeof describe !== 'string' || describe.length > 500) wrong('describe', 'is text of at most 500 characters')
   if (of !== undefined && !(isStrings(of) && of.length > 0 && of.length <= 500))
     wrong('of', 'names the commands that are counted; left out, it is all of them')
@@ -95,7 +98,14 @@ function limitOf(name: string, given: Json, fault: (what: string) => void): Limi
     stepsBefore,
   }
   const counts = sha256Hex(canonicalJson(counted))
-  return { name, describe: String(describe), counts, ...counted, max: typeof max === 'number' ? max : null }
+  return {
+    name,
+    describe: String(describe),
+    counts,
+    ...counted,
+    max: typeof max === 'number' ? max : null,
+    mode: mode === 'observe' ? 'observe' : 'enforce',
+  }
 }
 
 function windowOf(window: Json | undefined, wrong: () => void): Pick<Limit, 'stepMs' | 'stepsBefore'> {

@@ -112,12 +112,19 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
       request = emptyRequest(schema, asked)
       verdict = { kind: 'denied', rules: [], errors: [error.message] }
     }
-    const authority = authorityOf(snapshot, set, set.schema, asked, request, verdict.rules)
+    const authority = authorityOf(snapshot, set, set.schema, asked, request, verdict)
     switch (verdict.kind) {
       case 'admitted':
         return { kind: 'admitted', authority, request }
       case 'held':
-        return { kind: 'held', authority, request, requires: verdict.requires, forMs: verdict.forMs }
+        return {
+          kind: 'held',
+          authority,
+          request,
+          requires: verdict.requires,
+          forMs: verdict.forMs,
+          grants: verdict.grants,
+        }
       case 'denied':
         return { kind: 'denied', authority, request, errors: verdict.errors }
       default:
@@ -171,7 +178,7 @@ const authorityOf = (
   schema: PolicySchema,
   asked: AdmitRequest,
   request: AdmissionRequest,
-  rules: readonly string[],
+  { rules, obligations, observed }: Verdict,
 ): Authority => ({
   snapshot: snapshot.number,
   policySet: set.hash,
@@ -182,4 +189,6 @@ const authorityOf = (
   chain: asked.principal.chain,
   onBehalfOf: asked.principal.onBehalfOf,
   approvals: asked.approvals.map(({ approval, by }) => ({ approval, by: by as Authority['approvals'][number]['by'] })),
+  ...(obligations === undefined ? {} : { obligations }),
+  ...(observed === undefined ? {} : { observed }),
 })

@@ -24,8 +24,8 @@ test('policies keep their ids, files and holds', () => {
     policies.admission.map(({ id, hold }) => [id, hold]),
     [
       ['all', null],
-      ['wait', { role: 'operator', forMs: 259_200_000 }],
-      ['short', { role: 'ops-2', forMs: 900_000 }],
+      ['wait', { role: 'operator', forMs: 259_200_000, grants: true }],
+      ['short', { role: 'ops-2', forMs: 900_000, grants: true }],
     ],
   )
 })

@@ -4,25 +4,20 @@
  */
 import { sha256Hex, type Hash } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
+import { annotation, annotationsOf, type RuleAnnotations } from './annotations.ts'
 import { splitPolicies, validatePolicies, type CedarPolicy, type PolicyTexts } from './cedar.ts'
-import { durationMs } from './duration.ts'
 import { BREAKERS_FILE, readBreakers } from './breakers.ts'
 import { LIMITS_FILE, limitRuleText, readLimits, type Limit } from './limits.ts'
 import type { PolicySchema } from './schema.ts'
-import { readsApprovals } from './visible.ts'
 
 export const POLICIES_MAX = 1_000 // the engine looks at each of them on every evaluation
-export const HOLD_DEFAULT_MS = 72 * 3_600_000 // how long a hold waits where `@hold_for` does not say
-export const HOLD_MAX_MS = 30 * 86_400_000
 
-export interface NamedPolicy {
+export interface NamedPolicy extends RuleAnnotations {
   /** From `@id`. */
   readonly id: string
   readonly file: string
   readonly text: string
   readonly policy: CedarPolicy
-  /** Of a forbid with `@hold("role")`: whose approval lifts it, and how long it waits. */
-  readonly hold: { readonly role: string; readonly forMs: number } | null
 }
 export interface PolicyFiles {
   /** SHA-256 over the canonical JSON of the files, as the snapshot holds them. */
@@ -46,7 +41,13 @@ export const textsOf = (policies: readonly NamedPolicy[]): PolicyTexts =>
  */
 export function policyFaults(files: Files, schema?: PolicySchema): readonly string[] {
   const { policies, faults } = readPolicyFiles(files)
-  return faults.length > 0 || schema === undefined ? faults : misfitsOf(policies, schema)
+  if (faults.length > 0) return faults
+  const unknown = [...policies.scope, ...policies.admission].flatMap(({ id, unknown: names }) =>
+    names.map(
+      (name) => `\`${id}\`: there is no obligation \`@${name}\`; where this rule determines a verdict, it would deny`,
+    ),
+  )
+  return [...unknown, ...(schema === undefined ? [] : misfitsOf(policies, schema))]
 }
 
 /** What of these policies the application does not have. @param schema of the application, without limits */
@@ -77,7 +78,7 @@ export function readPolicyFiles(files: Files): { readonly policies: PolicyFiles;
       }
       if (seen.has(id)) faults.push(`\`${file}\`: there is another policy \`${id}\``)
       seen.add(id)
-      named.push({ id, file, text, policy, hold: holdOf(id, file, policy, faults) })
+      named.push({ id, file, text, policy, ...annotationsOf(id, file, policy, faults) })
     }
   }
   if (named.length > POLICIES_MAX) faults.push(`there are ${named.length} policies; at most ${POLICIES_MAX} are taken`)
@@ -108,27 +109,4 @@ function readFile(file: string, source: string, faults: string[]): ReturnType<ty
     faults.push(`\`${file}\`: ${error instanceof Error ? error.message : String(error)}`)
     return []
   }
-}
-
-function holdOf(id: string, file: string, policy: CedarPolicy, faults: string[]): NamedPolicy['hold'] {
-  const role = annotation(policy, 'hold')
-  const duration = annotation(policy, 'hold_for')
-  if (role === undefined) {
-    if (duration !== undefined) faults.push(`\`${id}\`: \`@hold_for\` says nothing without \`@hold\``)
-    return null
-  }
-  if (policy.effect !== 'forbid') faults.push(`\`${id}\`: only a forbid can hold`)
-  if (file.startsWith('scope/')) faults.push(`\`${id}\`: scope cannot hold, only admission can`)
-  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(role)) faults.push(`\`${id}\`: \`@hold\` needs the name of a role`)
-  if (!readsApprovals(policy))
-    faults.push(`\`${id}\`: no approval could lift this; add \`unless { context.approvals.contains("${role}") }\``)
-  const forMs = duration === undefined ? HOLD_DEFAULT_MS : durationMs(duration)
-  if (forMs === null || forMs > HOLD_MAX_MS)
-    faults.push(`\`${id}\`: \`@hold_for\` is a whole number with s, m, h or d, up to 30d`)
-  return { role, forMs: forMs ?? HOLD_DEFAULT_MS }
-}
-
-/** Undefined when it is not there; '' when it is there without a value, which the engine gives as null. */
-function annotation({ annotations = {} }: CedarPolicy, name: string): string | undefined {
-  return Object.hasOwn(annotations, name) ? (annotations[name] ?? '') : undefined
 }

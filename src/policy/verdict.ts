@@ -2,23 +2,34 @@
 import type { Hash } from '../model/ids.ts'
 import { sha256Hex } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
+import type { ObservedVerdict } from '../model/admission.ts'
+import type { Obligations } from '../model/obligations.ts'
 import { actionPolicies } from './action-policies.ts'
 import { evaluate, formatUid, parsePolicySet, parseSchema, type CedarRequest, type Parsed } from './cedar.ts'
 import { LIMITS_FILE, type Limit } from './limits.ts'
 import { misfitsOf, readPolicyFiles, textsOf, type NamedPolicy } from './policy-set.ts'
 import type { ActionGroup, PolicySchema } from './schema.ts'
+import { obligationsOf, observedVerdict, sameVerdict } from './verdict-details.ts'
 import { visibleText, visibleTo, type Visible } from './visible.ts'
 
 const VERDICTS_MAX = 4_096 // remembered for one set
 const KEY_LENGTH_MAX = 256 // longer keys are remembered by their hash
 
-export type Verdict =
+export type Verdict = Decided & {
+  /** What the determining rules oblige to; left out when that is nothing. */
+  readonly obligations?: Obligations
+  /** What it would be if the rules that only observe were enforced; left out when that is the same. */
+  readonly observed?: ObservedVerdict
+}
+type Decided =
   | { readonly kind: 'admitted'; readonly rules: readonly string[] }
   | {
       readonly kind: 'held'
       readonly rules: readonly string[]
       readonly requires: readonly string[]
       readonly forMs: number
+      /** Whether every rule that holds lets a standing grant stand in for an approval. */
+      readonly grants: boolean
     }
   | { readonly kind: 'denied'; readonly rules: readonly string[]; readonly errors: readonly string[] }
 
@@ -56,19 +67,31 @@ export function compileSet(
   const { policies, faults } = readPolicyFiles(files)
   if (faults.length > 0) return deniesAll(policies.hash, faults, schema)
   const scope = parsePolicySet(textsOf(policies.scope))
-  const admission = actionPolicies(policies.admission)
+  const enforced = policies.admission.filter(({ mode }) => mode === 'enforce')
+  const admission = actionPolicies(enforced)
+  // With the rules that only observe; the same set when there are none.
+  const candidate = enforced.length === policies.admission.length ? null : actionPolicies(policies.admission)
   admission.warm([...schema.actions].map(([name, { group }]) => [name, group]))
   const byId = new Map(policies.admission.map((policy) => [policy.id, policy]))
   const structures = policies.admission.map(({ policy }) => policy)
-  const written = policies.admission.filter(({ file }) => file !== LIMITS_FILE).map(({ policy }) => policy)
+  const written = enforced.filter(({ file }) => file !== LIMITS_FILE).map(({ policy }) => policy)
   const own = policies.limits.length === 0 ? schema : schema.withLimits(policies.limits)
   const ownParsed = own === schema ? null : parseSchema(own.admission)
   const visible = new Map<string, Visible>()
   const historySeen = new Map<string, readonly (readonly string[])[]>()
   const remembered = new Map<string, Verdict>()
 
-  const plainVerdict = (request: CedarRequest, group: ActionGroup): Verdict =>
-    decide(admission.of([request.action.id, group]), ownParsed ?? parsed.admission, byId, request)
+  function plainVerdict(request: CedarRequest, group: ActionGroup): Verdict {
+    const names = [request.action.id, group]
+    const used = ownParsed ?? parsed.admission
+    const decided = decide(admission.of(names), used, byId, request)
+    const observed = candidate === null ? decided : decide(candidate.of(names), used, byId, request)
+    return {
+      ...decided,
+      ...obligationsOf(decided.rules, byId),
+      ...(sameVerdict(decided, observed) ? {} : { observed: observedVerdict(observed) }),
+    }
+  }
 
   function verdict(request: CedarRequest, group: ActionGroup): Verdict {
     const action = request.action.id
@@ -107,6 +130,7 @@ export function compileSet(
     release() {
       scope.release()
       admission.release()
+      candidate?.release()
       ownParsed?.release()
     },
   }
@@ -138,10 +162,14 @@ function decide(
   schema: Parsed,
   byId: ReadonlyMap<string, NamedPolicy>,
   request: CedarRequest,
-): Verdict {
+): Decided {
   const first = evaluate(policies, schema, request)
   if (first.kind === 'error') return { kind: 'denied', rules: [], errors: first.errors }
   const { rules } = first
+  const unknown = rules.flatMap((rule) =>
+    (byId.get(rule)?.unknown ?? []).map((name) => `\`${rule}\`: nobody here knows the obligation \`@${name}\``),
+  )
+  if (unknown.length > 0) return { kind: 'denied', rules, errors: unknown }
   if (first.kind === 'allow') return { kind: 'admitted', rules }
   const holds = rules.map((rule) => byId.get(rule)?.hold ?? null).filter((hold) => hold !== null)
   if (rules.length === 0 || holds.length < rules.length) return { kind: 'denied', rules, errors: [] }
@@ -149,7 +177,13 @@ function decide(
   const approved = evaluate(policies, schema, { ...request, context: withApprovals(request.context, requires) })
   if (approved.kind === 'error') return { kind: 'denied', rules, errors: approved.errors }
   if (approved.kind === 'deny') return { kind: 'denied', rules, errors: [] }
-  return { kind: 'held', rules, requires, forMs: Math.min(...holds.map(({ forMs }) => forMs)) }
+  return {
+    kind: 'held',
+    rules,
+    requires,
+    forMs: Math.min(...holds.map(({ forMs }) => forMs)),
+    grants: holds.every(({ grants }) => grants),
+  }
 }
 
 function withApprovals(context: JsonObject, roles: readonly string[]): JsonObject {

@@ -346,8 +346,19 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'policy',
     summary: 'what they may do: show, check and publish Cedar policies (signed with the operator key)',
-    usage: ['policy status', 'policy show [FILE]', 'policy diff FOLDER', 'policy apply FOLDER [--yes]'],
-    options: { dir: SYSTEM_OPTIONS['dir']!, ...YES },
+    usage: [
+      'policy status',
+      'policy show [FILE]',
+      'policy diff FOLDER',
+      'policy apply FOLDER [--yes]',
+      'policy shadow [--last DURATION]',
+    ],
+    options: {
+      ...SYSTEM_OPTIONS,
+      last: { type: 'string', value: 'DURATION', describe: 'how far to look back: 90m, 24h, 7d (default 24h)' },
+      ...YES,
+      ...PAGE,
+    },
     words: [1, 2],
     load: () => import('./commands/policy.ts'),
   },

@@ -14,6 +14,7 @@ import { streamParts } from '../../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../../model/json.ts'
 import type { FlowFacts } from '../../model/flow.ts'
 import { declaresFlow, type Manifest } from '../../model/manifest.ts'
+import { NOTIFY_EFFECT } from '../../model/obligations.ts'
 import type { Principal } from '../../model/principal.ts'
 import { Problem } from '../../model/problems.ts'
 import type { OperationRecord } from '../../model/record.ts'
@@ -117,7 +118,7 @@ function impactFor(
   const done: Impact = {
     events: [...new Set(own.map((event) => `${streamParts(event.record.stream).entity}.${event.record.type}`))],
     streams: [...new Set(own.map((event) => event.record.stream))],
-    effects: [...new Set(record.effects.map(({ effect }) => effect))],
+    effects: [...new Set(record.effects.map(({ effect }) => effect).filter((effect) => effect !== NOTIFY_EFFECT))],
     irreversible: record.effects.some(({ effect }) => manifest.effects[effect]?.risk === 'irreversible'),
   }
   // Members that this does not know are of the record alone; those that it knows must be what was done.

@@ -74,7 +74,8 @@ export class History {
     const unknown: string[] = []
     const assumed = new Set<CommitUnderWay>()
     for (const limit of limits) {
-      const { name, counts, stepMs, max } = limit
+      const { name, counts, stepMs } = limit
+      const max = limit.mode === 'enforce' ? limit.max : null
       const key = counterKey(limit, operation)
       const committed = this.#counters.value(counts, key, atMs)
       const amount = isCounted(limit, operation.action) ? amountOf(limit, operation) : 0

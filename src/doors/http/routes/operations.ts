@@ -1,4 +1,5 @@
 /** What was asked, what came of it, and why. */
+import { problem } from '../../../model/problems.ts'
 import { WAIT_MS_MAX } from '../limits.ts'
 import { checkedOperation, PAGE, readCount, readPage, WAIT } from '../parameters.ts'
 import { json, outcomeReply } from '../reply.ts'
@@ -14,17 +15,26 @@ export const listOperations: Route = {
   describe: 'Operations, newest first.',
   query: [
     ...FILTERS.map((name) => ({ name, describe: `Only those with this ${name}.`, schema: { type: 'string' } })),
+    {
+      name: 'observed',
+      describe: '`differs`: only those of which rules that observe would have made something else.',
+      schema: { enum: ['differs'] },
+    },
     ...PAGE,
   ],
   body: null,
   headers: [],
   answers: { 200: 'A page of operations.' },
   async handle(engine, request) {
-    const filter: { -readonly [name in (typeof FILTERS)[number]]?: string } = {}
+    const filter: { -readonly [name in (typeof FILTERS)[number]]?: string } & { observed?: 'differs' } = {}
     for (const name of FILTERS) {
       const value = request.query.get(name)
       if (value !== undefined) filter[name] = value
     }
+    const observed = request.query.get('observed')
+    if (observed !== undefined && observed !== 'differs')
+      throw problem('malformed-request', '`observed` must be `differs`')
+    if (observed !== undefined) filter.observed = observed
     return json(await engine.operations(request.credentials, filter, readPage(request.query), request.signal))
   },
 }
