@@ -9,7 +9,7 @@
  * V3 What was not checked is said.
  */
 import { isUtf8 } from 'node:buffer'
-import { createPublicKey, hash, verify as verifySignature, type KeyObject } from 'node:crypto'
+import { createPublicKey, hash, verify as verifySignature, X509Certificate, type KeyObject } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
@@ -40,6 +40,8 @@ export interface Report {
   readonly rootHash: string | null
   /** Witnesses that have cosigned, with the second at which they say they did. */
   readonly witnesses: readonly { readonly name: string; readonly time: number }[]
+  /** Checkpoints that a time authority has stamped: the log had so many records by then. */
+  readonly anchors?: readonly { readonly size: number; readonly time: string; readonly by: string }[]
   readonly findings: readonly Finding[]
   /** Admissions that came out again as recorded; null where nothing of them could be derived. */
   readonly admissions: number | null
@@ -55,6 +57,8 @@ export interface Trust {
   readonly heads: readonly string[]
   /** Keys that sign authority snapshots. */
   readonly operators?: readonly Key[]
+  /** Certificates of time authorities, or of who issues theirs. */
+  readonly tsaRoots?: readonly TsaCertificate[]
 }
 
 /** Something is not in the one form that it may have; the rest cannot be read. */
@@ -639,6 +643,296 @@ function groupPath(index: number, width: number): string {
   return width === 256 ? whole : `${whole}.p/${width}`
 }
 
+// ------------------------------------------------------------------------------------------------------------------ anchors in time
+
+/** A value of DER: its tag, all its bytes, and what is in it. */
+interface Der {
+  readonly tag: number
+  readonly bytes: Buffer
+  readonly body: Buffer
+}
+const NO_DER: Der = { tag: 0, bytes: Buffer.alloc(0), body: Buffer.alloc(0) }
+
+/** Values that stand one after the other; each length definite and in its shortest form. */
+function derValues(bytes: Buffer): Der[] {
+  const values: Der[] = []
+  for (let at = 0; at < bytes.length;) {
+    const [tag = 0, first = 0] = bytes.subarray(at, at + 2)
+    const wide = first < 0x80 ? 0 : first & 0x7f
+    const begin = at + 2 + wide
+    if ((tag & 0x1f) === 0x1f || first === 0x80 || wide > 4 || begin > bytes.length) return malformed('it is not DER')
+    const length = wide === 0 ? first : bytes.readUIntBE(at + 2, wide)
+    const shortest = wide === 0 || (length >= 0x80 && length >= 256 ** (wide - 1))
+    if (!shortest || begin + length > bytes.length) return malformed('it is not DER')
+    values.push({ tag, bytes: bytes.subarray(at, begin + length), body: bytes.subarray(begin, begin + length) })
+    at = begin + length
+  }
+  return values
+}
+/** Members of a value with this tag: exactly these, by their tags; one in brackets may be missing and is then empty. */
+function derFields(value: Der, tag: number, wanted: readonly (number | readonly [number])[]): Der[] {
+  if (value.tag !== tag) return malformed('the token is not of its form')
+  const found = derValues(value.body)
+  const fields = wanted.map((one) => {
+    const optional = typeof one !== 'number'
+    if (found[0]?.tag === (optional ? one[0] : one)) return found.shift() as Der
+    return optional ? NO_DER : malformed('the token is not of its form')
+  })
+  return found.length > 0 ? malformed('the token is not of its form') : fields
+}
+const derOne = (bytes: Buffer): Der => {
+  const [value, ...more] = derValues(bytes)
+  return value === undefined || more.length > 0 ? malformed('it is not one value of DER') : value
+}
+/** Bytes of identifiers as they are encoded, without tag and length. */
+const OID = {
+  signedData: '2a864886f70d010702',
+  timestamp: '2a864886f70d0109100104',
+  contentType: '2a864886f70d010903',
+  messageDigest: '2a864886f70d010904',
+  signingCertificate: '2a864886f70d010910022f',
+  timeStamping: '2b06010505070308',
+  basicConstraints: '551d13',
+  keyUsage: '551d0f',
+  extendedKeyUsage: '551d25',
+  policies: '551d20',
+}
+const TSA_DIGESTS: Readonly<Record<string, string>> = {
+  '608648016503040201': 'sha256',
+  '608648016503040202': 'sha384',
+  '608648016503040203': 'sha512',
+}
+const TSA_SIGNATURES: Readonly<Record<string, string>> = {
+  '2a864886f70d010101': 'rsa',
+  '2a864886f70d01010b': 'rsa sha256',
+  '2a864886f70d01010c': 'rsa sha384',
+  '2a864886f70d01010d': 'rsa sha512',
+  '2a8648ce3d040302': 'ec sha256',
+  '2a8648ce3d040303': 'ec sha384',
+  '2a8648ce3d040304': 'ec sha512',
+}
+function algorithm(value: Der): string {
+  const [oid, none] = derFields(value, 0x30, [0x06, [0x05]]) as [Der, Der]
+  return none.body.length > 0 ? malformed('an algorithm has parameters') : oid.body.toString('hex')
+}
+const digestName = (value: Der): string => TSA_DIGESTS[algorithm(value)] ?? malformed('a digest is not known here')
+
+interface TsaCertificate {
+  readonly x509: X509Certificate
+  readonly key: KeyObject
+  readonly issuer: Buffer
+  readonly subject: Buffer
+  readonly serial: Buffer
+  /** How many authorities may stand below it; null for one that may issue none. */
+  readonly mayIssue: number | null
+  /** For timestamps alone, and marked so. */
+  readonly stamps: boolean
+}
+
+export function tsaCertificate(bytes: Buffer): TsaCertificate {
+  try {
+    const x509 = new X509Certificate(bytes)
+    const [body, outer] = derFields(derOne(bytes), 0x30, [0x30, 0x30, 0x03]) as [Der, Der]
+    const fields = derFields(body, 0x30, [0xa0, 0x02, 0x30, 0x30, 0x30, 0x30, 0x30, [0xa3]])
+    const [, serial, inner, issuer, , subject, , wrapped] = fields as [Der, Der, Der, Der, Der, Der, Der, Der]
+    if (!inner.bytes.equals(outer.bytes) || !x509.raw.equals(bytes)) malformed('a certificate is not in its one form')
+    const extensions = new Map<string, { readonly critical: boolean; readonly value: Der }>()
+    for (const one of wrapped === NO_DER ? [] : derValues(derOne(wrapped.body).body)) {
+      const [oid, flag, value] = derFields(one, 0x30, [0x06, [0x01], 0x04]) as [Der, Der, Der]
+      const name = oid.body.toString('hex')
+      const critical = flag.body[0] === 0xff
+      const known = [OID.basicConstraints, OID.keyUsage, OID.extendedKeyUsage].includes(name)
+      if (extensions.has(name) || (critical && !known && name !== OID.policies))
+        malformed('a certificate has an extension that is not understood')
+      if (known) extensions.set(name, { critical, value: derOne(value.body) })
+    }
+    const purposes = extensions.get(OID.extendedKeyUsage)
+    const usage = extensions.get(OID.keyUsage)?.value.body[1] ?? 0xff // no such extension: any
+    const constraints = extensions.get(OID.basicConstraints)
+    const [ca, path] = constraints === undefined ? [] : derFields(constraints.value, 0x30, [[0x01], [0x02]])
+    const depth = path === undefined || path === NO_DER ? TSA_CHAIN_MAX : path.body.readUIntBE(0, path.body.length)
+    const purpose =
+      purposes === undefined ? [] : derValues(purposes.value.body).map(({ body: oid }) => oid.toString('hex'))
+    return {
+      ...{ x509, key: x509.publicKey, issuer: issuer.bytes, subject: subject.bytes, serial: serial.body },
+      mayIssue: ca?.body[0] === 0xff && (usage & 0x04) !== 0 ? depth : null,
+      stamps: purposes?.critical === true && purpose.join() === OID.timeStamping && (usage & 0xc0) !== 0,
+    }
+  } catch (error) {
+    return error instanceof Malformed ? malformed(error.message) : malformed('a certificate cannot be read')
+  }
+}
+const TSA_CHAIN_MAX = 8
+
+/** Every certificate of a PEM file. */
+export function parseTsaRoots(pem: string): TsaCertificate[] {
+  const blocks = [...pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)]
+  const roots = blocks.map(([, encoded = '']) => tsaCertificate(Buffer.from(encoded.replace(/\s/g, ''), 'base64')))
+  return roots.length > 0 ? roots : malformed('there is no certificate of a time authority in it')
+}
+
+const issuedBy = (issuer: TsaCertificate, one: TsaCertificate): boolean => {
+  try {
+    return issuer.subject.equals(one.issuer) && one.x509.verify(issuer.key)
+  } catch {
+    return false
+  }
+}
+
+/** From the certificate that signed up to a root, each in force at that time. @returns when the first of them expires; null: no way up */
+function expiryOfChain(
+  one: TsaCertificate,
+  others: readonly TsaCertificate[],
+  roots: readonly TsaCertificate[],
+  atMs: number,
+  below: readonly TsaCertificate[] = [],
+): number | null {
+  const [from, until] = [one.x509.validFromDate.getTime(), one.x509.validToDate.getTime()]
+  if (atMs < from || atMs > until || below.length >= TSA_CHAIN_MAX || below.includes(one)) return null
+  if (roots.some((root) => root.x509.raw.equals(one.x509.raw))) return until
+  for (const issuer of [...roots, ...others]) {
+    if (issuer.mayIssue === null || issuer.mayIssue < below.length || !issuedBy(issuer, one)) continue
+    const above = expiryOfChain(issuer, others, roots, atMs, [...below, one])
+    if (above !== null) return Math.min(until, above)
+  }
+  return null
+}
+
+export interface Stamp {
+  /** ms since the epoch, by the authority's clock. */
+  readonly timeMs: number
+  readonly by: string
+  /** When the first certificate of its chain expires; null when no roots were given, and the chain was not looked at. */
+  readonly untilMs: number | null
+}
+
+/**
+ * An RFC 3161 reply over the SHA-256 of these bytes: signed attributes, digest, certificate (ESSCertIDv2), purpose, chain as of its own time.
+ * Exactly `granted` and a token: nothing in it that nobody has signed, but certificates where no roots were given.
+ */
+export function verifyTimestamp(stamped: Uint8Array, reply: Buffer, roots: readonly TsaCertificate[] | null): Stamp {
+  const [status, token] = derFields(derOne(reply), 0x30, [0x30, 0x30]) as [Der, Der]
+  if (status.bytes.toString('hex') !== '3003020100') malformed('the reply is not plainly `granted`')
+  const [type, wrapped] = derFields(token, 0x30, [0x06, 0xa0]) as [Der, Der]
+  const parts = derFields(derOne(wrapped.body), 0x30, [0x02, 0x31, 0x30, 0xa0, 0x31])
+  const [version, digests, content, certificates, signers] = parts as [Der, Der, Der, Der, Der]
+  const [contentType, octets] = derFields(content, 0x30, [0x06, 0xa0]) as [Der, Der]
+  const info = derOne(octets.body)
+  const types = [type, contentType].map(({ body }) => body.toString('hex')).join()
+  if (types !== `${OID.signedData},${OID.timestamp}` || version.body.toString('hex') !== '03' || info.tag !== 0x04)
+    malformed('the token is not of its form')
+  const signer = derFields(derOne(signers.body), 0x30, [0x02, 0x30, 0x30, 0xa0, 0x30, 0x04])
+  const [signerVersion, id, digestOid, attributes, signatureOid, signature] = signer as [Der, Der, Der, Der, Der, Der]
+  const [issuer, serial] = derFields(id, 0x30, [0x30, 0x02]) as [Der, Der]
+  const all = derValues(certificates.body).map(({ bytes }) => tsaCertificate(bytes))
+  const mine = all.filter((one) => one.issuer.equals(issuer.bytes) && one.serial.equals(serial.body))
+  const certificate =
+    mine.length === 1 ? (mine[0] as TsaCertificate) : malformed('the token lacks the certificate that signed')
+  const digest = digestName(digestOid)
+  if (signerVersion.body.toString('hex') !== '01' || digestName(derOne(digests.body)) !== digest)
+    malformed('the token names two digests')
+
+  const signed = new Map<string, Der>()
+  for (const one of derValues(attributes.body)) {
+    const [oid, values] = derFields(one, 0x30, [0x06, 0x31]) as [Der, Der]
+    const name = oid.body.toString('hex')
+    if (signed.has(name)) malformed('an attribute stands twice')
+    signed.set(name, derOne(values.body))
+  }
+  const ess = derValues(
+    derValues(signed.get(OID.signingCertificate)?.body ?? Buffer.alloc(0))[0]?.body ?? Buffer.alloc(0),
+  )
+  const named =
+    ess[0] === undefined
+      ? malformed('the token does not say which certificate signed')
+      : derFields(ess[0], 0x30, [[0x30], 0x04, [0x30]])
+  const [essDigest, essHash] = named as [Der, Der]
+  const holds =
+    signed.get(OID.contentType)?.body.toString('hex') === OID.timestamp &&
+    signed.get(OID.messageDigest)?.body.equals(hash(digest, info.body, 'buffer')) === true &&
+    essHash.body.equals(hash(essDigest === NO_DER ? 'sha256' : digestName(essDigest), certificate.x509.raw, 'buffer'))
+  if (!holds) malformed('what was signed is not what the token holds')
+  const [kind, own = digest] = (TSA_SIGNATURES[algorithm(signatureOid)] ?? '').split(' ')
+  const asSet = Buffer.from(attributes.bytes)
+  asSet[0] = 0x31
+  if (
+    kind !== certificate.key.asymmetricKeyType ||
+    own !== digest ||
+    !signedWith(digest, asSet, certificate.key, signature.body)
+  )
+    malformed('the signature of the token does not verify')
+
+  const fields = derFields(derOne(info.body), 0x30, [
+    0x02,
+    0x06,
+    0x30,
+    0x02,
+    0x18,
+    [0x30],
+    [0x01],
+    [0x02],
+    [0xa0],
+    [0xa1],
+  ])
+  const [infoVersion, , imprint, , time] = fields as [Der, Der, Der, Der, Der]
+  const [imprintDigest, imprinted] = derFields(imprint, 0x30, [0x30, 0x04]) as [Der, Der]
+  if (infoVersion.body.toString('hex') !== '01' || digestName(imprintDigest) !== 'sha256')
+    malformed('what was stamped is not a SHA-256')
+  if (!imprinted.body.equals(hash('sha256', stamped, 'buffer'))) malformed('the token is for other bytes')
+  const clock = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?Z$/.exec(time.body.toString('latin1'))
+  const [, y, mo, d, h, mi, s, fraction = ''] = clock ?? malformed('the token says no time')
+  const timeMs = Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}.${`${fraction}000`.slice(0, 3)}Z`)
+  if (Number.isNaN(timeMs)) malformed('the token says no time')
+  const by = certificate.x509.subject.replaceAll('\n', ', ')
+  if (roots === null) return { timeMs, by, untilMs: null }
+
+  if (!certificate.stamps) malformed('the certificate that signed is not for timestamps alone')
+  const others = all.filter((one) => one !== certificate)
+  for (const one of others) {
+    const related = [...all, ...roots].some((other) => other !== one && (issuedBy(other, one) || issuedBy(one, other)))
+    if (!related || ![...others, ...roots].some((other) => issuedBy(other, one)))
+      malformed('the token holds a certificate that belongs to nobody')
+  }
+  const untilMs = expiryOfChain(certificate, others, roots, timeMs)
+  return untilMs === null ? malformed('its certificate does not lead to a given root') : { timeMs, by, untilMs }
+}
+
+function signedWith(digest: string, bytes: Buffer, key: KeyObject, signature: Buffer): boolean {
+  try {
+    return verifySignature(digest, bytes, key, signature)
+  } catch {
+    return false
+  }
+}
+
+const ANCHORS_MAX = 10_000
+/** Checkpoints that were stamped, of this log and signed by it: `anchor/index` lists them by size and name, each with its reply. */
+function readAnchors(archive: Archive, judge: Judge, checkpoint: Opened): Opened[] {
+  if (archive.next() !== 'anchor/index') {
+    judge.unchecked('anchors in time: the bundle holds none')
+    return []
+  }
+  const lines = archive
+    .whole('anchor/index', 64 * ANCHORS_MAX)
+    .toString('latin1')
+    .split('\n')
+  if (lines.pop() !== '' || lines.length === 0) malformed('the list of anchors does not end in a newline')
+  let before: readonly [number, string] = [-1, '']
+  return lines.flatMap((line) => {
+    const [, digits = '', name = ''] = /^(\d+) ([a-z][a-z0-9]{0,31})$/.exec(line) ?? []
+    const size = count(digits)
+    if (size < before[0] || (size === before[0] && name <= before[1])) malformed('the list of anchors is not in order')
+    before = [size, name]
+    const note = archive.whole(`anchor/${line.replace(' ', '-')}.checkpoint`, 1_000_000)
+    const reply = archive.whole(`anchor/${line.replace(' ', '-')}.tsr`, 65_536)
+    const opened = judge.open(note, `anchored checkpoint of ${line}`)
+    judge.attempt(`anchor of ${line}`, () => judge.stamped(size, note, reply))
+    if (opened !== null && (opened.size !== size || opened.origin !== checkpoint.origin))
+      malformed(`the anchored checkpoint of ${line} is another`)
+    return opened ?? []
+  })
+}
+
 // ------------------------------------------------------------------------------------------------------------------------ a bundle
 
 const FINDINGS_MAX = 100
@@ -651,6 +945,8 @@ class Judge {
   readonly #trust: Trust
   readonly #findings: Finding[] = []
   readonly #notChecked = [...ALWAYS_UNCHECKED]
+  readonly #anchors: { readonly size: number; readonly time: string; readonly by: string }[] = []
+  #unrooted = false
   checkpoint: Opened | null = null
   derived: number | null = null
 
@@ -680,19 +976,35 @@ class Judge {
   open(bytes: Uint8Array, subject = 'checkpoint'): Opened | null {
     return this.attempt(subject, () => openCheckpoint(bytes, this.#trust))
   }
+  /** An RFC 3161 reply over these bytes, which are a checkpoint of that size. */
+  stamped(size: number, note: Uint8Array, reply: Buffer): number {
+    const roots = this.#trust.tsaRoots ?? null
+    const { timeMs, by, untilMs } = verifyTimestamp(note, reply, roots)
+    if (roots === null) this.#unrooted = true
+    else this.#anchors.push({ size, time: new Date(timeMs).toISOString(), by })
+    if (untilMs !== null && untilMs < Date.now())
+      this.unchecked(`whether the key behind the anchor of ${size} was used since its certificates expired`)
+    return timeMs
+  }
   /** Kept checkpoints of this log, each compared with the one at hand as far as sizes alone can tell. */
-  heads(checkpoint: Opened): Opened[] {
+  heads(checkpoint: Opened): readonly Opened[] {
     const kept = this.#trust.heads.flatMap((head) => this.open(Buffer.from(head), 'kept checkpoint') ?? [])
-    const mine = kept.filter(({ origin }) => origin === checkpoint.origin)
-    for (const head of mine) {
+    if (this.#trust.heads.length === 0)
+      this.unchecked('that the log still holds what it has shown before: no kept checkpoint was given')
+    return this.compare(
+      kept.filter(({ origin }) => origin === checkpoint.origin),
+      checkpoint,
+    )
+  }
+  /** Other checkpoints that this log has signed. */
+  compare(others: readonly Opened[], checkpoint: Opened): readonly Opened[] {
+    for (const head of others) {
       if (head.size > checkpoint.size)
         this.find('rollback', null, `the log has signed ${head.size} records before; this is over ${checkpoint.size}`)
       if (head.size === checkpoint.size && head.rootHash !== checkpoint.rootHash)
         this.find('equivocation', null, `the log has signed two roots for ${head.size} records`)
     }
-    if (this.#trust.heads.length === 0)
-      this.unchecked('that the log still holds what it has shown before: no kept checkpoint was given')
-    return mine
+    return others
   }
   report(): Report {
     const { policy } = this.#trust
@@ -707,11 +1019,13 @@ class Judge {
       this.find('missing', null, 'the witnesses that have cosigned do not meet the policy')
     if (policy === null) this.unchecked('witnesses: no policy was given')
     else if (policy.quorum === null) this.unchecked('witnesses: the policy asks for none')
+    if (this.#unrooted) this.unchecked('who has stamped the anchors: no root was given (`--tsa-root`)')
     const { origin = null, size = null, rootHash = null } = this.checkpoint ?? {}
     return {
       verdict: this.#verdict(met && policy?.quorum !== null),
       ...{ origin, size, rootHash },
       witnesses: witnesses.map(({ name, time }) => ({ name, time })),
+      ...(this.#anchors.length === 0 ? {} : { anchors: this.#anchors }),
       findings: this.#findings,
       admissions: this.derived,
       notChecked: this.#notChecked,
@@ -737,7 +1051,7 @@ export function verifyBundle(read: Read, trust: Trust): Report {
     if (judge.checkpoint !== null) readRecords(archive, judge, judge.checkpoint, trust.operators ?? [])
     else judge.unchecked('the records: there is no checkpoint to hold them against')
   })
-  judge.unchecked('anchors in time', 'erasures: a bundle of this format has none')
+  judge.unchecked('erasures: a bundle of this format has none')
   return judge.report()
 }
 
@@ -745,7 +1059,10 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operato
   const tree = new Tree()
   const admissions = new Admissions(judge, operators)
   const audit = new Audit(judge, checkpoint.origin)
-  const heads = judge.heads(checkpoint).filter(({ size }) => size < checkpoint.size)
+  const anchored = readAnchors(archive, judge, checkpoint)
+  const heads = [...judge.heads(checkpoint), ...judge.compare(anchored, checkpoint)].filter(
+    ({ size }) => size < checkpoint.size,
+  )
   const conflicts: number[] = []
   const compareHeads = (): void => {
     for (const { size, rootHash } of heads) if (size === tree.size && rootHash !== tree.root()) conflicts.push(size)
@@ -2316,7 +2633,13 @@ export function parseTlogProof(bytes: Uint8Array): {
 }
 
 /** @param entry the exact bytes of the leaf. A record of a Plinth log is read as one; those of other logs are only hashed. */
-export function verifyProof(entry: Uint8Array, proofText: Uint8Array, trust: Trust, isRecord: boolean): Report {
+export function verifyProof(
+  entry: Uint8Array,
+  proofText: Uint8Array,
+  trust: Trust,
+  isRecord: boolean,
+  stamp: ReturnType<typeof stampIn> | null = null,
+): Report {
   const judge = new Judge(trust)
   judge.attempt('proof', () => {
     const proof = parseTlogProof(proofText)
@@ -2325,6 +2648,8 @@ export function verifyProof(entry: Uint8Array, proofText: Uint8Array, trust: Tru
     judge.heads(checkpoint)
     if (!verifyInclusion(proof.index, checkpoint.size, leafOf(entry), proof.path, checkpoint.rootHash))
       malformed('the record is not in the tree that the checkpoint names')
+    if (stamp !== null && judge.stamped(checkpoint.size, proof.checkpoint, stamp.reply) !== stamp.timeMs)
+      malformed('its timestamp says another time')
     if (!isRecord) return judge.unchecked('what the leaf says')
     const record = parseRecord(entry) ?? malformed('the record is not in the form of a record')
     if (record.log !== checkpoint.origin) malformed(`the record is of the log \`${record.log}\``)
@@ -2337,14 +2662,24 @@ export function verifyProof(entry: Uint8Array, proofText: Uint8Array, trust: Tru
 export function verifyReceipt(bytes: Uint8Array, trust: Trust): Report {
   const judge = new Judge(trust)
   const receipt = judge.attempt('receipt', () => {
-    const { index, record, proof } = jsonObject(bytes)
+    const { index, record, proof, timestamp } = jsonObject(bytes)
     if (typeof record !== 'string' || typeof proof !== 'string') return malformed('it has no `record` and `proof`')
     if (index !== parseTlogProof(Buffer.from(proof)).index) malformed('its proof is for another record')
     if (!record.isWellFormed()) malformed('its record is not text')
-    return { record, proof }
+    return { record, proof, stamp: timestamp === undefined ? null : stampIn(timestamp) }
   })
   if (receipt === null) return judge.report()
-  return verifyProof(Buffer.from(`${receipt.record}\n`), Buffer.from(receipt.proof), trust, true)
+  const { record, proof, stamp } = receipt
+  return verifyProof(Buffer.from(`${record}\n`), Buffer.from(proof), trust, true, stamp)
+}
+
+/** As a receipt of level `timestamped` carries it. */
+function stampIn(value: unknown): { readonly timeMs: number; readonly reply: Buffer } {
+  const { kind, timeMs, token } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  const reply = typeof token === 'string' ? base64(token) : null
+  if (kind !== 'rfc3161' || typeof timeMs !== 'number' || reply === null)
+    return malformed('its timestamp is of no known kind')
+  return { timeMs, reply }
 }
 
 /** @param proof lines of base64, one hash each */
@@ -2490,6 +2825,7 @@ const USAGE = `usage: node verify.ts bundle FILE | stream FILE | receipt FILE | 
   --policy FILE     tlog-policy: which witnesses must have cosigned (its logs count as keys)
   --authority VKEY|FILE  public key of the operators who sign authority snapshots; may be repeated
   --head FILE       a checkpoint of this log that you have kept; may be repeated
+  --tsa-root FILE   PEM certificates of time authorities that you trust; may be repeated
   --json            the report as one JSON object
   --version
 `
@@ -2505,6 +2841,7 @@ export function main(args: readonly string[], print: (line: string) => void): nu
         authority: { type: 'string', multiple: true },
         policy: { type: 'string' },
         head: { type: 'string', multiple: true },
+        'tsa-root': { type: 'string', multiple: true },
         json: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -2519,7 +2856,9 @@ export function main(args: readonly string[], print: (line: string) => void): nu
     const keys = (values.key ?? []).map(keyOf)
     const operators = (values.authority ?? []).map(keyOf)
     const heads = (values.head ?? []).map((path) => readFileSync(path, 'utf8'))
-    const trust: Trust = { logs: [...keys, ...(policy?.logs ?? [])], policy, heads, operators }
+    const tsaRoots = values['tsa-root']?.flatMap((path) => parseTsaRoots(readFileSync(path, 'utf8')))
+    const logs = [...keys, ...(policy?.logs ?? [])]
+    const trust: Trust = { logs, policy, heads, operators, ...(tsaRoots === undefined ? {} : { tsaRoots }) }
     if (trust.logs.length === 0 || trust.logs.some(({ kind }) => kind !== 'log'))
       malformed('the key of the log is needed: `--key`')
     const report = run(positionals, trust)
@@ -2559,17 +2898,8 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
   }
 }
 
-function describe({
-  verdict,
-  origin,
-  size,
-  rootHash,
-  witnesses,
-  findings,
-  admissions,
-  notChecked,
-  stream,
-}: Report): string {
+function describe(report: Report): string {
+  const { verdict, origin, size, rootHash, witnesses, anchors = [], findings, admissions, notChecked, stream } = report
   const lines: string[] = [verdict]
   if (origin !== null) lines.push(`log          ${origin}`, `records      ${size}`, `root hash    ${rootHash}`)
   if (stream !== undefined)
@@ -2577,6 +2907,7 @@ function describe({
       `stream       ${stream.id}: ${stream.version === 0 ? 'not there' : `${stream.version} events, all here`}, as of ${stream.position}`,
     )
   for (const { name, time } of witnesses) lines.push(`cosigned     ${name} at ${time}`)
+  for (const { size: over, time, by } of anchors) lines.push(`anchored     ${over} records by ${time}: ${by}`)
   for (const { kind, position, what } of findings)
     lines.push(`${kind.padEnd(12)} ${position === null ? '' : `${position}: `}${what}`)
   if (admissions !== null) lines.push(`admissions   ${admissions} come out again as recorded`)

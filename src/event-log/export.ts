@@ -34,6 +34,7 @@ export interface Exported {
 /**
  * @param checkpoint signed by the log, cosignatures and all: its size says how many records are exported
  * @param grounds what the admissions rest on; without them the bundle holds the records alone
+ * @param anchors of this log, in any order; those of larger sizes are left out
  * @throws `invalid-position` when the log is shorter than its checkpoint, `storage-damaged` when a record is missing, NoteError
  */
 export async function exportBundle(
@@ -42,11 +43,13 @@ export async function exportBundle(
   out: ByteSink,
   signal?: AbortSignal,
   grounds: Grounds = NO_GROUNDS,
+  anchors: readonly ExportedAnchor[] = [],
 ): Promise<Exported> {
   const { size, rootHash } = readCheckpoint(reader, checkpoint)
   const bundle = new Archive(out)
   await bundle.file('format', Buffer.from(`${BUNDLE_FORMAT}\n`))
   await bundle.file('checkpoint', Buffer.from(checkpoint))
+  await writeAnchors(bundle, anchors, size)
   const tree = new Frontier()
   const tiles = new TileWriter(bundle)
   const effects = new EffectPages(reader)
@@ -71,6 +74,28 @@ export async function exportBundle(
     bytes: bundle.bytes,
     rootHash: tree.rootHash(),
     matchesCheckpoint: tree.rootHash() === rootHash,
+  }
+}
+
+/** A checkpoint that was stamped, and the reply of the time authority. */
+export interface ExportedAnchor {
+  readonly size: number
+  /** Name of the authority: lower-case letters and digits. */
+  readonly anchor: string
+  readonly checkpoint: string
+  readonly proof: Uint8Array
+}
+
+/** One for each size and authority, in order; a list of them first, so that a reader knows what follows. */
+async function writeAnchors(bundle: Archive, anchors: readonly ExportedAnchor[], size: number): Promise<void> {
+  const byName = new Map<string, ExportedAnchor>()
+  for (const one of anchors) if (one.size <= size) byName.set(`${one.size} ${one.anchor}`, one)
+  const sorted = [...byName.values()].sort((a, b) => a.size - b.size || (a.anchor < b.anchor ? -1 : 1))
+  if (sorted.length === 0) return
+  await bundle.file('anchor/index', Buffer.from(sorted.map((one) => `${one.size} ${one.anchor}\n`).join('')))
+  for (const { size: over, anchor, checkpoint, proof } of sorted) {
+    await bundle.file(`anchor/${over}-${anchor}.checkpoint`, Buffer.from(checkpoint))
+    await bundle.file(`anchor/${over}-${anchor}.tsr`, proof)
   }
 }
 

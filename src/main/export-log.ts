@@ -2,14 +2,16 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ExportedLog } from '../doors/cli/composition.ts'
+import { ANCHORS_FOLDER } from '../engine/anchors.ts'
 import type { Grounds } from '../event-log/export-grounds.ts'
-import { exportBundle, readCheckpoint } from '../event-log/export.ts'
+import { exportBundle, readCheckpoint, type ExportedAnchor } from '../event-log/export.ts'
 import { exportJsonLines } from '../event-log/export-jsonl.ts'
 import { sha256Hex } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
 import { readRelease } from '../releases/release-files.ts'
 import { openSqliteReader } from '../storage/sqlite/reader.ts'
+import { entriesIn, readEntry } from '../transparency-log/anchor/anchor-files.ts'
 import { snapshotFile } from '../warden/snapshot.ts'
 import { readBounded } from '../warden/source.ts'
 import { authorityFolder, isDataDirectory } from './data-directory.ts'
@@ -40,6 +42,7 @@ export async function exportLog(
           out.write,
           undefined,
           groundsOf(dir),
+          anchorsIn(dir),
         )
         return { file, records, bytes: await out.finish(), rootHash, matchesCheckpoint }
       }
@@ -63,6 +66,17 @@ const groundsOf = (dir: string): Grounds => ({
       () => null,
     ),
 })
+
+/** What has been stamped, the newest of them: some 5 kB each. */
+const ANCHORS_MAX = 1_000
+
+function anchorsIn(dir: string): ExportedAnchor[] {
+  const folder = join(dir, ANCHORS_FOLDER)
+  return entriesIn(folder)
+    .filter(({ kind }) => kind === 'tsr')
+    .slice(-ANCHORS_MAX)
+    .flatMap((entry) => readEntry(folder, entry) ?? [])
+}
 
 async function newFile(path: string) {
   const file = await open(path, 'wx', 0o600).catch((cause: unknown) => {

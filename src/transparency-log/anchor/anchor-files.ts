@@ -51,12 +51,7 @@ export class AnchorFiles {
   }
   /** Null when somebody has taken its files away. */
   read(entry: AnchorEntry): StoredAnchor | null {
-    try {
-      const checkpoint = readFileSync(this.#path(entry, 'checkpoint'), 'utf8')
-      return { ...entry, checkpoint, proof: readFileSync(this.#path(entry, entry.kind)) }
-    } catch {
-      return null
-    }
+    return readEntry(this.#folder, entry)
   }
   /** Durable when it resolves. */
   async put(stored: StoredAnchor): Promise<void> {
@@ -84,6 +79,19 @@ export class AnchorFiles {
   }
   #path(entry: AnchorEntry, suffix: string): string {
     return join(this.#folder, `${nameOf(entry)}.${suffix}`)
+  }
+}
+
+export function readEntry(folder: string, entry: AnchorEntry): StoredAnchor | null {
+  try {
+    const path = join(folder, nameOf(entry))
+    return {
+      ...entry,
+      checkpoint: readFileSync(`${path}.checkpoint`, 'utf8'),
+      proof: readFileSync(`${path}.${entry.kind}`),
+    }
+  } catch {
+    return null
   }
 }
 
