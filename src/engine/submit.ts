@@ -105,6 +105,7 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
       const admitted = admit(parts, proposal, decision.admitRequest)
       const { admission, read } = admitted
       watch.lap('admit')
+      if (admission.kind !== 'denied') parts.acknowledgement.require(levelOf(parts, proposal, decision))
       if (admission.kind !== 'admitted') {
         turn.end()
         if (!(await decision.session.stillHolds())) continue
@@ -114,7 +115,6 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
           : await denied(parts, proposal, decision, { admission, read }, attempts)
       }
       signal.throwIfAborted()
-      parts.acknowledgement.require(levelOf(parts, proposal, decision))
       const handedIn = commit(parts, proposal, decision, admitted, attempts)
       turn.end() // the next in line decides on what this commit would leave
       const result = await handedIn

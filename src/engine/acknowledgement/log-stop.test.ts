@@ -77,6 +77,7 @@ test('files that were put back: the witness is further, the log stops, stays sto
     String(records.items.find(({ payload }) => payload?.includes('restored on purpose'))?.payload),
     /rollback/,
   )
+  assert.deepEqual((await goesOn.engine.verify(() => {}, NEVER)).findings, [])
   await goesOn.close()
   const told = await stops(await openCopy(t, backup, policy))
   assert.equal(told.kind, 'equivocation', 'what was told to go on has forked by now, and the same witness says so')

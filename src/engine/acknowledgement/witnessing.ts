@@ -145,15 +145,20 @@ export class Witnessing {
     let againMs: number = AGAIN_MS[0]
     while (!this.#over) {
       const note = this.#options.newest()
-      const { size } = readCheckpoint(note)
-      const isNew = size > (this.#witnessed?.size ?? 0)
-      if (isNew) {
-        const enough = await this.#round(note, size)
-        if (this.#over) break
-        againMs = enough ? AGAIN_MS[0] : Math.min(againMs * 2, AGAIN_MS[1])
-        if (!enough) await this.#pause(againMs)
-      } else if (size > 0) this.#catchUp(note, size)
-      if (!this.#over && !this.#isUrgent) await this.#untilNext()
+      const size = note === '' ? 0 : readCheckpoint(note).size
+      const before = this.#witnessed?.size ?? 0
+      if (size > before) await this.#round(note, size)
+      else if (size > 0) this.#catchUp(note, size)
+      if (this.#over) break
+      const advanced = (this.#witnessed?.size ?? 0) > before
+      if (this.#isUrgent && !advanced) {
+        // For the witnesses to come back, or for a checkpoint that the log has yet to sign.
+        await this.#pause(againMs)
+        againMs = Math.min(againMs * 2, AGAIN_MS[1])
+        continue
+      }
+      againMs = AGAIN_MS[0]
+      if (!this.#isUrgent) await this.#untilNext()
     }
     this.#waiters.giveUp()
   }
@@ -168,7 +173,6 @@ export class Witnessing {
 
   async #untilNext(): Promise<void> {
     this.#wake = Promise.withResolvers<void>()
-    if (this.#isUrgent || this.#over) return
     const timer = setTimeout(() => this.#wake.resolve(), this.#everyMs)
     await this.#wake.promise
     clearTimeout(timer)
@@ -177,8 +181,8 @@ export class Witnessing {
     await sleep(ms, undefined, { signal: this.#closing.signal }).catch(() => undefined)
   }
 
-  /** @returns whether the checkpoint has its quorum now */
-  async #round(note: string, size: number): Promise<boolean> {
+  /** Advances when the checkpoint gets its quorum. What a witness does wrong is seen in its state; what goes wrong here is reported. */
+  async #round(note: string, size: number): Promise<void> {
     const options = {
       enough: this.#enough,
       onRefusal: (name: string, refusal: Refusal) => this.#refused(name, refusal),
@@ -186,12 +190,9 @@ export class Witnessing {
     try {
       const cosigned = await cosign(note, this.#clients, options, this.#closing.signal)
       void cosigned.settled.then((answers) => this.#lookForRollback(answers, note)).catch(() => undefined)
-      if (cosigned.kind !== 'enough' || this.#over) return false
-      this.#advance({ size, note: cosigned.note })
-      return true
+      if (cosigned.kind === 'enough' && !this.#over) this.#advance({ size, note: cosigned.note })
     } catch (error) {
       if (!this.#closing.signal.aborted) this.#options.onProblem('asking the witnesses', error)
-      return false
     }
   }
 
