@@ -303,6 +303,8 @@ export interface Engine {
   stopReport(credentials: Credentials, id: string, signal: AbortSignal): Promise<StopReport>
   self(credentials: Credentials, signal: AbortSignal): Promise<Self>
   checkpoint(): Promise<string>
+  /** The newest checkpoint that a quorum of the witnesses has cosigned, with the cosignatures. @throws `level-unavailable` when there is none */
+  witnessedCheckpoint(): string
   /** What stands behind answers now; part of `self`. */
   acknowledgement(): AcknowledgementStatus
   /** Proof that the log of `to` records begins with its first `from`: for whoever keeps checkpoints. @throws `invalid-position` */

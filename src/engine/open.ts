@@ -208,6 +208,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     },
     self: (credentials, signal) => self(parts, origin, startedAtMs, credentials, signal),
     checkpoint: () => committer.checkpoint(),
+    witnessedCheckpoint: () => acknowledgement.witnessedCheckpoint(),
     acknowledgement: () => acknowledgementStatus(parts),
     consistency: (from, to) => committer.consistency(from, to),
     anchors: (credentials, page, signal) => anchors(parts, credentials, page, signal),

@@ -30,6 +30,7 @@ test(
     await cp(STARTER, folder, { recursive: true })
     await mkdir(join(folder, 'node_modules'))
     await symlink(ROOT, join(folder, 'node_modules', 'plinth'))
+    await symlink(join(ROOT, 'verifier'), join(folder, 'verifier'))
     await symlink(join(ROOT, 'node_modules', 'zod'), join(folder, 'node_modules', 'zod'))
     const first = await startPlinth('start', ['--app', '.', '--dir', '.plinth'], { cwd: folder })
     assert.equal(await first.stop(), 0)
@@ -98,7 +99,8 @@ async function openTerminal(cwd: string, scratch: string): Promise<Shell> {
   const tools = join(scratch, 'bin')
   await mkdir(tools)
   await writeFile(join(tools, 'npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${PLINTH}" "$@"\n`)
-  await chmod(join(tools, 'npx'), 0o755)
+  await writeFile(join(tools, 'node'), `#!/bin/sh\nexec "${process.execPath}" "$@"\n`)
+  for (const tool of ['npx', 'node']) await chmod(join(tools, tool), 0o755)
   const { NODE_TEST_CONTEXT: _context, ...inherited } = process.env
   const env = {
     ...{ ...inherited, PATH: `${tools}${delimiter}${process.env['PATH'] ?? ''}` },

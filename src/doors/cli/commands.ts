@@ -205,7 +205,7 @@ export const COMMANDS: readonly Command[] = [
       'log show POSITION|OPERATION',
       'log witnesses',
       'log resume --reason TEXT [--yes]',
-      'log export FILE [--format bundle|jsonl]',
+      'log export FILE [--format bundle|jsonl] [--witnessed]',
       'log gossip URL|FILE',
       'log anchor [--out DIR]',
       'log anchors [--out DIR] [--limit N] [--after CURSOR]',
@@ -213,6 +213,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: {
       ...SYSTEM_OPTIONS,
+      witnessed: { type: 'boolean', describe: 'export up to the newest checkpoint that witnesses have cosigned' },
       reason: { type: 'string', value: 'TEXT', describe: 'why a stopped log may go on; goes on record' },
       ...YES,
       from: { type: 'string', value: 'POSITION', describe: 'first position (default: the last records)' },

@@ -101,7 +101,8 @@ const bodyOf = (route: Route, own: { name: string; action: ActionManifest } | nu
 })
 
 function contentOf(route: Route, own: { name: string; action: ActionManifest } | null): JsonObject {
-  if (route.id === 'getCheckpoint') return { 'text/plain': { schema: { type: 'string' } } }
+  if (route.id === 'getCheckpoint' || route.id === 'getWitnessedCheckpoint')
+    return { 'text/plain': { schema: { type: 'string' } } }
   const output = own?.action.output ?? null
   if (own === null || output === null) return { 'application/json': { schema: { type: 'object' } } }
   const result = embedded(output, `${route.id}:${own.name}:output`)

@@ -9,7 +9,14 @@ import { getOperation, getOutcome, listOperations, whyOperation } from './routes
 import { getQuery, postQuery } from './routes/queries.ts'
 import { getEntity, listEntities, listRows } from './routes/states.ts'
 import { getStopReport } from './routes/switches.ts'
-import { getCheckpoint, getConsistency, getOpenApi, getSelf, listRecords } from './routes/system.ts'
+import {
+  getCheckpoint,
+  getConsistency,
+  getOpenApi,
+  getSelf,
+  getWitnessedCheckpoint,
+  listRecords,
+} from './routes/system.ts'
 
 /** A function, because the document that one of the routes answers is made from this list. */
 export const allRoutes = (): readonly Route[] => [
@@ -32,6 +39,7 @@ export const allRoutes = (): readonly Route[] => [
   getStopReport,
   listRecords,
   getCheckpoint,
+  getWitnessedCheckpoint,
   getConsistency,
   listAnchors,
   anchorNow,

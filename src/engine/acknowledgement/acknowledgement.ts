@@ -48,6 +48,14 @@ export class Acknowledgement {
     return this.witnessing?.witnessed?.size ?? 0
   }
 
+  /** @throws `level-unavailable` while nothing is witnessed */
+  witnessedCheckpoint(): string {
+    const head = this.witnessing?.witnessed ?? null
+    if (head === null)
+      throw problem('level-unavailable', this.#lack('witnessed') ?? 'nothing of this log is witnessed yet')
+    return head.note
+  }
+
   /** Before anything is written. @throws `level-unavailable` when this system could never acknowledge at this level */
   require(level: Level): void {
     const lack = this.#lack(level)

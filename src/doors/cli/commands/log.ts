@@ -1,4 +1,6 @@
 /** `plinth log tail|show|export|stream`: records as they are stored. `--json` prints one record a line. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page, Self } from '../../../engine/engine.ts'
 import { Problem, problem } from '../../../model/problems.ts'
@@ -52,7 +54,8 @@ async function exportLog(call: CommandCall, file: string | undefined): Promise<E
   if (file === undefined) throw problem('usage', 'say where to: `plinth log export FILE`', { command: 'log' })
   if (format !== 'bundle' && format !== 'jsonl')
     throw problem('usage', `\`${format}\` is none of \`bundle\`, \`jsonl\``, { command: 'log' })
-  const exported = await composition.exportLog(dataDirectory(options), file, format, await newestCheckpoint(call))
+  const checkpoint = options.flag('witnessed') ? await witnessedCheckpoint(call) : await newestCheckpoint(call)
+  const exported = await composition.exportLog(dataDirectory(options), file, format, checkpoint)
   if (terminal.json) terminal.data(JSON.stringify({ kind: 'exported', format, ...exported }))
   else
     terminal.data(`${exported.file}: ${exported.records} records, ${exported.bytes} bytes, root ${exported.rootHash}`)
@@ -73,6 +76,18 @@ async function proveStream(call: CommandCall, stream: string | undefined): Promi
       ),
     )
   return EXIT.ok
+}
+
+/** The newest that witnesses have cosigned: of the running system, or as the last one has left it. @throws `level-unavailable` */
+async function witnessedCheckpoint({ options }: CommandCall): Promise<string> {
+  try {
+    return await request<string>(await findConnection(options), '/v1/checkpoint/witnessed')
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'system-unreachable') throw error
+    return await readFile(join(dataDirectory(options), 'witnessed.note'), 'utf8').catch(() => {
+      throw problem('level-unavailable', 'nothing of this log is witnessed yet')
+    })
+  }
 }
 
 /** Of the running system; null when none runs. */

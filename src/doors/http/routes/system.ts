@@ -66,6 +66,15 @@ export const getConsistency: Route = {
   },
 }
 
+export const getWitnessedCheckpoint: Route = {
+  ...getCheckpoint,
+  path: '/v1/checkpoint/witnessed',
+  id: 'getWitnessedCheckpoint',
+  describe:
+    'The newest checkpoint that enough witnesses have cosigned, with the cosignatures; it may be behind the newest.',
+  handle: (engine) => Promise.resolve(text(engine.witnessedCheckpoint())),
+}
+
 export const getSelf: Route = {
   method: 'GET',
   path: '/v1/self',
