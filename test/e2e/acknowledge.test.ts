@@ -26,15 +26,15 @@ async function openDoors(t: TestContext): Promise<Doors> {
 
 test('HTTP, MCP and the client ask for a level, are told which it stands at, and lose nothing when it is not reached', async (t) => {
   const { url, agent, witnesses, logVkey, vault } = await openDoors(t)
-  const fill = (key: string, level: string) =>
-    ask(`${url}/v1/commands/fill`, agent, {
+  const put = (key: string, level: string) =>
+    ask(`${url}/v1/commands/put`, agent, {
       body: { box: 'a' },
       headers: { 'idempotency-key': key, 'plinth-acknowledge': level },
     })
   const mcp = async (level: unknown, key: string) => {
     const _meta = { 'plinth/acknowledge': level, 'plinth/idempotencyKey': key }
     const { body } = await ask(`${url}/mcp`, agent, {
-      body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'fill', arguments: { box: 'a' }, _meta } },
+      body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'put', arguments: { box: 'a' }, _meta } },
       headers: { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' },
     })
     return body['result'] as {
@@ -46,12 +46,12 @@ test('HTTP, MCP and the client ask for a level, are told which it stands at, and
   const log = watchLog({ vkey: logVkey, heads: memoryHeads() })
   const box = client<typeof vaultApplication>(url, { token: agent, log }).commands
 
-  const witnessed = await fill('h1', 'witnessed')
+  const witnessed = await put('h1', 'witnessed')
   assert.deepEqual([witnessed.status, witnessed.body['kind'], witnessed.body['level']], [200, 'committed', 'witnessed'])
   assert.match((witnessed.body['receipt'] as { proof: string }).proof, /— witness\.example\/one /)
-  const unknown = await fill('h2', 'notarised')
+  const unknown = await put('h2', 'notarised')
   assert.deepEqual([unknown.status, unknown.body['code']], [400, 'malformed-request'])
-  const missing = await fill('h3', 'timestamped')
+  const missing = await put('h3', 'timestamped')
   assert.deepEqual(
     [missing.status, missing.body['code'], missing.body['retry']],
     [503, 'level-unavailable', 'same-key'],
@@ -60,11 +60,11 @@ test('HTTP, MCP and the client ask for a level, are told which it stands at, and
   assert.equal((await mcp(7, 'm2')).structuredContent['code'], 'malformed-request')
   const sealed = await box.seal({ box: 'b' })
   assert.deepEqual([sealed.kind, sealed.kind === 'committed' && sealed.level], ['committed', 'witnessed'])
-  const signed = await box.fill({ box: 'b' })
+  const signed = await box.put({ box: 'b' })
   assert.equal(signed.kind === 'committed' && signed.level, 'signed')
 
   await witnesses[0]?.kill()
-  const waiting = await fill('h4', 'witnessed')
+  const waiting = await put('h4', 'witnessed')
   assert.deepEqual([waiting.status, waiting.body['kind'], waiting.body['level']], [202, 'awaiting', 'signed'])
   assert.equal(waiting.headers.get('location'), `/v1/operations/${String(waiting.body['operation'])}/outcome`)
   assert.match(String(waiting.body['obstacle']), /`one` unreachable/)
@@ -80,7 +80,7 @@ test('HTTP, MCP and the client ask for a level, are told which it stands at, and
   const outcome = await ask(`${url}${waiting.headers.get('location')}?waitMs=10000`, agent)
   assert.deepEqual([outcome.status, outcome.body['level']], [200, 'witnessed'])
   // A receipt under the newest witnessed head may be behind the head that a watching client keeps; it holds the two together.
-  await box.fill({ box: 'b' })
+  await box.put({ box: 'b' })
   const again = await box.seal({ box: 'c' }, { key: 'c1' })
   assert.deepEqual([again.kind, again.kind === 'committed' && again.replayed], ['committed', true])
 })

@@ -37,18 +37,18 @@ function cosignersOf({ receipt }: Landed, policy: string): readonly string[] {
 
 test('witnessed is answered with the cosignatures of a quorum; the highest that is asked for wins', async (t) => {
   const { vault, policy } = await openVault(t, { program: { three: OTHER_WITNESS }, threshold: 3 })
-  const byCaller = at(await vault.do('fill', { box: 'a' }, { acknowledge: 'witnessed' }), 'witnessed')
+  const byCaller = at(await vault.do('put', { box: 'a' }, { acknowledge: 'witnessed' }), 'witnessed')
   assert.deepEqual(cosignersOf(byCaller, policy).toSorted(), ['one', 'three', 'two'])
   const byEvent = at(await vault.do('seal', { box: 'a' }, { acknowledge: 'durable' }), 'witnessed')
   assert.equal(cosignersOf(byEvent, policy).length, 3)
-  at(await vault.do('fill', { box: 'a' }), 'signed')
-  at(await vault.do('fill', { box: 'a' }, { acknowledge: 'durable' }), 'signed')
+  at(await vault.do('put', { box: 'a' }), 'signed')
+  at(await vault.do('put', { box: 'a' }, { acknowledge: 'durable' }), 'signed')
 })
 
 test('many calls at once share rounds, and each receipt is under one head', async (t) => {
   const { vault, policy } = await openVault(t, { names: ['one'], threshold: 1 })
   const outcomes = await Promise.all(
-    Array.from({ length: 300 }, (_, i) => vault.do('fill', { box: `b${i}` }, { acknowledge: 'witnessed' })),
+    Array.from({ length: 300 }, (_, i) => vault.do('put', { box: `b${i}` }, { acknowledge: 'witnessed' })),
   )
   for (const outcome of outcomes.filter((_, i) => i % 50 === 0)) cosignersOf(at(outcome, 'witnessed'), policy)
   assert.ok(outcomes.every(({ kind }) => kind === 'committed'))
@@ -77,7 +77,7 @@ test('too few witnesses: it is committed and says where it stands; others go on;
   assert.deepEqual([waited.level, waited.asked], ['signed', 'witnessed'])
   assert.match(waited.obstacle, /`one` unreachable: .*`two` unreachable/)
   assert.equal((waited.result as { box: string }).box, 'a')
-  at(await vault.do('fill', { box: 'a' }), 'signed')
+  at(await vault.do('put', { box: 'a' }), 'signed')
   const still = awaiting(await vault.engine.outcome(vault.agent, waited.operation, 0, NEVER))
   assert.equal(still.position, waited.position)
   await witnesses[0]?.again()
@@ -91,8 +91,8 @@ test('too few witnesses: it is committed and says where it stands; others go on;
 test('a caller that asked for more is remembered; one that stops waiting loses nothing', async (t) => {
   const { vault, witnesses } = await openVault(t, { names: ['one'], threshold: 1, everyMs: 50, waitMs: 200 })
   await witnesses[0]?.kill('SIGKILL')
-  const first = awaiting(await vault.do('fill', { box: 'a' }, { key: 'more', acknowledge: 'witnessed' }))
-  assert.equal(awaiting(await vault.do('fill', { box: 'a' }, { key: 'more' })).asked, 'witnessed')
+  const first = awaiting(await vault.do('put', { box: 'a' }, { key: 'more', acknowledge: 'witnessed' }))
+  assert.equal(awaiting(await vault.do('put', { box: 'a' }, { key: 'more' })).asked, 'witnessed')
   const again = await vault.again()
   assert.equal(awaiting(await again.engine.outcome(again.agent, first.operation, 0, NEVER)).asked, 'witnessed')
   const leaving = AbortSignal.timeout(50)
@@ -103,7 +103,7 @@ test('a caller that asked for more is remembered; one that stops waiting loses n
   at(await again.engine.outcome(again.agent, found.operation, 10_000, NEVER), 'witnessed')
 })
 const INTENT = {
-  ...{ command: 'fill', input: { box: 'z' }, idempotencyKey: 'leaver', run: null, correlation: null, causation: null },
+  ...{ command: 'put', input: { box: 'z' }, idempotencyKey: 'leaver', run: null, correlation: null, causation: null },
 }
 
 test('what was witnessed stays so over a restart, also while the witnesses are away', async (t) => {
@@ -119,12 +119,12 @@ test('what was witnessed stays so over a restart, also while the witnesses are a
 test('a level that this system cannot reach is refused before anything is written', async (t) => {
   const vault = await openBank(t, { application: VAULT })
   const before = await vault.engine.self(vault.operator, NEVER)
-  await assert.rejects(vault.do('fill', { box: 'a' }, { acknowledge: 'witnessed' }), fails('level-unavailable'))
+  await assert.rejects(vault.do('put', { box: 'a' }, { acknowledge: 'witnessed' }), fails('level-unavailable'))
   await assert.rejects(vault.do('seal', { box: 'a' }), fails('level-unavailable'))
   await assert.rejects(vault.do('notarise', { box: 'a' }), fails('level-unavailable'))
   assert.equal((await vault.engine.self(vault.operator, NEVER)).position, before.position)
-  at(await vault.do('fill', { box: 'a' }, { key: 'there' }), 'signed')
-  const replay = awaiting(await vault.do('fill', { box: 'a' }, { key: 'there', acknowledge: 'witnessed' }))
+  at(await vault.do('put', { box: 'a' }, { key: 'there' }), 'signed')
+  const replay = awaiting(await vault.do('put', { box: 'a' }, { key: 'there', acknowledge: 'witnessed' }))
   assert.match(replay.obstacle, /no witness policy/)
 })
 

@@ -58,18 +58,18 @@ test('files that were put back: the witness is further, the log stops, stays sto
   const { refused, head } = evidenceOf(mark) as { refused: string; head: string }
   assert.ok(openAnyCheckpoint(head, log).size > openAnyCheckpoint(refused, log).size, 'both are signed by the log')
   const { position } = await restored.engine.self(restored.operator, NEVER)
-  await assert.rejects(restored.do('fill', { box: 'c' }), stoppedLog)
+  await assert.rejects(restored.do('put', { box: 'c' }), stoppedLog)
   assert.equal((await restored.engine.self(restored.operator, NEVER)).position, position)
 
   const again = await openCopy(t, (await restored.close(), backup), null)
   assert.deepEqual(again.engine.acknowledgement().stopped, mark, 'also without asking any witness')
-  await assert.rejects(again.do('fill', { box: 'c' }), stoppedLog)
+  await assert.rejects(again.do('put', { box: 'c' }), stoppedLog)
   await again.close()
   assert.equal(resumeLog(backup, 'operator', 'restored on purpose', 1)?.reason, 'restored on purpose')
   assert.equal(resumeLog(backup, 'operator', 'twice', 2), null)
   assert.ok(existsSync(mark.evidence))
   const goesOn = await openCopy(t, backup, null)
-  assert.equal((await goesOn.do('fill', { box: 'c' })).kind, 'committed')
+  assert.equal((await goesOn.do('put', { box: 'c' })).kind, 'committed')
   const records = await goesOn.engine.records(goesOn.operator, 0, 200, NEVER)
   const resumed = records.items.filter(({ line }) => line.includes('plinth.resume-log'))
   assert.equal(resumed.length, 1)
@@ -95,7 +95,7 @@ test('the database alone was put back: what was witnessed before says so before 
   cpSync(witnessedPath(vault.dir), witnessedPath(backup))
   const restored = await openCopy(t, backup, policy)
   assert.equal(restored.engine.acknowledgement().stopped?.kind, 'rollback')
-  await assert.rejects(restored.do('fill', { box: 'c' }), stoppedLog)
+  await assert.rejects(restored.do('put', { box: 'c' }), stoppedLog)
 })
 
 test('two histories under one key: the witness refuses the second, and the proof convicts without anybody’s word', async (t) => {
@@ -107,7 +107,7 @@ test('two histories under one key: the witness refuses the second, and the proof
   await honest.do('seal', { box: 'a' })
   await honest.close()
   const other = await openCopy(t, fork, null)
-  for (let i = 0; i < 20; i++) await other.do('fill', { box: `other${i}` })
+  for (let i = 0; i < 20; i++) await other.do('put', { box: `other${i}` })
   await other.close()
   rmSync(witnessedPath(fork), { force: true })
   const shown = await openCopy(t, fork, policy)
@@ -134,7 +134,7 @@ test('a witness’s bare refusal stops the log as well; faults that are not refu
   ]) {
     answer = fault
     const before = tested.engine.acknowledgement().witnesses[1]?.failed ?? 0
-    assert.equal((await tested.do('fill', { box: 'a' })).kind, 'committed')
+    assert.equal((await tested.do('put', { box: 'a' })).kind, 'committed')
     while ((tested.engine.acknowledgement().witnesses[1]?.failed ?? 0) === before) await sleep(10)
     assert.equal(tested.engine.acknowledgement().stopped, null, JSON.stringify(fault))
   }
@@ -142,7 +142,7 @@ test('a witness’s bare refusal stops the log as well; faults that are not refu
   const mark = await stops(tested)
   assert.deepEqual([mark.kind, mark.witness], ['refusal', 'two'])
   assert.match(String(evidenceOf(mark)['detail']), /422: the proof does not verify/)
-  await assert.rejects(tested.do('fill', { box: 'a' }), stoppedLog)
+  await assert.rejects(tested.do('put', { box: 'a' }), stoppedLog)
 })
 
 test('a size that this log never had, without a head to show for it, stops it after a second try', async (t) => {

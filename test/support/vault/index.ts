@@ -18,7 +18,7 @@ export const mail = effect('mail', { describe: 'Can be apologised for.', payload
 const input = z.object({ box: box.id() })
 const output = z.object({ box: z.string() })
 
-export const fill = command('fill', {
+export const put = command('put', {
   describe: 'Put one thing in.',
   input,
   output,
@@ -62,6 +62,6 @@ export const send = command('send', {
 export default application('vault', {
   describe: 'For tests of acknowledgement levels.',
   entities: [box],
-  commands: [fill, seal, notarise, send],
+  commands: [put, seal, notarise, send],
   effects: [wire, mail],
 })
