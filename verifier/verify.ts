@@ -2418,7 +2418,7 @@ class Admissions {
       const done = {
         events: distinct(domain.map(({ stream, type }) => `${stream.slice(0, stream.indexOf('/'))}.${type}`)),
         streams: distinct(domain.map(({ stream }) => stream)).length,
-        effects: distinct(record.effects.map(({ effect }) => effect)),
+        effects: distinct(record.effects.map(({ effect }) => effect).filter((effect) => effect !== 'plinth.notify')),
         irreversible: record.effects.some(({ effect }) => release.isIrreversible(effect)),
       }
       if (!isPartOf(done, context['impact'])) differs('it did something else than was asked about')
@@ -2486,6 +2486,10 @@ class Admissions {
   }
 }
 
+const ANNOTATIONS = new Set(
+  'id hold require_approval hold_for grants mode redact notify degrade description reason'.split(' '),
+)
+
 /** Admitted; held when nothing but rules that wait for approvals forbid it, and these would let it pass; otherwise denied. */
 function verdictOf(
   policies: ReadonlyMap<string, CedarPolicy>,
@@ -2494,8 +2498,12 @@ function verdictOf(
   const first = evaluateCedar(policies, request)
   if (first.kind === 'error') return ['denied', []]
   const { rules } = first
+  const named = rules.map((rule) => policies.get(rule)?.annotations ?? new Map<string, string>())
+  // An obligation that nobody knows would not be carried out.
+  if (named.some((annotations) => [...annotations.keys()].some((name) => !ANNOTATIONS.has(name))))
+    return ['denied', rules]
   if (first.kind === 'allow') return ['admitted', rules]
-  const roles = rules.flatMap((rule) => policies.get(rule)?.annotations.get('hold') ?? [])
+  const roles = named.flatMap((annotations) => annotations.get('hold') ?? annotations.get('require_approval') ?? [])
   if (rules.length === 0 || roles.length < rules.length) return ['denied', rules]
   const context = request.context as Readonly<Record<string, unknown>>
   const approvals = distinct([...((context['approvals'] ?? []) as readonly string[]), ...roles])
@@ -2515,6 +2523,8 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
       for (const policy of parseCedar(file === 'limits.json' ? limitRules(source) : source)) {
         const id = policy.annotations.get('id') ?? unreadable(`a policy of \`${file}\` has no id`)
         if (scope.has(id) || admission.has(id)) unreadable(`the policy \`${id}\` is there twice`)
+        // A rule that only observes decides nothing.
+        if ((policy.annotations.get('mode') ?? (file.startsWith('observe/') ? 'observe' : '')) === 'observe') continue
         ;(file.startsWith('scope/') ? scope : admission).set(id, policy)
       }
   } catch (error) {
@@ -2530,10 +2540,12 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
 /** A limit with a `max` is a rule by itself: what is there and what is added must not be more. */
 function limitRules(source: string): string {
   const { limits } = JSON.parse(source) as {
-    readonly limits: Readonly<Record<string, { readonly of?: readonly string[]; readonly max?: number }>>
+    readonly limits: Readonly<
+      Record<string, { readonly of?: readonly string[]; readonly max?: number; readonly mode?: string }>
+    >
   }
-  const rules = Object.entries(limits).flatMap(([name, { of, max }]) => {
-    if (max === undefined) return []
+  const rules = Object.entries(limits).flatMap(([name, { of, max, mode }]) => {
+    if (max === undefined || mode === 'observe') return []
     const actions = of === undefined ? 'Action::"commands"' : `[${of.map((one) => `Action::${JSON.stringify(one)}`)}]`
     const most = `context.history.${name} + context.adding.${name} > ${max}`
     return `@id("limit:${name}") forbid (principal, action in ${actions}, resource) when { ${most} };`

@@ -44,7 +44,8 @@ export class AuditedHistory {
     const { history = {}, adding = {} } = (payload.request?.context ?? {}) as unknown as Partial<HistoryFacts>
     const operation = counted(record, payload)
     for (const limit of limits) {
-      const { name, counts, max } = limit
+      const { name, counts } = limit
+      const max = limit.mode === 'enforce' ? limit.max : null
       const amount = isCounted(limit, record.action) ? amountOf(limit, operation) : 0
       if (amount === null) continue // it is not in the request, and so denies
       if (adding[name] !== amount) throw new Mismatch(`it says of the limit \`${name}\` that it adds ${adding[name]}`)
