@@ -23,6 +23,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     (await import('./main/stream-proof.ts')).writeStreamProof(dir, stream, file, checkpoint),
   verifyOffline: async (dir, keyFile, onProgress, signal, subjectKeys) =>
     (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal, subjectKeys),
+  startWarden: async (...options) => (await import('./main/warden.ts')).startWarden(...options),
   audit: async (options, signal) => (await import('./main/audit.ts')).audit(options, signal),
 })
 

@@ -2,18 +2,12 @@ import assert from 'node:assert/strict'
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { publishChange } from '../../test/support/authority.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
-import { readOperator } from '../doors/cli/credential.ts'
-import type { PrincipalId } from '../model/ids.ts'
 import { Problem } from '../model/problems.ts'
-import { reinstate, revoke } from '../warden/changes.ts'
-import { publish } from '../warden/publish.ts'
 
 const invalid = (reason: string) => (error: unknown) =>
   error instanceof Problem && error.code === 'authority-invalid' && error.members['reason'] === reason
-
-const change = async (dir: string, what: ReturnType<typeof revoke>): Promise<number> =>
-  (await publish(join(dir, 'authority'), (await readOperator(dir)).operatorKey, what, Date.now())).number
 
 async function recorded(bank: Bank, number: number): Promise<void> {
   for (;;) {
@@ -23,29 +17,34 @@ async function recorded(bank: Bank, number: number): Promise<void> {
   }
 }
 
+const revoke = (principal: string) => ({ change: 'revoke', principal }) as const
+
 test('an authority folder that was taken back, or exchanged for another history, is not acted on', async (t) => {
   const bank = await openBank(t)
-  const authority = join(bank.dir, 'authority')
-  const old = join(bank.dir, 'old-authority')
-  await cp(authority, old, { recursive: true })
-  await recorded(bank, await change(bank.dir, revoke('agent' as PrincipalId)))
+  const folders = ['authority', 'warden']
+  const keep = async (where: string): Promise<void> => {
+    for (const folder of folders) await cp(join(bank.dir, folder), join(bank.dir, where, folder), { recursive: true })
+  }
+  const putBack = async (where: string): Promise<void> => {
+    for (const folder of folders) {
+      await rm(join(bank.dir, folder), { recursive: true })
+      await cp(join(bank.dir, where, folder), join(bank.dir, folder), { recursive: true })
+    }
+  }
+  await keep('old')
+  await recorded(bank, await publishChange(bank.dir, revoke('agent')))
   await bank.close()
-  const now = join(bank.dir, 'now-authority')
-  await cp(authority, now, { recursive: true })
+  await keep('now')
 
-  await rm(authority, { recursive: true })
-  await cp(old, authority, { recursive: true })
+  await putBack('old')
   await assert.rejects(bank.again(), invalid('older'))
 
-  await change(bank.dir, reinstate('agent' as PrincipalId)).catch(() =>
-    change(bank.dir, revoke('front-door' as PrincipalId)),
-  )
+  await publishChange(bank.dir, revoke('front-door'))
   await assert.rejects(bank.again(), invalid('forked'))
-  await change(bank.dir, revoke('agent' as PrincipalId))
+  await publishChange(bank.dir, revoke('agent'))
   await assert.rejects(bank.again(), invalid('forked'), 'nor when it has grown past the one that was acted on')
 
-  await rm(authority, { recursive: true })
-  await cp(now, authority, { recursive: true })
+  await putBack('now')
   const again = await bank.again()
   await assert.rejects(again.do('open_account', { account: 'a', owner: 'o' }), /principal-revoked/)
 })

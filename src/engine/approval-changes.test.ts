@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { decideAsOperator, signedDecision, type Held } from '../../test/support/approve.ts'
-import { applyPolicies, bankPolicies, changeAuthority } from '../../test/support/bank-policies.ts'
+import { changeAuthority } from '../../test/support/authority.ts'
+import { applyPolicies, bankPolicies } from '../../test/support/bank-policies.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import { releaseOf } from '../application/release.ts'
-import type { ApprovalId, PrincipalId } from '../model/ids.ts'
-import { reinstate, revoke } from '../warden/changes.ts'
+import type { ApprovalId } from '../model/ids.ts'
 
 const PINNED = fileURLToPath(new URL('../../test/support/pinned/', import.meta.url))
 const NOON = Date.UTC(2026, 5, 1, 12)
@@ -87,7 +87,8 @@ test('3 the policy', async (t) => {
 
 test('4 the epoch', async (t) => {
   const { bank, held } = await waiting(t)
-  await changeAuthority(bank, revoke('agent' as PrincipalId), reinstate('agent' as PrincipalId))
+  await changeAuthority(bank, { change: 'revoke', principal: 'agent' })
+  await changeAuthority(bank, { change: 'reinstate', principal: 'agent' })
   const outcome = await decideAsOperator(bank, held.approval)
   assert.ok(outcome.kind === 'refused' && outcome.code === 'principal-revoked', JSON.stringify(outcome))
   await noEffect(bank)

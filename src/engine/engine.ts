@@ -213,6 +213,8 @@ export interface AcknowledgementStatus {
   readonly stopped: StopMark | null
 }
 
+export type { StopReport }
+
 export interface Engine {
   readonly manifest: Manifest
   readonly release: Release

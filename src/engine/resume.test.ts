@@ -3,24 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { changeAuthority } from '../../test/support/authority.ts'
 import { BANK, NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
-import { readOperator } from '../doors/cli/credential.ts'
 import type { ApprovalId, PrincipalId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
-import { reinstate, revoke, setMayActFor, setPolicies, type Change } from '../warden/changes.ts'
 import { signApproval } from '../warden/approval-decision.ts'
-import { publish } from '../warden/publish.ts'
 
 const LEDGER = fileURLToPath(new URL('../../test/support/ledger/', import.meta.url))
-
-async function change(bank: Bank, ...changes: readonly Change[]): Promise<void> {
-  const { operatorKey } = await readOperator(bank.dir)
-  for (const what of changes) {
-    const { number } = await publish(join(bank.dir, 'authority'), operatorKey, what, Date.now())
-    while ((await bank.engine.self(bank.operator, NEVER)).authority.snapshot < number)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
 
 async function approve(bank: Bank, approval: ApprovalId): Promise<Outcome> {
   const { binds } = await bank.engine.approval(bank.operator, approval, NEVER)
@@ -58,15 +47,16 @@ async function endsWith(bank: Bank, held: Extract<Outcome, { kind: 'held' }>, co
 test('what was asked before a revocation is not done after the reinstatement', async (t) => {
   const bank = await openBank(t)
   const held = await holdWithdrawal(bank)
-  await change(bank, revoke('agent' as PrincipalId), reinstate('agent' as PrincipalId))
+  await changeAuthority(bank, { change: 'revoke', principal: 'agent' })
+  await changeAuthority(bank, { change: 'reinstate', principal: 'agent' })
   await endsWith(bank, held, 'principal-revoked')
 })
 
 test('who may not act for somebody any more does not, also when it was approved', async (t) => {
   const bank = await openBank(t)
-  await change(bank, setMayActFor('agent' as PrincipalId, ['carol']))
+  await changeAuthority(bank, { change: 'set-may-act-for', principal: 'agent', mayActFor: ['carol'] })
   const held = await holdWithdrawal(bank, { ...bank.agent, onBehalfOf: 'carol' })
-  await change(bank, setMayActFor('agent' as PrincipalId, []))
+  await changeAuthority(bank, { change: 'set-may-act-for', principal: 'agent', mayActFor: [] })
   await endsWith(bank, held, 'principal-revoked')
 })
 
@@ -82,10 +72,7 @@ test('scope is asked again when a held operation goes on', async (t) => {
     'bank.cedar': await read('bank.cedar'),
     'scope/scope.cedar': scope.replace('Agent::"narrow"', 'Agent::"agent"'),
   }
-  await change(
-    bank,
-    setPolicies(files, () => []),
-  )
+  await changeAuthority(bank, { change: 'set-policies', files })
   await endsWith(bank, held, 'no-such-command')
 })
 

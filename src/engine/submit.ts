@@ -6,6 +6,7 @@ import { askedLevel } from './acknowledgement/asked-level.ts'
 import { admit } from './admit.ts'
 import { BOUND_PARTS, bindsOf, boundBy, changedParts, type BoundPart } from './approval-binding.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
+import { gate } from './gate.ts'
 import { begin } from './begin.ts'
 import { commit } from './commit.ts'
 import { decide, type Accepted } from './decide.ts'
@@ -18,9 +19,9 @@ import { historyStillHolds } from './history/history.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { refused } from './refused.ts'
-import { gate } from './gate.ts'
 import { streamsNamed } from './streams-named.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { passSwitches } from './switches.ts'
 import { highest, type Level } from '../model/acknowledgement.ts'
 import { streamId } from '../model/ids.ts'
 import type { Intent, Outcome } from '../model/operation.ts'
@@ -50,8 +51,10 @@ export async function submit(
     return { answer, timings: watch.timings() }
   }
   const { operation, intentHash } = begun
-  if (!parts.policy.inScope(principal, intent.command))
+  if (!parts.policy.inScope(principal, intent.command)) {
+    passSwitches(parts, principal, { command: '', run: intent.run }, 'change') // who is stopped is told so, whatever they ask for
     throw problem('no-such-command', `there is no command \`${intent.command}\` here`)
+  }
   const input = parts.validators.commandInput(intent.command, intent.input)
   acknowledgement.require(highest(asked, parts.release.manifest.commands[intent.command]?.acknowledge))
   watch.lap('begin')

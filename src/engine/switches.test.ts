@@ -4,13 +4,15 @@ import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import { changeAuthority } from '../../test/support/authority.ts'
 import { Problem } from '../model/problems.ts'
 import type { SwitchEntry } from '../warden/authority.ts'
-import { addPrincipal, revoke, setMayActFor, switchOff, switchOn } from '../warden/changes.ts'
+import type { ChangeDocument } from '../warden/change-document.ts'
 
 let count = 0
-const off = (kind: SwitchEntry['scope']['kind'], value: string, action: SwitchEntry['action']): SwitchEntry => ({
-  ...{ id: `sw-${++count}`, action, reason: 'it does too much', by: 'operator', atMs: 1 },
+const off = (kind: SwitchEntry['scope']['kind'], value: string, action: SwitchEntry['action']) => ({
+  ...{ id: `sw-${++count}`, action, reason: 'it does too much' },
   scope: { kind, value },
 })
+const switchOn = (one: ReturnType<typeof off>): ChangeDocument => ({ change: 'switch-on', switch: one })
+const switchOff = (id: string): ChangeDocument => ({ change: 'switch-off', id })
 const fails = (code: string) => (error: unknown) =>
   error instanceof Problem && error.code === code && error.detail === 'it does too much'
 const deposit = (bank: Bank) => bank.do('deposit', { account: 'a1', amount: 1 })
@@ -38,7 +40,8 @@ for (const [scope, value] of [
         if (action === 'contain') assert.equal((await balance(bank)).kind, 'answered')
         else await assert.rejects(balance(bank), fails(code))
       }
-      assert.deepEqual((await bank.engine.self(bank.operator, NEVER)).switches, [one])
+      const [shown] = (await bank.engine.self(bank.operator, NEVER)).switches
+      assert.deepEqual(shown, { ...one, by: 'operator', atMs: shown?.atMs })
       await changeAuthority(bank, switchOff(one.id))
       assert.equal((await deposit(bank)).kind, 'committed')
     }
@@ -111,8 +114,10 @@ test('a stop under load ends what runs, and reports what became of each; nothing
 
 test('revoking whom it acts for stops what runs for them', async (t) => {
   const bank = await openBank(t)
-  await changeAuthority(bank, addPrincipal({ id: 'ann', kind: 'human', owner: null, roles: [] }))
-  await changeAuthority(bank, setMayActFor('agent', ['*']))
+  await changeAuthority(bank, {
+    change: 'add-principal',
+    principal: { id: 'ann', kind: 'human', owner: null, roles: [] },
+  })
   await bank.do('open_account', { account: 'a1', owner: 'ann' })
   const forAnn = { ...bank.agent, onBehalfOf: 'ann' }
   const load = Array.from({ length: 4 }, async () => {
@@ -120,7 +125,7 @@ test('revoking whom it acts for stops what runs for them', async (t) => {
   })
   const settled = Promise.allSettled(load)
   await new Promise((resolve) => setTimeout(resolve, 100))
-  await changeAuthority(bank, revoke('ann'))
+  await changeAuthority(bank, { change: 'revoke', principal: 'ann' })
   const { position } = await bank.engine.self(bank.operator, NEVER)
   for (const one of await settled)
     assert.ok(

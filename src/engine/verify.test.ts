@@ -3,11 +3,8 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { changeAuthority } from '../../test/support/authority.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
-import { readOperator } from '../doors/cli/credential.ts'
-import type { PrincipalId } from '../model/ids.ts'
-import { setRoles } from '../warden/changes.ts'
-import { publish } from '../warden/publish.ts'
 
 /** A bank with some of everything in its log, closed. */
 async function someHistory(bank: Bank): Promise<void> {
@@ -84,11 +81,7 @@ test('an audit finds what was changed beside the log: rows, snapshots, outbox, i
 test('admissions are derived again, under each snapshot they were made under; what cannot be is counted', async (t) => {
   const bank = await openBank(t)
   await bank.do('open_account', { account: 'a', owner: 'ann' })
-  const { operatorKey } = await readOperator(bank.dir)
-  const roles = setRoles('agent' as PrincipalId, ['agent', 'extra'])
-  const { number } = await publish(join(bank.dir, 'authority'), operatorKey, roles, Date.now())
-  while ((await bank.engine.self(bank.operator, NEVER)).authority.snapshot < number)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+  await changeAuthority(bank, { change: 'set-roles', principal: 'agent', roles: ['agent', 'extra'] })
   await bank.do('deposit', { account: 'a', amount: 1 })
   const progress: number[] = []
   const report = await bank.engine.verify((done) => progress.push(done), NEVER)

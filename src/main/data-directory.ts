@@ -22,7 +22,10 @@ import { defaultPolicies } from '../policy/default-policies.ts'
 import { policyFaults } from '../policy/policy-set.ts'
 import { schemaOf } from '../policy/schema.ts'
 import { readRelease } from '../releases/release-files.ts'
-import { createAuthority, FIRST_PRINCIPALS, ROOT_KEY_FILE } from '../warden/publish.ts'
+import { FIRST_PRINCIPALS } from '../warden/first-authority.ts'
+import { ROOT_KEY_FILE } from '../warden/publish.ts'
+import { newEd25519 } from '../warden/secrets.ts'
+import { createWarden } from '../warden/warden.ts'
 
 export interface Installation {
   /** Origin of the log. */
@@ -36,9 +39,11 @@ export interface Installation {
 const INSTALLATION_FILE = 'installation.json'
 const RUNTIME_FILE = 'runtime.json'
 const UNFINISHED_MARKER = 'first-start-unfinished'
-const MADE_FIRST = ['authority', OPERATOR_FILE, AGENT_FILE, FRONT_DOOR_FILE]
+const MADE_FIRST = ['authority', 'warden', OPERATOR_FILE, AGENT_FILE, FRONT_DOOR_FILE]
 
 export const authorityFolder = (dir: string): string => join(dir, 'authority')
+/** The warden's own directory, unless it was moved: the runtime never opens it. */
+export const wardenFolder = (dir: string): string => join(dir, 'warden')
 
 export async function pinnedKey(dir: string): Promise<string> {
   return (await readFile(join(authorityFolder(dir), ROOT_KEY_FILE), 'utf8')).trim()
@@ -70,7 +75,13 @@ export async function createDataDirectory(
   dir: string,
   manifest: Manifest,
   policies: string | null,
-  options: { readonly nowMs: number; readonly random: Random; readonly origin?: string | undefined },
+  options: {
+    readonly nowMs: number
+    readonly random: Random
+    readonly origin?: string | undefined
+    /** Null when no warden will run beside the system: then nothing waits for its sign of life. */
+    readonly leaseMs?: number | null
+  },
 ): Promise<Installation> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const marker = join(dir, UNFINISHED_MARKER)
@@ -83,17 +94,24 @@ export async function createDataDirectory(
   for (const left of MADE_FIRST) await rm(join(dir, left), { recursive: true, force: true })
   const schema = schemaOf(manifest)
   const files = policies === null ? defaultPolicies(manifest) : await readPolicyFolder(policies)
-  const created = await createAuthority(authorityFolder(dir), {
+  const key = newEd25519()
+  const place = { dir: wardenFolder(dir), publishDir: authorityFolder(dir) }
+  const created = createWarden(place, {
     policies: files,
     checkPolicies: (checked) => policyFaults(checked, schema),
     principals: FIRST_PRINCIPALS.map((one) =>
       one.id === 'operator' ? { ...one, roles: [...new Set([...one.roles, ...rolesThatDecide(files)])] } : one,
     ),
+    operators: [{ id: 'operator', algorithm: 'ed25519', publicKey: key.publicKey, roles: ['*'] }],
+    leaseMs: options.leaseMs ?? null,
     nowMs: options.nowMs,
   })
   const { operator, agent } = created.secrets
   if (operator === undefined || agent === undefined) throw problem('bug', 'the first principals were not made')
-  await writeSecret(join(dir, OPERATOR_FILE), { ...operator, operatorKey: created.operatorKey })
+  await writeSecret(join(dir, OPERATOR_FILE), {
+    ...operator,
+    operatorKey: { name: 'operator', privateKey: key.privateKey },
+  })
   await writeSecret(join(dir, AGENT_FILE), agent)
   await writeSecret(join(dir, FRONT_DOOR_FILE), created.secrets['front-door'])
   const origin = options.origin ?? `plinth.local/${manifest.name}-${base32(options.random.bytes(5))}`

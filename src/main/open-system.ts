@@ -32,6 +32,7 @@ import {
   type SignerProcessOptions,
 } from '../transparency-log/signer/signer-process.ts'
 import { openAuthoritySource } from '../warden/source.ts'
+import { LEASE_MS_DEFAULT, linkWarden, type WardenChoice } from './warden-link.ts'
 
 export interface SystemOptions {
   /** Data directory; made when it is not there. */
@@ -59,6 +60,8 @@ export interface SystemOptions {
   readonly acknowledgement?: AcknowledgementOptions
   /** File of anchors; left out: `anchors.json` of the data directory, when there is one. */
   readonly anchors?: string | null
+  /** What brings snapshots and leases; without it, whatever lies in the authority folder is all there is, and a new one asks for no lease. */
+  readonly warden?: WardenChoice
   readonly onProblem?: (what: string, error: unknown) => void
 }
 
@@ -95,6 +98,11 @@ export async function openSystem(options: SystemOptions): Promise<System> {
   const closeSandbox = async (): Promise<void> => {
     if (options.sandbox === undefined) await sandbox.close()
   }
+  // Beside the build, which takes longer; a new directory has none to start yet.
+  const failed = new AbortController()
+  const link = (): ReturnType<typeof linkWarden> => linkWarden(dir, options.warden, onProblem, failed.signal)
+  let wardenLink = isDataDirectory(dir) ? link() : null
+  wardenLink?.catch(() => {}) // waited for below
   try {
     const release =
       options.release ?? (await buildRelease(entry, { describe: (bundle) => sandbox.describe(bundle) })).release
@@ -102,7 +110,10 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     if (firstStart) {
       const beside = join(dirname(entry), 'policies')
       const policies = options.policies ?? (existsSync(beside) ? beside : null)
-      await createDataDirectory(dir, release.manifest, policies, { nowMs: clock.nowMs(), random })
+      const leaseMs = options.warden === undefined ? null : LEASE_MS_DEFAULT
+      await createDataDirectory(dir, release.manifest, policies, { nowMs: clock.nowMs(), random, leaseMs })
+      wardenLink ??= link()
+      wardenLink.catch(() => {})
     }
     const credentials = await readCredentials(dir)
     const authority = await openAuthoritySource(authorityFolder(dir), await pinnedKey(dir), { clock })
@@ -128,10 +139,17 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       await writeRelease(dir, release)
       const installation = { ...(await readInstallation(dir)), release: release.id }
       await writeInstallation(dir, installation)
+      // After the engine: a directory that is somebody else's is said to be locked, not its warden.
+      await wardenLink?.catch(async (error: unknown) => {
+        await engine.close()
+        await signer.close()
+        throw error
+      })
       const close = async (): Promise<void> => {
         await engine.close()
         await signer.close()
         authority.close()
+        await (await wardenLink)?.close()
         await closeSandbox()
       }
       return { dir, engine, release, sandbox, firstStart, installation, credentials, close }
@@ -140,6 +158,8 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       throw error
     }
   } catch (error) {
+    failed.abort()
+    await wardenLink?.then((one) => one?.close()).catch(() => {})
     await closeSandbox()
     throw error
   }

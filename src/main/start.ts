@@ -15,6 +15,7 @@ import { removeRuntime, writeInstallation, writeRuntime } from './data-directory
 import { fromFolder, generated, importAll } from './first-data.ts'
 import { openSystem, type System } from './open-system.ts'
 import { tryNext } from './try-next.ts'
+import { wardenChoice } from './warden-link.ts'
 
 const PORT_DEFAULT = 4000
 const STOP_WITHIN_MS = 10_000 // for requests that run when a stop is asked for
@@ -33,6 +34,7 @@ export async function start(
     ...ready,
     heads:
       options.headsEveryMs === 0 ? null : { ...HEADS_DEFAULT, everyMs: options.headsEveryMs ?? HEADS_DEFAULT.everyMs },
+    warden: wardenChoice(options.warden ?? null, options.wardenUser ?? null),
     acknowledgement: { witnessPolicy: options.witnessPolicy ?? null },
     anchors: options.anchors ?? null,
     ...(options.subjectKeys == null ? {} : { subjectKeys: options.subjectKeys }),

@@ -10,17 +10,10 @@ import { join } from 'node:path'
 import { formatVerifierKey, noteSigner, signNote, type NoteSigner } from '../model/signed-note.ts'
 import { problem } from '../model/problems.ts'
 import type { AuthoritySnapshot } from './authority.ts'
-import { addKey, addPrincipal, all, setPolicies, type Change, type NewPrincipal, type PolicyCheck } from './changes.ts'
+import type { Change } from './changes.ts'
+import { checkedSnapshot, firstAuthority, type FirstAuthority, type PrincipalSecrets } from './first-authority.ts'
 import { newApiKey, newEd25519 } from './secrets.ts'
-import {
-  NO_LEVERS,
-  openSnapshot,
-  SNAPSHOT_BYTES_MAX,
-  snapshotFaults,
-  snapshotFile,
-  snapshotText,
-  type VerifiedSnapshot,
-} from './snapshot.ts'
+import { openSnapshot, SNAPSHOT_BYTES_MAX, snapshotFile, snapshotText, type VerifiedSnapshot } from './snapshot.ts'
 import { numbersIn, readBounded } from './source.ts'
 
 const WRITERS_TRIES_MAX = 5 // how often a writer that lost the number to another starts again
@@ -34,14 +27,6 @@ export interface OperatorKey {
   readonly privateKey: string
 }
 
-/** What one principal needs to act; made once, kept nowhere else. */
-export interface PrincipalSecrets {
-  readonly principal: string
-  readonly apiKey: string
-  /** PKCS #8, PEM; null for who may not decide approvals. */
-  readonly approvalKey: string | null
-}
-
 export interface CreatedAuthority {
   readonly snapshot: AuthoritySnapshot
   /** Public half of the operator key, for the runtime to pin; also written to `root.vkey`. */
@@ -50,24 +35,7 @@ export interface CreatedAuthority {
   readonly secrets: Readonly<Record<string, PrincipalSecrets>>
 }
 
-export interface NewAuthority {
-  readonly policies: Readonly<Record<string, string>>
-  readonly checkPolicies: PolicyCheck
-  /** In place of the default ones: `operator`, `agent`, `front-door`. Each gets a key named `first`. */
-  readonly principals?: readonly FirstPrincipal[]
-  readonly keyName?: string
-  readonly nowMs: number
-}
-
-/** `approves`: gets a key pair of its own to sign decisions with. */
-export type FirstPrincipal = NewPrincipal & { readonly approves?: boolean }
-
-/** A person who decides, an agent of theirs, and the application's own front door. */
-export const FIRST_PRINCIPALS: readonly FirstPrincipal[] = [
-  { id: 'operator', kind: 'human', owner: null, roles: ['operator'], approves: true },
-  { id: 'agent', kind: 'agent', owner: 'operator', roles: ['agent'], mayActFor: ['*'] },
-  { id: 'front-door', kind: 'service', owner: 'operator', roles: ['front-door'] },
-]
+export type NewAuthority = FirstAuthority & { readonly keyName?: string }
 
 /** Makes the folder's first snapshot, and every secret. @throws `authority-change-refused` when the folder has one already */
 export async function createAuthority(dir: string, options: NewAuthority): Promise<CreatedAuthority> {
@@ -76,29 +44,7 @@ export async function createAuthority(dir: string, options: NewAuthority): Promi
     throw problem('authority-change-refused', `there is an authority in \`${dir}\` already`)
   const operatorKey = { name: options.keyName ?? 'plinth-authority', privateKey: newEd25519().privateKey }
   const signer = signerOf(operatorKey)
-  const secrets: Record<string, PrincipalSecrets> = {}
-  const changes: Change[] = []
-  for (const { approves, ...principal } of options.principals ?? FIRST_PRINCIPALS) {
-    const approval = approves === true ? newEd25519() : null
-    const apiKey = newApiKey()
-    secrets[principal.id] = { principal: principal.id, apiKey, approvalKey: approval?.privateKey ?? null }
-    changes.push(
-      addPrincipal({ ...principal, approvalKey: approval?.publicKey ?? null }),
-      addKey(principal.id, { name: 'first', secret: apiKey, expiresAtMs: null }),
-    )
-  }
-  const empty = {
-    format: 1,
-    number: 1,
-    previous: '',
-    createdAtMs: options.nowMs,
-    principals: [],
-    issuers: [],
-    policies: {},
-    ...NO_LEVERS,
-  }
-  const change = all(...changes, setPolicies(options.policies, options.checkPolicies))
-  const snapshot = checked(change(empty as AuthoritySnapshot))
+  const { snapshot, secrets } = firstAuthority(options)
   const vkey = formatVerifierKey(signer)
   if (!(await writeWhole(dir, ROOT_KEY_FILE, `${vkey}\n`)))
     throw problem(
@@ -125,7 +71,7 @@ export async function publish(
   const signer = signerOf(operatorKey)
   for (let tries = 1; tries <= WRITERS_TRIES_MAX; tries++) {
     const newest = await newestSnapshot(dir, signer)
-    const next = checked({
+    const next = checkedSnapshot({
       ...change(newest.snapshot),
       format: 1,
       number: newest.snapshot.number + 1,
@@ -152,13 +98,8 @@ async function newestSnapshot(dir: string, signer: NoteSigner): Promise<Verified
   return newest
 }
 
-function checked(snapshot: AuthoritySnapshot): AuthoritySnapshot {
-  const faults = snapshotFaults(snapshot)
-  if (faults.length > 0) throw problem('authority-change-refused', faults.join('; '), { errors: faults })
-  return snapshot
-}
-
-function signedText(snapshot: AuthoritySnapshot, signer: NoteSigner): string {
+/** @throws `authority-change-refused` when it would be too long for a reader */
+export function signedText(snapshot: AuthoritySnapshot, signer: NoteSigner): string {
   const note = signNote(snapshotText(snapshot), [signer])
   if (Buffer.byteLength(note) > SNAPSHOT_BYTES_MAX)
     throw problem('authority-change-refused', `the snapshot would be longer than ${SNAPSHOT_BYTES_MAX} bytes`)

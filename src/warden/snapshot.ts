@@ -19,13 +19,13 @@ export interface VerifiedSnapshot {
   readonly hash: Hash
 }
 
-const principalId = z.string().regex(/^[a-z0-9][a-z0-9._@-]{0,127}$/)
-const roleName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)
+export const principalId = z.string().regex(/^[a-z0-9][a-z0-9._@-]{0,127}$/)
+export const roleName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const timeMs = z.int().min(0)
 const label = z.string().min(1).max(128)
 
-const key = z.strictObject({ name: label, hash, expiresAtMs: timeMs.nullable() })
+export const key = z.strictObject({ name: label, hash, expiresAtMs: timeMs.nullable() })
 const principalEntry = z.strictObject({
   id: principalId,
   kind: z.enum(['human', 'agent', 'service']),
@@ -45,7 +45,7 @@ const isPrivateUrl = (text: string): boolean => {
   return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.includes(hostname ?? ''))
 }
 
-const issuerEntry = z.strictObject({
+export const issuerEntry = z.strictObject({
   issuer: z.string().min(1).max(1_024),
   audience: z.string().min(1).max(1_024),
   jwksUrl: z.string().max(1_024).refine(isPrivateUrl, 'must be https, or http on loopback'),
@@ -56,7 +56,7 @@ const issuerEntry = z.strictObject({
     .min(1),
   subjects: z.array(z.strictObject({ sub: z.string().min(1).max(1_024), principal: principalId })).max(PRINCIPALS_MAX),
 })
-const policyFile = z
+export const policyFile = z
   .string()
   .regex(/^(?:limits\.json|breakers\.json|(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,3}[a-z0-9][a-z0-9._-]{0,63}\.cedar)$/)
 const scope = z
@@ -65,7 +65,7 @@ const scope = z
     value: z.string().min(1).max(512),
   })
   .refine(({ kind, value }) => (kind === 'global') === (value === '*'), 'only the scope `global` has the value `*`')
-const switchEntry = z.strictObject({
+export const switchEntry = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/),
   scope,
   action: z.enum(['pause', 'stop', 'contain', 'freeze']),
@@ -85,25 +85,25 @@ export const CHANGE_KINDS: readonly ChangeKind[] = [
   'operators',
   'root',
 ]
-const changeKind = z.enum(CHANGE_KINDS)
-const operatorEntry = z.strictObject({
+export const changeKind = z.enum(CHANGE_KINDS)
+export const operatorEntry = z.strictObject({
   id: principalId,
   algorithm: z.literal('ed25519'),
   publicKey: z.string().regex(/^[A-Za-z0-9+/]{1,340}={0,2}$/),
   roles: z.array(z.union([z.literal('*'), changeKind])).max(CHANGE_KINDS.length + 1),
 })
-const ceiling = z.strictObject({
+export const ceiling = z.strictObject({
   name: roleName,
   scope,
   unit: roleName,
   limit: z.int().min(0),
   windowMs: z.int().min(1).nullable(),
 })
-const protectedEntry = z.strictObject({
+export const protectedEntry = z.strictObject({
   kind: z.enum(['entity', 'event', 'command', 'query', 'read-model', 'effect', 'invariant']),
   name: label,
 })
-const policySet = z.strictObject({
+export const policySet = z.strictObject({
   name: z.string().regex(/^(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,2}[a-z0-9][a-z0-9._-]{0,63}$/),
   mode: z.enum(['enforce', 'observe']),
 })

@@ -1,15 +1,47 @@
-/** Changes the authority of a test's system as an operator would, and waits until the engine decides by it. */
+/** Changes the authority of a test's system as its operator would: signed with the operator's key, by the warden's own code. */
+import { createPrivateKey } from 'node:crypto'
 import { join } from 'node:path'
 import { readOperator } from '../../src/doors/cli/credential.ts'
-import type { Change } from '../../src/warden/changes.ts'
-import { publish } from '../../src/warden/publish.ts'
+import { noteSigner, type NoteSigner } from '../../src/model/signed-note.ts'
+import type { ChangeDocument } from '../../src/warden/change-document.ts'
+import { Journal } from '../../src/warden/journal.ts'
+import { requestChange, withWarden, type WardenPlace } from '../../src/warden/operate.ts'
+import { memorySigner } from '../../src/warden/operator-signer.ts'
 import { NEVER, type Bank } from './bank-system.ts'
 
-export async function changeAuthority(bank: Bank, change: Change): Promise<number> {
-  const { operatorKey } = await readOperator(bank.dir)
-  const { number } = await publish(join(bank.dir, 'authority'), operatorKey, change, Date.now())
-  for (;;) {
-    if ((await bank.engine.self(bank.operator, NEVER)).authority.snapshot >= number) return number
-    await new Promise((resolve) => setTimeout(resolve, 5))
+/** The warden of a data directory that keeps it inside. */
+const placeOf = (dir: string): WardenPlace => ({ dir: join(dir, 'warden'), publishDir: join(dir, 'authority') })
+
+/** The key that signs this warden's snapshots: no operator ever sees it, whoever breaks into the warden does. */
+export function rootSigner(dir: string): NoteSigner {
+  const journal = Journal.open(join(dir, 'warden'))
+  try {
+    const { pem } = journal.rootKey(journal.newest() + 1)
+    return noteSigner('plinth-authority', createPrivateKey(pem))
+  } finally {
+    journal.close()
   }
+}
+
+/** The policy files of a data directory with these in place of theirs, or beside them. */
+export async function withPolicies(dir: string, files: Readonly<Record<string, string>>): Promise<ChangeDocument> {
+  const { snapshot } = await withWarden(placeOf(dir), (warden) => warden.snapshot())
+  return { change: 'set-policies', files: { ...snapshot.policies, ...files } }
+}
+
+/** One snapshot with all these changes. @returns its number; whoever runs on the directory may not have adopted it yet */
+export async function publishChange(dir: string, ...changes: readonly ChangeDocument[]): Promise<number> {
+  const { operatorKey } = await readOperator(dir)
+  const signer = memorySigner(operatorKey.name, operatorKey.privateKey)
+  const submitted = await requestChange(placeOf(dir), signer, changes, '')
+  if (submitted.kind !== 'published') throw new Error('more than one signature is needed')
+  return submitted.snapshot
+}
+
+/** As `publishChange`, and waits until the engine decides by it. */
+export async function changeAuthority(bank: Bank, ...changes: readonly ChangeDocument[]): Promise<number> {
+  const number = await publishChange(bank.dir, ...changes)
+  while ((await bank.engine.self(bank.operator, NEVER)).authority.snapshot < number)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  return number
 }

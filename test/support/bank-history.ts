@@ -1,23 +1,12 @@
 /** A bank with some of everything in its log: what the audits of admissions, replays and reach look back on. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readOperator } from '../../src/doors/cli/credential.ts'
 import type { ApprovalId, PrincipalId, RunId } from '../../src/model/ids.ts'
 import type { Outcome } from '../../src/model/operation.ts'
 import { signApproval } from '../../src/warden/approval-decision.ts'
-import { setPolicies, type Change } from '../../src/warden/changes.ts'
-import { publish } from '../../src/warden/publish.ts'
-import { NEVER, type Bank } from './bank-system.ts'
-
-/** Signs changes of authority with the operator's key, each waited for until it is in force. */
-export async function changeAuthority(bank: Bank, ...changes: readonly Change[]): Promise<void> {
-  const { operatorKey } = await readOperator(bank.dir)
-  for (const what of changes) {
-    const { number } = await publish(join(bank.dir, 'authority'), operatorKey, what, Date.now())
-    while ((await bank.engine.self(bank.operator, NEVER)).authority.snapshot < number)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
+import { changeAuthority, withPolicies } from './authority.ts'
+import { BANK, NEVER, type Bank } from './bank-system.ts'
 
 export async function decideHeld(bank: Bank, approval: ApprovalId, verdict: 'approve' | 'refuse'): Promise<Outcome> {
   const { binds } = await bank.engine.approval(bank.operator, approval, NEVER)
@@ -49,10 +38,9 @@ export async function someOfEverything(bank: Bank): Promise<void> {
     for (let i = 0; i < 3; i++) yield { id: `old-${i}`, owner: 'ann', cents: i }
   }
   await bank.engine.importRecords(bank.operator, 'accounts', records(), () => {}, NEVER)
-  await changeAuthority(bank, (snapshot) => {
-    const stricter = `${snapshot.policies['bank.cedar']}\n@id("nothing-above-ten-thousand")\nforbid (principal, action == Action::"deposit", resource) when { context.input.amount > 10000 };\n`
-    return setPolicies({ ...snapshot.policies, 'bank.cedar': stricter }, () => [])(snapshot)
-  })
+  const file = join(BANK, 'policies', 'bank.cedar')
+  const stricter = `${await readFile(file, 'utf8')}\n@id("nothing-above-ten-thousand")\nforbid (principal, action == Action::"deposit", resource) when { context.input.amount > 10000 };\n`
+  await changeAuthority(bank, await withPolicies(bank.dir, { 'bank.cedar': stricter }))
   const refused = await bank.do('deposit', { account: 'a', amount: 20_000 }, { run: 'run-3' })
   assert.equal(refused.kind, 'denied')
   await bank.do('deposit', { account: 'a', amount: 20 }, { run: 'run-3' })

@@ -5,10 +5,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { readPolicyFolder } from '../../src/doors/cli/policy-folder.ts'
 import type { Json } from '../../src/model/json.ts'
-import { readOperator } from '../../src/doors/cli/credential.ts'
-import { setPolicies, type Change } from '../../src/warden/changes.ts'
-import { publish } from '../../src/warden/publish.ts'
-import { BANK, NEVER, type Bank } from './bank-system.ts'
+import { changeAuthority } from './authority.ts'
+import { BANK, type Bank } from './bank-system.ts'
 
 /** @param more texts by file name; a value that is no text is written as JSON */
 export async function bankPolicies(
@@ -29,20 +27,7 @@ export const limits = (entries: Json): Readonly<Record<string, Json>> => ({
   'limits.json': { format: 1, limits: entries },
 })
 
-/** Signs changes with the operator's key and waits until they are in force. */
-export async function changeAuthority(bank: Bank, ...changes: readonly Change[]): Promise<void> {
-  const { operatorKey } = await readOperator(bank.dir)
-  for (const what of changes) {
-    const { number } = await publish(join(bank.dir, 'authority'), operatorKey, what, Date.now())
-    while ((await bank.engine.self(bank.operator, NEVER)).authority.snapshot < number)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 /** Puts a folder's policies in force. */
 export async function applyPolicies(bank: Bank, folder: string): Promise<void> {
-  await changeAuthority(
-    bank,
-    setPolicies(await readPolicyFolder(folder), () => []),
-  )
+  await changeAuthority(bank, { change: 'set-policies', files: { ...(await readPolicyFolder(folder)) } })
 }

@@ -1,13 +1,16 @@
 /** Publishes an authority change, and waits until the running system says that it decides by it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { join } from 'node:path'
 import type { Self } from '../../engine/engine.ts'
 import { Problem } from '../../model/problems.ts'
-import type { Change } from '../../warden/changes.ts'
-import { publish } from '../../warden/publish.ts'
+import type { AuthoritySnapshot } from '../../warden/authority.ts'
+import type { ChangeDocument } from '../../warden/change-document.ts'
+import { requestChange, withWarden } from '../../warden/operate.ts'
+import type { Submitted } from '../../warden/warden.ts'
 import type { ParsedOptions } from './command.ts'
-import { dataDirectory, findConnection, type Connection } from './connection.ts'
-import { readOperator } from './credential.ts'
+import { findConnection, type Connection } from './connection.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { operatorSigner } from './operator-signer.ts'
+import { wardenPlace } from './warden-place.ts'
 import { request } from './http-client.ts'
 
 const ASK_EVERY_MS = 10
@@ -18,27 +21,51 @@ export type Adoption =
   | { readonly kind: 'adopted'; readonly snapshot: number; readonly ms: number }
   /** Signed and durable; nothing runs on this directory, the next start adopts it. */
   | { readonly kind: 'published'; readonly snapshot: number }
+  /** Signed by this operator; others must sign too. */
+  | Extract<Submitted, { kind: 'waiting' }>
   | { readonly kind: 'not-adopted'; readonly snapshot: number; readonly waitedMs: number }
 
-export const authorityFolder = (dir: string): string => join(dir, 'authority')
-
-export async function publishAndWait(options: ParsedOptions, change: Change): Promise<Adoption> {
-  const dir = dataDirectory(options)
-  const operator = await readOperator(dir)
-  const connection = await runningOn(options)
-  const startedMs = performance.now()
-  const { number } = await publish(authorityFolder(dir), operator.operatorKey, change, Date.now())
-  if (connection === null) return { kind: 'published', snapshot: number }
-  while (performance.now() - startedMs < WAIT_MS_MAX) {
-    const adopted = await adoptedNumber(connection)
-    if (adopted === null) return { kind: 'published', snapshot: number }
-    if (adopted >= number) return { kind: 'adopted', snapshot: number, ms: performance.now() - startedMs }
-    await sleep(ASK_EVERY_MS)
-  }
-  return { kind: 'not-adopted', snapshot: number, waitedMs: WAIT_MS_MAX }
+/** The newest snapshot that the warden has published. */
+export async function newestSnapshot(options: ParsedOptions): Promise<AuthoritySnapshot> {
+  return (await withWarden(wardenPlace(options), (warden) => warden.snapshot())).snapshot
 }
 
-async function runningOn(options: ParsedOptions): Promise<Connection | null> {
+/** Has a change signed by the operator of `--operator`, or of the data directory, and waits until the running system decides by it. */
+export async function publishAndWait(
+  options: ParsedOptions,
+  changes: readonly ChangeDocument[],
+  reason = '',
+): Promise<Adoption> {
+  const connection = await runningOn(options)
+  const signer = await operatorSigner(options)
+  const startedMs = performance.now()
+  const submitted = await requestChange(wardenPlace(options), signer, changes, reason)
+  return await waitForAdoption(submitted, connection, startedMs)
+}
+
+/** @param connection null when nothing runs */
+export async function waitForAdoption(
+  submitted: Submitted,
+  connection: Connection | null,
+  startedMs: number,
+): Promise<Adoption> {
+  if (submitted.kind === 'waiting') return submitted
+  const { snapshot } = submitted
+  if (connection === null) return { kind: 'published', snapshot }
+  while (performance.now() - startedMs < WAIT_MS_MAX) {
+    const adopted = await adoptedNumber(connection)
+    if (adopted === null) return { kind: 'published', snapshot }
+    if (adopted >= snapshot) return { kind: 'adopted', snapshot, ms: performance.now() - startedMs }
+    await sleep(ASK_EVERY_MS)
+  }
+  return { kind: 'not-adopted', snapshot, waitedMs: WAIT_MS_MAX }
+}
+
+/** What a change's outcome tells the shell. */
+export const exitCodeOfAdoption = ({ kind }: Adoption): ExitCode =>
+  kind === 'not-adopted' ? EXIT.tryAgain : kind === 'waiting' ? EXIT.waiting : EXIT.ok
+
+export async function runningOn(options: ParsedOptions): Promise<Connection | null> {
   try {
     const connection = await findConnection(options)
     return (await adoptedNumber(connection)) === null ? null : connection
@@ -64,6 +91,10 @@ export const adoptionLine = (adoption: Adoption): string => {
       return `snapshot ${adoption.snapshot} is in force: the running system adopted it ${adoption.ms.toFixed(1)} ms after the signature was asked for`
     case 'published':
       return `snapshot ${adoption.snapshot} is signed; nothing runs here, the next start adopts it`
+    case 'waiting': {
+      const missing = Object.entries(adoption.missing).map(([kind, count]) => `${count} more for ${kind}`)
+      return `request ${adoption.request} waits for signatures: ${missing.join(', ')}; another operator signs it with \`plinth operator sign ${adoption.request}\``
+    }
     case 'not-adopted':
       return `snapshot ${adoption.snapshot} is signed, but the running system has not adopted it after ${adoption.waitedMs} ms: see \`plinth policy status\``
     default:

@@ -1,5 +1,5 @@
 /** The table of commands. Help, parser and docs/reference/cli.md are made from it. */
-import { SYSTEM_OPTIONS, type Command, type Options } from './command.ts'
+import { SYSTEM_OPTIONS, type Command, type Option, type Options } from './command.ts'
 
 const START_OPTIONS: Options = {
   app: { type: 'string', value: 'PATH', describe: 'the application’s module or folder' },
@@ -16,6 +16,13 @@ const START_OPTIONS: Options = {
     value: 'DIR',
     describe: 'folder of the keys that personal data is sealed under (default: the data directory)',
   },
+  warden: {
+    type: 'string',
+    value: 'DIR|URL',
+    describe:
+      'where the warden is: its directory, or the address of its read-only door (default `<data directory>/warden`)',
+  },
+  'warden-user': { type: 'string', value: 'UID', describe: 'user id for the warden’s process, when root starts it' },
   'heads-every': {
     type: 'string',
     value: 'SECONDS',
@@ -43,6 +50,25 @@ const PAGE: Options = {
   limit: { type: 'string', value: 'N', describe: 'items on a page, 1 to 200 (default 50)' },
   after: { type: 'string', value: 'CURSOR', describe: 'continue behind the page that gave this cursor' },
 }
+/** Commands that have something signed take these. */
+const OPERATOR: Options = {
+  warden: {
+    type: 'string',
+    value: 'DIR',
+    describe: 'the warden’s own directory, where it was moved (or PLINTH_WARDEN)',
+  },
+  operator: {
+    type: 'string',
+    value: 'FILE|agent:ID',
+    describe: 'who signs: an operator key file, or an operator whose key an SSH agent holds (or PLINTH_OPERATOR)',
+  },
+  'passphrase-file': {
+    type: 'string',
+    value: 'FILE',
+    describe: 'holds the passphrase of the key file, for when nobody can be asked (or PLINTH_PASSPHRASE_FILE)',
+  },
+}
+const REASON: Option = { type: 'string', value: 'TEXT', describe: 'why; on record, and shown to whoever is refused' }
 const YES: Options = { yes: { type: 'boolean', describe: 'do not ask; needed without a terminal' } }
 
 export const COMMANDS: readonly Command[] = [
@@ -339,6 +365,7 @@ export const COMMANDS: readonly Command[] = [
         value: 'FILE',
         describe: 'write the new credential to this file (mode 0600) instead of stdout',
       },
+      ...OPERATOR,
       ...YES,
     },
     words: [1, 2],
@@ -357,10 +384,102 @@ export const COMMANDS: readonly Command[] = [
     options: {
       ...SYSTEM_OPTIONS,
       last: { type: 'string', value: 'DURATION', describe: 'how far to look back: 90m, 24h, 7d (default 24h)' },
+      ...OPERATOR,
       ...YES,
       ...PAGE,
     },
     words: [1, 2],
     load: () => import('./commands/policy.ts'),
+  },
+  {
+    name: 'switch',
+    summary: 'stop, pause, contain or freeze: everything, or what one name reaches (signed with an operator key)',
+    usage: [
+      'switch on --scope global|KIND:NAME --action pause|stop|contain|freeze --reason TEXT',
+      'switch off SWITCH',
+      'switch list',
+      'switch report SWITCH',
+    ],
+    options: {
+      ...SYSTEM_OPTIONS,
+      scope: {
+        type: 'string',
+        value: 'SCOPE',
+        describe: '`global`, or application, tenant, principal, run, command, effect or policy-set with `:NAME`',
+      },
+      action: {
+        type: 'string',
+        value: 'ACTION',
+        describe: 'pause, stop, contain (reads only) or freeze (no releases)',
+      },
+      reason: REASON,
+      ...OPERATOR,
+      ...YES,
+    },
+    words: [1, 2],
+    load: () => import('./commands/switch.ts'),
+  },
+  {
+    name: 'drill',
+    summary: 'stop a canary with a switch, and record how long it took (signed with an operator key)',
+    usage: ['drill [CANARY]'],
+    options: { ...SYSTEM_OPTIONS, ...OPERATOR, ...YES },
+    words: [0, 1],
+    load: () => import('./commands/drill.ts'),
+  },
+  {
+    name: 'operator',
+    summary: 'who signs changes of authority: keys, roles, how many signatures, requests that wait for them',
+    usage: [
+      'operator keygen ID --out FILE',
+      'operator list',
+      'operator add ID --key KEY|FILE [--role KIND]…',
+      'operator remove ID',
+      'operator threshold KIND SIGNATURES',
+      'operator requests',
+      'operator sign REQUEST',
+      'operator rotate-root',
+    ],
+    options: {
+      dir: SYSTEM_OPTIONS['dir']!,
+      out: { type: 'string', value: 'FILE', describe: 'where the new key goes (mode 0600)' },
+      key: {
+        type: 'string',
+        value: 'KEY|FILE',
+        describe: 'public key, or a file with it: an operator key file, or the `.pub` of an SSH key',
+      },
+      role: {
+        type: 'string',
+        value: 'KIND',
+        multiple: true,
+        describe: 'kind of change that it may sign (default: all); repeat for more',
+      },
+      reason: REASON,
+      ...OPERATOR,
+      ...YES,
+    },
+    words: [1, 3],
+    load: () => import('./commands/operator.ts'),
+  },
+  {
+    name: 'warden',
+    summary: 'run the warden by itself, see how it is, read its journal',
+    usage: ['warden [run] [--warden DIR] [--publish DIR] [--serve HOST:PORT]', 'warden status', 'warden journal'],
+    options: {
+      dir: SYSTEM_OPTIONS['dir']!,
+      warden: OPERATOR['warden']!,
+      publish: {
+        type: 'string',
+        value: 'DIR',
+        describe: 'where signed snapshots go (default `<data directory>/authority`)',
+      },
+      serve: {
+        type: 'string',
+        value: 'HOST:PORT',
+        describe: 'hand them out to runtimes elsewhere, read-only, at this address',
+      },
+    },
+    words: [0, 1],
+    load: () => import('./commands/warden.ts'),
   },
 ]

@@ -22,6 +22,10 @@ export interface StartOptions {
   readonly anchors?: string | null
   /** Folder of the key store of data subjects; null is the data directory. */
   readonly subjectKeys?: string | null
+  /** Where the warden is: its directory, or the address of its read-only door. Null: in the data directory. */
+  readonly warden?: string | null
+  /** User id that the warden's process gets, where we may choose; null is our own. */
+  readonly wardenUser?: number | null
   readonly talk: (line: string) => void
 }
 
@@ -102,6 +106,16 @@ export interface RunningWitness {
   close(): Promise<void>
 }
 
+export interface RunningWarden {
+  /** Where its operator door is. */
+  readonly at: { readonly socket: string } | { readonly port: number }
+  /** Address of its read-only door, when it has one. */
+  readonly url: string | null
+  readonly snapshot: number
+  readonly rootKey: string
+  close(): Promise<void>
+}
+
 export interface Composition {
   /** @throws `usage`, `witness-fault`, `data-directory-locked` */
   witness(options: WitnessOptions): Promise<RunningWitness>
@@ -110,6 +124,13 @@ export interface Composition {
     read(dir: string): Promise<StopMark | null>
     resume(dir: string, by: string, reason: string): Promise<void>
   }
+  /** @throws `warden-unavailable`, `storage-damaged`, `usage` */
+  startWarden(
+    dir: string,
+    publishDir: string,
+    serve: string | null,
+    onProblem: (what: string, error: unknown) => void,
+  ): Promise<RunningWarden>
   /** @throws `release-invalid`, `data-directory-locked`, `usage` */
   start(options: StartOptions): Promise<RunningSystem>
   /** @throws `release-invalid` */

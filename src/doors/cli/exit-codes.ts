@@ -32,6 +32,9 @@ const DENIED: readonly ProblemCode[] = [
   'delegation-refused',
   'forbidden',
   'admission-failed',
+  'switched-stopped',
+  'switched-contained',
+  'change-not-authorized',
 ]
 
 const PROOF_FAILED: readonly ProblemCode[] = [

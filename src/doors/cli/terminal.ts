@@ -4,6 +4,8 @@
  */
 import { styleText } from 'node:util'
 import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
+import { problem } from '../../model/problems.ts'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 
@@ -47,5 +49,20 @@ export function openTerminal(json: boolean): Terminal {
         reader.close()
       }
     },
+  }
+}
+
+/** Asks without showing what is typed. @throws `usage` when nobody can be asked */
+export async function askHidden(question: string): Promise<string> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true)
+    throw problem('usage', 'nobody can be asked for a passphrase here: name a file with `--passphrase-file`')
+  process.stderr.write(question)
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  try {
+    return await reader.question('')
+  } finally {
+    reader.close()
+    process.stderr.write('\n')
   }
 }

@@ -6,14 +6,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { NEVER, openBank, temporaryDirectory } from '../../../test/support/bank-system.ts'
 import { bankPolicies, limits } from '../../../test/support/bank-policies.ts'
-import { changeAuthority, someOfEverything } from '../../../test/support/bank-history.ts'
+import { changeAuthority, rootSigner, withPolicies } from '../../../test/support/authority.ts'
+import { someOfEverything } from '../../../test/support/bank-history.ts'
 import { audit as auditOf } from '../../main/audit.ts'
 import { exportLog } from '../../main/export-log.ts'
-import { readOperator } from '../../doors/cli/credential.ts'
-import { noteSigner, signNote } from '../../model/signed-note.ts'
-import { revoke } from '../../warden/changes.ts'
+import { signNote } from '../../model/signed-note.ts'
 import { snapshotText } from '../../warden/snapshot.ts'
-import { createPrivateKey } from 'node:crypto'
 import type { AdmissionsReport } from './report.ts'
 
 const audit = (dir: string): Promise<AdmissionsReport> =>
@@ -78,8 +76,7 @@ test('what is altered on disk is named: the first record, the policy, the snapsh
   const resigned = await altered(async (copy) => {
     const file = join(copy, 'authority', '000001.snapshot')
     const text = (await readFile(file, 'utf8')).split('\n\n')[0] ?? ''
-    const { operatorKey } = await readOperator(copy)
-    const signer = noteSigner(operatorKey.name, createPrivateKey(operatorKey.privateKey))
+    const signer = rootSigner(copy)
     const changed = JSON.parse(text.replace('> 100000 ', '> 900000 ')) as Parameters<typeof snapshotText>[0]
     await writeFile(file, signNote(snapshotText(changed), [signer]))
   })
@@ -110,16 +107,11 @@ test('revoked, changed and raced: a log of many snapshots agrees', async (t) => 
   await bank.do('open_account', { account: 'a', owner: 'ann' })
   for (let round = 0; round < 4; round++) {
     const calls = Array.from({ length: 20 }, (_, i) => bank.do('deposit', { account: 'a', amount: i + 1 }))
-    await changeAuthority(bank, (snapshot) => ({
-      ...snapshot,
-      policies: {
-        ...snapshot.policies,
-        [`more-${round}.cedar`]: `@id("more-${round}") permit (principal, action == Action::"deposit", resource);`,
-      },
-    }))
+    const more = `@id("more-${round}") permit (principal, action == Action::"deposit", resource);`
+    await changeAuthority(bank, await withPolicies(bank.dir, { [`more-${round}.cedar`]: more }))
     await Promise.all(calls)
   }
-  await changeAuthority(bank, revoke('agent'))
+  await changeAuthority(bank, { change: 'revoke', principal: 'agent' })
   await bank.close()
   const report = await audit(bank.dir)
   assert.deepEqual(report.disagreed, [])

@@ -17,11 +17,10 @@ registerHooks({
 })
 const { NEVER, openBank, temporaryDirectory } = await import('../../../test/support/bank-system.ts')
 const { bankPolicies, limits } = await import('../../../test/support/bank-policies.ts')
-const { changeAuthority } = await import('../../../test/support/bank-history.ts')
+const { changeAuthority, withPolicies } = await import('../../../test/support/authority.ts')
 const { audit } = await import('../../main/audit.ts')
 const { exportLog } = await import('../../main/export-log.ts')
 const { verifyBytes } = await import('../../../test/vectors/bundle/forge.ts')
-const { setPolicies } = await import('../../warden/changes.ts')
 
 const CASES: readonly (readonly [lie: Lie, amount: number, why: RegExp, derived: string])[] = [
   ['none', 1, /never/, ''],
@@ -82,11 +81,8 @@ test('who lets a principal reach what is out of its scope is found', async (t) =
   const bank = await openBank(t)
   runtime.lie = 'widens-scope'
   // The policy set in force lets agents work, and so would admit it: it is scope that this operator is not in.
-  await changeAuthority(bank, (snapshot) =>
-    setPolicies({ ...snapshot.policies, 'open.cedar': '@id("all") permit (principal, action, resource);' }, () => [])(
-      snapshot,
-    ),
-  )
+  const open = { 'open.cedar': '@id("all") permit (principal, action, resource);' }
+  await changeAuthority(bank, await withPolicies(bank.dir, open))
   const outcome = await bank.do('open_account', { account: 'a', owner: 'ann' }, { as: bank.operator })
   runtime.lie = 'none'
   assert.equal(outcome.kind, 'committed')
@@ -101,12 +97,8 @@ test('who goes on deciding on an authority that has been replaced is found', asy
   const bank = await openBank(t)
   await bank.do('open_account', { account: 'a', owner: 'ann' })
   runtime.lie = 'stays-behind'
-  await changeAuthority(bank, (snapshot) =>
-    setPolicies(
-      { ...snapshot.policies, 'more.cedar': '@id("no") forbid (principal, action == Action::"deposit", resource);' },
-      () => [],
-    )(snapshot),
-  )
+  const more = { 'more.cedar': '@id("no") forbid (principal, action == Action::"deposit", resource);' }
+  await changeAuthority(bank, await withPolicies(bank.dir, more))
   for (;;) {
     const { state } = await bank.engine
       .state(bank.operator, 'plinth.authority', 'snapshots', null, NEVER)

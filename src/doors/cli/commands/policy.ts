@@ -2,13 +2,10 @@
 import type { AuthoritySnapshot } from '../../../warden/authority.ts'
 import type { Self } from '../../../engine/engine.ts'
 import { Problem, problem } from '../../../model/problems.ts'
-import { setPolicies } from '../../../warden/changes.ts'
-import { readNewest } from '../../../warden/publish.ts'
-import { adoptionLine, authorityFolder, publishAndWait } from '../adoption.ts'
+import { adoptionLine, exitCodeOfAdoption, newestSnapshot, publishAndWait } from '../adoption.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
 import { confirmed } from '../confirm.ts'
 import { dataDirectory, findConnection } from '../connection.ts'
-import { readOperator } from '../credential.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { policyDifference, readPolicyFolder } from '../policy-folder.ts'
@@ -27,10 +24,7 @@ export async function run(call: CommandCall): Promise<ExitCode> {
   return await apply(call, name, word === 'diff')
 }
 
-async function newest({ options }: CommandCall): Promise<AuthoritySnapshot> {
-  const dir = dataDirectory(options)
-  return await readNewest(authorityFolder(dir), (await readOperator(dir)).operatorKey)
-}
+const newest = ({ options }: CommandCall): Promise<AuthoritySnapshot> => newestSnapshot(options)
 
 async function status(call: CommandCall): Promise<ExitCode> {
   const snapshot = await newest(call)
@@ -91,11 +85,8 @@ async function apply(call: CommandCall, folder: string, onlyShow: boolean): Prom
     return EXIT.ok
   }
   if (!(await confirmed(terminal, options, difference, 'sign and publish these policies?'))) return EXIT.ok
-  const adoption = await publishAndWait(
-    options,
-    setPolicies(files, () => []),
-  )
+  const adoption = await publishAndWait(options, [{ change: 'set-policies', files: { ...files } }])
   if (terminal.json) terminal.data(JSON.stringify({ ...adoption, kind: 'authority-change', outcome: adoption.kind }))
   else terminal.talk(adoptionLine(adoption))
-  return adoption.kind === 'not-adopted' ? EXIT.tryAgain : EXIT.ok
+  return exitCodeOfAdoption(adoption)
 }

@@ -1,26 +1,15 @@
 /** `plinth principals`: who may act. Each change is a signed snapshot, written with the operator's key and never through the runtime. */
 import { unlink } from 'node:fs/promises'
+import { sha256Hex } from '../../../model/ids.ts'
 import { problem } from '../../../model/problems.ts'
 import type { PrincipalKind } from '../../../model/principal.ts'
 import type { AuthoritySnapshot, PrincipalEntry } from '../../../warden/authority.ts'
-import {
-  addKey,
-  addPrincipal,
-  all,
-  reinstate,
-  removeKey,
-  revoke,
-  setMayActFor,
-  setRoles,
-  type Change,
-} from '../../../warden/changes.ts'
-import { readNewest } from '../../../warden/publish.ts'
+import type { ChangeDocument } from '../../../warden/change-document.ts'
 import { newApiKey, newEd25519 } from '../../../warden/secrets.ts'
-import { adoptionLine, authorityFolder, publishAndWait } from '../adoption.ts'
+import { adoptionLine, exitCodeOfAdoption, newestSnapshot, publishAndWait } from '../adoption.ts'
 import { unknownWord, type CommandCall, type ParsedOptions } from '../command.ts'
 import { confirmed } from '../confirm.ts'
-import { dataDirectory } from '../connection.ts'
-import { readOperator, writeSecret, type Credential } from '../credential.ts'
+import { writeSecret, type Credential } from '../credential.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { table, time } from '../table.ts'
 
@@ -29,9 +18,9 @@ const EXPIRES_DAYS_MAX = 3_650
 const DAY_MS = 86_400_000
 const KEY_NAME_DEFAULT = 'first'
 
-/** A change, what it means in words, and the credential that it makes, if any. */
+/** Changes, what they mean in words, and the credential that they make, if any. */
 interface Plan {
-  readonly change: Change
+  readonly changes: readonly ChangeDocument[]
   readonly preview: string
   readonly credential: Credential | null
 }
@@ -42,12 +31,18 @@ const PLANS: Readonly<Record<string, (id: string, options: ParsedOptions) => Pla
   'remove-key': (id, options) => {
     const name = options.text('name')
     if (name === null) throw problem('usage', 'say which key: `--name NAME`', { command: 'principals' })
-    return plain(removeKey(id, name), `remove key \`${name}\` of \`${id}\`: whoever holds it is locked out`)
+    return plain(
+      [{ change: 'remove-key', principal: id, name }],
+      `remove key \`${name}\` of \`${id}\`: whoever holds it is locked out`,
+    )
   },
   set: planSet,
   revoke: (id) =>
-    plain(revoke(id), `revoke \`${id}\`, and with it everything that it owns; what it has under way stops`),
-  reinstate: (id) => plain(reinstate(id), `reinstate \`${id}\`: its keys work again`),
+    plain(
+      [{ change: 'revoke', principal: id }],
+      `revoke \`${id}\`, and with it everything that it owns; what it has under way stops`,
+    ),
+  reinstate: (id) => plain([{ change: 'reinstate', principal: id }], `reinstate \`${id}\`: its keys work again`),
 }
 
 export async function run(call: CommandCall): Promise<ExitCode> {
@@ -60,8 +55,7 @@ export async function run(call: CommandCall): Promise<ExitCode> {
 }
 
 async function list({ options, terminal }: CommandCall): Promise<ExitCode> {
-  const dir = dataDirectory(options)
-  const snapshot = await readNewest(authorityFolder(dir), (await readOperator(dir)).operatorKey)
+  const snapshot = await newestSnapshot(options)
   if (terminal.json) terminal.data(JSON.stringify(listDocument(snapshot)))
   else {
     const head = ['PRINCIPAL', 'KIND', 'OWNER', 'ROLES', 'EPOCH', 'STATE', 'KEYS', 'ACTS FOR']
@@ -93,7 +87,7 @@ async function change({ options, terminal }: CommandCall, plan: Plan): Promise<E
   const out = options.text('out')
   // Before the change: a key that is in force and nowhere written down would be lost.
   if (plan.credential !== null && out !== null) await writeSecret(out, plan.credential)
-  const adoption = await publishAndWait(options, plan.change).catch(async (error: unknown) => {
+  const adoption = await publishAndWait(options, plan.changes).catch(async (error: unknown) => {
     if (plan.credential !== null && out !== null) await unlink(out)
     throw error
   })
@@ -106,7 +100,7 @@ async function change({ options, terminal }: CommandCall, plan: Plan): Promise<E
     if (shownCredential !== null) terminal.data(JSON.stringify(shownCredential, null, 2))
     terminal.talk(adoptionLine(adoption))
   }
-  return adoption.kind === 'not-adopted' ? EXIT.tryAgain : EXIT.ok
+  return exitCodeOfAdoption(adoption)
 }
 
 function planAdd(id: string, options: ParsedOptions): Plan {
@@ -119,9 +113,13 @@ function planAdd(id: string, options: ParsedOptions): Plan {
   const apiKey = newApiKey()
   const owner = options.text('owner')
   const roles = options.list('role')
-  const added = { id, kind, owner, roles, mayActFor: options.list('act-for'), approvalKey: approval?.publicKey ?? null }
+  const mayActFor = [...options.list('act-for')]
+  const added = { id, kind, owner, roles: [...roles], mayActFor, approvalKey: approval?.publicKey ?? null }
   return {
-    change: all(addPrincipal(added), addKey(id, keyOf(apiKey, options))),
+    changes: [
+      { change: 'add-principal', principal: added },
+      { change: 'add-key', principal: id, key: keyOf(apiKey, options) },
+    ],
     preview: `add ${kind} \`${id}\`${owner === null ? '' : `, owned by \`${owner}\``}, with ${roles.length === 0 ? 'no roles' : `roles ${roles.join(', ')}`}`,
     credential: { principal: id, apiKey, approvalKey: approval?.privateKey ?? null },
   }
@@ -132,7 +130,7 @@ function planKey(id: string, options: ParsedOptions): Plan {
   const key = keyOf(apiKey, options)
   const until = key.expiresAtMs === null ? 'without expiry' : `until ${time(key.expiresAtMs)}`
   return {
-    change: addKey(id, key),
+    changes: [{ change: 'add-key', principal: id, key }],
     preview: `give \`${id}\` a key \`${key.name}\` ${until}`,
     credential: { principal: id, apiKey, approvalKey: null },
   }
@@ -141,22 +139,19 @@ function planKey(id: string, options: ParsedOptions): Plan {
 function planSet(id: string, options: ParsedOptions): Plan {
   const roles = options.list('role')
   const actFor = options.list('act-for')
-  const changes = [
-    ...(roles.length > 0 ? [setRoles(id, roles)] : []),
-    ...(actFor.length > 0 ? [setMayActFor(id, actFor)] : []),
-  ]
+  const changes: ChangeDocument[] = []
+  if (roles.length > 0) changes.push({ change: 'set-roles', principal: id, roles: [...roles] })
+  if (actFor.length > 0) changes.push({ change: 'set-may-act-for', principal: id, mayActFor: [...actFor] })
   if (changes.length === 0)
     throw problem('usage', 'say what to set: `--role` or `--act-for`', { command: 'principals' })
-  return plain(
-    all(...changes),
-    `set \`${id}\`: ${[...roles, ...actFor.map((other) => `acts for ${other}`)].join(', ')}`,
-  )
+  return plain(changes, `set \`${id}\`: ${[...roles, ...actFor.map((other) => `acts for ${other}`)].join(', ')}`)
 }
 
-const plain = (made: Change, preview: string): Plan => ({ change: made, preview, credential: null })
+const plain = (changes: readonly ChangeDocument[], preview: string): Plan => ({ changes, preview, credential: null })
 
-function keyOf(secret: string, options: ParsedOptions): { name: string; secret: string; expiresAtMs: number | null } {
+/** The key itself is shown once; what is signed and published is its hash. */
+function keyOf(secret: string, options: ParsedOptions): { name: string; hash: string; expiresAtMs: number | null } {
   const days = options.number('expires', EXPIRES_DAYS_MAX)
   const expiresAtMs = days === null ? null : Date.now() + days * DAY_MS
-  return { name: options.text('name') ?? KEY_NAME_DEFAULT, secret, expiresAtMs }
+  return { name: options.text('name') ?? KEY_NAME_DEFAULT, hash: sha256Hex(secret), expiresAtMs }
 }

@@ -8,6 +8,7 @@ import type { Terminal } from '../terminal.ts'
 import { applicationPath } from '../application-path.ts'
 
 const PORT_MAX = 65_535
+const UID_MAX = 2 ** 32 - 2
 const HEADS_EVERY_SECONDS_MAX = 86_400
 const secondsInMs = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1_000)
 
@@ -33,6 +34,8 @@ export function startOptions(options: ParsedOptions, terminal: Terminal): StartO
     witnessPolicy: options.text('witness-policy'),
     anchors: options.text('anchors'),
     subjectKeys: options.text('subject-keys'),
+    warden: options.text('warden'),
+    wardenUser: options.number('warden-user', UID_MAX),
     talk: terminal.talk,
   }
 }

@@ -51,6 +51,14 @@ function selfLines(self: Self): readonly string[] {
     `log          ${self.origin}: position ${self.position}, tree size ${self.treeSize}`,
     `root         ${self.rootHash}`,
     `authority    snapshot ${authority.snapshot}, ${authority.principals} principals, policy set ${authority.policySet.slice(0, 16)}…`,
+    ...authority.findings.map(({ file, reason, detail }) => `             ${file} ${reason}: ${printable(detail)}`),
+    ...self.switches.map(
+      ({ id, scope, action, reason }) =>
+        `switch       ${id}: ${action} ${scope.kind} ${printable(scope.value)}, because ${printable(reason)}`,
+    ),
+    ...self.degraded.map(
+      ({ state, code, sinceMs }) => `degraded     ${state} since ${new Date(sinceMs).toISOString()}: ${code}`,
+    ),
     `sandbox      ${sandbox.level}: ${sandbox.jail}`,
     ...(sandbox.howToRaise === null ? [] : [`             raise it: ${sandbox.howToRaise}`]),
     `cells        ${sandbox.cells.map((cell) => `${cell.pid} ${cell.state}`).join(', ')}`,
