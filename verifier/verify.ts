@@ -1286,10 +1286,9 @@ function headNode(children: readonly (Uint8Array | null)[]): Buffer {
 /** Replays the streams for the statements about them. Memory: 48 bytes a stream, and the events of the longest lag. */
 class StreamHeads {
   /** 16 bytes of key and the hash of its leaf, each, in order; by the first four half bytes. */
-  readonly #buckets: Buffer[] = []
-  readonly #hashes = Array.from({ length: 5 }, (_, level) =>
-    Array.from<unknown, Buffer | null>({ length: 16 ** level }, () => null),
-  )
+  readonly #buckets = new Map<number, Buffer>()
+  /** By level, from the root down to the buckets; what is not there has none. */
+  readonly #hashes = Array.from({ length: 5 }, () => new Map<number, Buffer>())
   readonly #changed = new Set<number>()
   #waiting: { position: number; key: Buffer; version: number; leaf: string }[] = []
   #streams = 0
@@ -1319,13 +1318,13 @@ class StreamHeads {
     for (const { position, key, version, leaf } of this.#waiting) {
       if (position > until) break
       const number = key.readUInt16BE()
-      const bucket = (this.#buckets[number] ??= Buffer.alloc(0))
+      const bucket = this.#buckets.get(number) ?? Buffer.alloc(0)
       const entry = Buffer.concat([key.subarray(0, 16), headLeaf(key, version, leaf)])
       let at = 0
       while (at < bucket.length && bucket.compare(entry, 0, 16, at, at + 16) < 0) at += 48
       const known = at < bucket.length && bucket.compare(entry, 0, 16, at, at + 16) === 0
       if (known) bucket.set(entry, at)
-      else this.#buckets[number] = Buffer.concat([bucket.subarray(0, at), entry, bucket.subarray(at)])
+      else this.#buckets.set(number, Buffer.concat([bucket.subarray(0, at), entry, bucket.subarray(at)]))
       if (!known) this.#streams++
       this.#changed.add(number)
       taken++
@@ -1333,24 +1332,23 @@ class StreamHeads {
     this.#waiting = this.#waiting.slice(taken)
   }
   #root(): string {
-    const [root, ...below] = this.#hashes as [(Buffer | null)[], ...(Buffer | null)[][]]
-    const buckets = below[3] as (Buffer | null)[]
+    const level = (of: number): Map<number, Buffer> => this.#hashes[of] as Map<number, Buffer>
     let nodes = new Set<number>()
     for (const number of this.#changed) {
-      buckets[number] = subtree(this.#buckets[number] as Buffer, 4)
+      level(4).set(number, subtree(this.#buckets.get(number) as Buffer, 4))
       nodes.add(number >> 4)
     }
     this.#changed.clear()
-    for (let level = 3; level >= 0; level--) {
+    for (let depth = 3; depth >= 0; depth--) {
       const above = new Set<number>()
-      for (const node of level === 0 ? [0] : nodes) {
-        const children = (this.#hashes[level + 1] as (Buffer | null)[]).slice(node * 16, node * 16 + 16)
-        ;(this.#hashes[level] as (Buffer | null)[])[node] = headNode(children)
+      for (const node of depth === 0 ? [0] : nodes) {
+        const children = Array.from({ length: 16 }, (_, branch) => level(depth + 1).get(node * 16 + branch) ?? null)
+        level(depth).set(node, headNode(children))
         above.add(node >> 4)
       }
       nodes = above
     }
-    return (root[0] as Buffer).toString('hex')
+    return (level(0).get(0) as Buffer).toString('hex')
   }
 }
 function subtree(entries: Buffer, depth: number): Buffer {

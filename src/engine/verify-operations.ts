@@ -11,12 +11,14 @@ import type { Authority } from '../model/admission.ts'
 import { sha256Hex, streamId, type Position } from '../model/ids.ts'
 import { canonicalJson, type Json } from '../model/json.ts'
 import { leafHash } from '../model/merkle.ts'
+import { MultisetHash, operationEntry } from '../model/multiset-hash.ts'
 import type { OperationState } from '../model/operation.ts'
 import { isSealedAway } from '../model/personal.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
 import type { OpenPolicy } from '../policy/open.ts'
 import { policyFilesHash } from '../policy/policy-set.ts'
-import type { StorageReader, StoredRecord } from '../storage/storage.ts'
+import { operationDigest } from '../storage/operation-digest.ts'
+import type { StorageReader, StoreAudit, StoredRecord } from '../storage/storage.ts'
 import type { FolderAuthoritySource } from '../warden/source.ts'
 import type { VerifiedSnapshot } from '../warden/snapshot.ts'
 
@@ -41,11 +43,12 @@ const VERDICT_OF: Partial<Record<OperationState, string>> = { committed: 'admitt
 export async function verifyOperations(
   reader: StorageReader,
   head: Position,
+  index: StoreAudit['operations'],
   grounds: Grounds | null,
   onProgress: (records: number) => void,
   signal: AbortSignal,
 ): Promise<OperationsReport> {
-  const audit = new OperationsAudit(reader, head, grounds)
+  const audit = new OperationsAudit(reader, head, index, grounds)
   for (let from = 0; from <= head;) {
     signal.throwIfAborted()
     const page = reader.records(from as Position, Math.min(PAGE_RECORDS, head + 1 - from))
@@ -67,14 +70,19 @@ class OperationsAudit {
   /** Hash of each snapshot, as the log recorded it when it came into force. */
   readonly #snapshotHashes = new Map<number, string>()
   readonly #heads = new HeadsAudit()
+  readonly #operations = new MultisetHash()
+  readonly #head: Position
+  readonly #index: StoreAudit['operations']
   #past: { readonly number: number; readonly verified: VerifiedSnapshot | undefined } | null = null
   #unknown = 0
   #unavailable = 0
   #sealed = 0
 
-  constructor(reader: StorageReader, head: Position, grounds: Grounds | null) {
+  constructor(reader: StorageReader, head: Position, index: StoreAudit['operations'], grounds: Grounds | null) {
+    this.#index = index
     this.#reader = reader
     this.#grounds = grounds
+    this.#head = head
     this.#effects = effectsOf(reader, head)
     this.#effect = this.#effects.next().value
   }
@@ -96,6 +104,7 @@ class OperationsAudit {
       if (wrong !== null) this.#find(position, wrong)
       return
     }
+    this.#operations.add(operationEntry(operationDigest(record.op), position))
     this.#checkIndex(position, record, body)
     this.#checkEffects(position, record)
     await this.#checkAdmission(position, record, body)
@@ -103,6 +112,9 @@ class OperationsAudit {
 
   finish(): OperationsReport {
     if (this.#effect !== undefined) this.#find(this.#effect.position, 'the outbox holds an effect of no operation')
+    const { count, sum } = this.#operations
+    if (count !== this.#index.count || sum !== this.#index.sum)
+      this.#find(this.#head, 'the index of operations is not that of the records')
     const notChecked: string[] = []
     if (this.#heads.statements === 0) notChecked.push('stated heads of streams: the log holds none')
     if (this.#grounds === null) notChecked.push('the admissions: the authority they rest on was not given')

@@ -33,9 +33,10 @@ export async function verify(
   signal: AbortSignal,
 ): Promise<VerifyReport> {
   const { release, authority, policy, keys = null } = parts
-  const stored = parts.reader.stored ?? parts.reader
-  const reader =
-    keys === null ? parts.reader : new OpeningReader(stored as Parts['reader'], keys, release.manifest, 'stays')
+  const stored = (parts.reader.stored ?? parts.reader).forAudit()
+  const reader = (
+    keys === null ? stored : new OpeningReader(stored as Parts['reader'], keys, release.manifest, 'stays')
+  ) as Parts['reader']
   const opened = { ...parts, reader }
   const { position: head, treeSize } = reader.head()
   const log = await verifyLog(stored, {
@@ -48,6 +49,7 @@ export async function verify(
   const operations = await verifyOperations(
     reader,
     head,
+    log.store.operations,
     grounds,
     (done) => onProgress(Math.floor((treeSize + done) / 2), treeSize),
     signal,

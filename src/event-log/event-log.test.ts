@@ -39,8 +39,10 @@ function log(fill = small) {
     reader,
     tamper(sql: string) {
       const database = new DatabaseSync(join(dir.path, 'data.db'))
-      database.exec('DROP TRIGGER IF EXISTS log_stays; DROP TRIGGER IF EXISTS log_kept')
+      const triggers = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+      for (const { name } of triggers) database.exec(`DROP TRIGGER ${name}`)
       database.exec(sql)
+      for (const trigger of triggers) database.exec(String(trigger['sql']))
       database.close()
     },
     [Symbol.dispose]() {

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import type { Hash, Position, StreamId, Version } from '../model/ids.ts'
 import { Frontier, leafHash } from '../model/merkle.ts'
+import { eventEntry, MultisetHash } from '../model/multiset-hash.ts'
 import { sketchLine, type LineSketch } from '../model/record-line.ts'
 import type { StorageReader, StoredRecord } from '../storage/storage.ts'
 
@@ -13,6 +14,7 @@ export const CHUNK_RECORDS = 65_536
 export const FINDINGS_MAX = 100 // of a log, and of each of its stretches
 const PAGE_RECORDS = 2_000 // about 2 MB at a time
 const TILE_RECORDS = 256
+const TILE_HEIGHT = 8
 
 export interface Finding {
   readonly position: number | null
@@ -39,6 +41,10 @@ export interface ChunkReport {
   readonly first: Link | null
   readonly last: Link | null
   readonly streams: readonly StreamSpan[]
+  /** What an index of its events holds. */
+  readonly events: { readonly count: number; readonly sum: string }
+  /** Roots of its full tiles: what the tiles above hold. */
+  readonly tiles: readonly Hash[]
 }
 
 /** One page at a time, so that the caller may breathe between them. @param rootAt a tree size whose root is wanted, or null */
@@ -61,21 +67,17 @@ export function* verifyChunk(
     }
     for (const [place, record] of page.entries()) {
       audit.add(reader, record, leaves[place])
-      if (record.position + 1 === rootAt) rootsBefore = [...audit.frontier.roots]
+      if (record.position + 1 === rootAt) rootsBefore = audit.roots
     }
     position += page.length
     yield position
   }
-  const { frontier, findings, first, last, streams } = audit
+  const { size, findings, roots, first, last, streams, events, tiles } = audit
   return {
-    from,
-    count: frontier.size,
-    findings,
-    roots: frontier.roots,
-    rootsBefore,
-    first,
-    last,
+    ...{ from, count: size, findings, roots, rootsBefore, first, last },
     streams: [...streams.values()],
+    events: { count: events.count, sum: events.sum },
+    tiles,
   }
 }
 
@@ -98,7 +100,11 @@ export function streamFault(
 }
 
 class ChunkAudit {
-  readonly frontier = new Frontier()
+  readonly events = new MultisetHash()
+  readonly tiles: Hash[] = []
+  /** Over full tiles; and over the leaves behind them. */
+  readonly #frontier = new Frontier()
+  #edge = new Frontier()
   readonly findings: Finding[] = []
   readonly streams = new Map<StreamId, StreamSpan>()
   first: Link | null = null
@@ -107,6 +113,14 @@ class ChunkAudit {
   #tile = ''
   constructor(from: number) {
     this.#next = from
+  }
+
+  get size(): number {
+    return this.#frontier.size + this.#edge.size
+  }
+  /** Roots of the perfect subtrees over all records so far. */
+  get roots(): readonly Hash[] {
+    return [...this.#frontier.roots, ...this.#edge.roots]
   }
 
   find(position: number, what: string | null): void {
@@ -118,7 +132,7 @@ class ChunkAudit {
     if (position !== this.#next) this.find(position, `position ${this.#next} is missing`)
     this.#next = position + 1
     if (leaf !== stored) this.find(position, 'the record does not match its leaf')
-    this.frontier.append(leaf)
+    this.#edge.append(leaf)
     this.#checkTile(reader, position, leaf)
     const record = sketchLine(line)
     if (record === null) return this.find(position, 'the record is not in the form of a record')
@@ -139,10 +153,16 @@ class ChunkAudit {
     if (tile === null || Buffer.from(tile).toString('hex') !== this.#tile)
       this.find(position, 'the tile that ends here does not hold the leaves')
     this.#tile = ''
+    if (this.#edge.size !== TILE_RECORDS) return // records are missing: the tree is another anyway
+    const root = this.#edge.rootHash()
+    this.tiles.push(root)
+    this.#frontier.appendPerfect(TILE_HEIGHT, root)
+    this.#edge = new Frontier()
   }
 
   #addEvent(position: number, event: NonNullable<LineSketch['event']>, leaf: Hash): void {
     const { stream, version, prev } = event
+    this.events.add(eventEntry(stream, version, position))
     const span = this.streams.get(stream)
     if (span === undefined) {
       this.streams.set(stream, { stream, position, firstVersion: version, prev, version, leaf })

@@ -1,13 +1,16 @@
 /**
  * Verifies the whole log from its bytes: every line and payload hashed again, every stream followed back, every transaction complete, and the
- * tree over all of it against tiles, head and checkpoint. Memory grows with the number of streams, never with the number of records.
+ * tree over all of it against tiles, head and checkpoint; and what the store keeps beside the records. Memory grows with the number of streams, never with the number of records.
  */
 import type { Hash, Position, StreamId } from '../model/ids.ts'
 import { foldRoots, Frontier, perfectSubtrees } from '../model/merkle.ts'
+import { MultisetHash, streamEntry } from '../model/multiset-hash.ts'
 import { NoteError, parseNote, verifyNote, type NoteVerifier } from '../model/signed-note.ts'
-import type { StorageReader } from '../storage/storage.ts'
+import type { StorageReader, StoreAudit } from '../storage/storage.ts'
 import { FINDINGS_MAX, linkFault, streamFault, type ChunkReport, type Finding, type Link } from './verify-chunk.ts'
 import { verifyChunks } from './verify-chunks.ts'
+
+const TILE_WIDTH = 256
 
 export type { Finding } from './verify-chunk.ts'
 
@@ -18,6 +21,7 @@ export interface LogReport {
   /** The first things that do not hold. Empty: the log is what its head and checkpoint say. */
   readonly findings: readonly Finding[]
   readonly notChecked: readonly string[]
+  readonly store: StoreAudit
 }
 export interface VerifyOptions {
   /** Signed checkpoint: its size and root must be of this log, as it is or as it was. */
@@ -33,9 +37,10 @@ export interface VerifyOptions {
 }
 
 /** Reads the log once, from the first record to the head as of the start. */
-export async function verifyLog(reader: StorageReader, options: VerifyOptions = {}): Promise<LogReport> {
+export async function verifyLog(given: StorageReader, options: VerifyOptions = {}): Promise<LogReport> {
+  const reader = given.forAudit()
   const head = reader.head()
-  const join = new Joined()
+  const join = new Joined(reader)
   const checkpoint = readCheckpoint(join, options)
   for await (const chunk of verifyChunks(reader, head.position + 1, checkpoint?.size ?? null, {
     ...options,
@@ -45,7 +50,7 @@ export async function verifyLog(reader: StorageReader, options: VerifyOptions = 
       join.find(null, 'the checkpoint names another root')
     join.add(chunk)
   }
-  join.finish(reader)
+  const store = join.finish()
   const { size } = join.frontier
   const rootHash = join.frontier.rootHash()
   if (size !== head.treeSize) join.find(null, `the head counts ${head.treeSize} records, there are ${size}`)
@@ -55,15 +60,24 @@ export async function verifyLog(reader: StorageReader, options: VerifyOptions = 
   const notChecked = ['what the records say about the world', 'that nothing happened outside the log']
   if (checkpoint === null) notChecked.push('a signed checkpoint')
   else if (options.log == null) notChecked.push('the signature of the checkpoint')
-  return { records: size, treeSize: head.treeSize, rootHash, findings: join.findings, notChecked }
+  return { records: size, treeSize: head.treeSize, rootHash, findings: join.findings, notChecked, store }
 }
 
 /** Stretches in order, and what holds between them. */
 class Joined {
   readonly frontier = new Frontier()
   readonly findings: Finding[] = []
+  readonly #reader: StorageReader
   readonly #streams = new Map<StreamId, { version: number; leaf: Hash }>()
+  readonly #events = new MultisetHash()
+  readonly #since = new MultisetHash()
+  readonly #tiles: HigherTiles
   #last: Link | null = null
+
+  constructor(reader: StorageReader) {
+    this.#reader = reader
+    this.#tiles = new HigherTiles(reader, (what) => this.find(null, what))
+  }
 
   /** What is about the log as a whole is never crowded out. */
   find(position: number | null, what: string | null): void {
@@ -71,11 +85,12 @@ class Joined {
       this.findings.push({ position, what })
   }
 
-  add({ from, count, findings, roots, first, last, streams }: ChunkReport): void {
+  add({ from, count, findings, roots, first, last, streams, events, tiles }: ChunkReport): void {
     if (first !== null) this.find(from, linkFault(this.#last, first))
     for (const { position, what } of findings) this.find(position, what)
     for (const span of streams) {
       const before = this.#streams.get(span.stream)
+      if (before === undefined) this.#since.add(streamEntry(span.stream, span.position))
       this.find(span.position, streamFault(span.stream, before, { version: span.firstVersion, prev: span.prev }))
       this.#streams.set(span.stream, { version: span.version, leaf: span.leaf })
     }
@@ -83,6 +98,8 @@ class Joined {
     else
       for (const [place, { height }] of perfectSubtrees(count).entries())
         this.frontier.appendPerfect(height, roots[place] as Hash)
+    this.#events.merge(events)
+    this.#tiles.add(tiles)
     this.#last = last ?? this.#last
   }
 
@@ -91,14 +108,61 @@ class Joined {
     return this.frontier.size === from ? foldRoots([...this.frontier.roots, ...roots]) : null
   }
 
-  /** The index that streams are loaded by must end where the streams end. */
-  finish(reader: StorageReader): void {
+  /** What the store keeps beside the records must be what they give: no more, no less, and streams end where their index does. */
+  finish(): StoreAudit {
+    const reader = this.#reader
     const last = (this.frontier.size - 1) as Position
+    const audit = reader.audit(last)
+    const { faults, events, streams, tiles } = audit
+    for (const fault of faults) this.find(null, fault)
+    if (!same(events, this.#events)) this.find(null, 'the index of events is not that of the records')
+    if (!same(streams, this.#since)) this.find(null, 'the index of streams is not that of the records')
+    const stored = this.#tiles.expected
+    if (tiles.length !== stored.length || tiles.some((count, level) => count !== stored[level]))
+      this.find(null, `there are ${tiles.join(', ')} tiles by level, and the records give ${stored.join(', ')}`)
     if (this.#last !== null && this.#last.i !== this.#last.n - 1) this.find(last, 'the last transaction is incomplete')
     for (const [stream, { version, leaf }] of this.#streams) {
       const head = reader.streamHead(stream, last)
       if (head.version !== version || head.leaf !== leaf)
         this.find(head.position, `the index of \`${stream}\` does not end at ${version}`)
+    }
+    return audit
+  }
+}
+
+const same = (
+  one: { readonly count: number; readonly sum: string },
+  other: { readonly count: number; readonly sum: string },
+): boolean => one.count === other.count && one.sum === other.sum
+
+/** Tiles above the lowest level: each holds the roots of 256 below it. */
+class HigherTiles {
+  readonly #reader: StorageReader
+  readonly #find: (what: string) => void
+  readonly #levels: Hash[][] = []
+  /** Full tiles by level, from the lowest. */
+  readonly expected: number[] = []
+
+  constructor(reader: StorageReader, find: (what: string) => void) {
+    this.#reader = reader
+    this.#find = find
+  }
+  /** Roots of full tiles of a level, in order. */
+  add(roots: readonly Hash[], level = 0): void {
+    if (roots.length === 0) return
+    this.expected[level] = (this.expected[level] ?? 0) + roots.length
+    const waiting = (this.#levels[level] ??= [])
+    for (const root of roots) {
+      waiting.push(root)
+      if (waiting.length < TILE_WIDTH) continue
+      const hashes = waiting.splice(0)
+      const index = this.expected[level + 1] ?? 0
+      const tile = this.#reader.tile(level + 1, index)
+      if (tile === null || Buffer.from(tile).toString('hex') !== hashes.join(''))
+        this.#find(`tile ${level + 1}/${index} does not hold the roots of those below it`)
+      const tree = new Frontier()
+      for (const hash of hashes) tree.append(hash)
+      this.add([tree.rootHash()], level + 1)
     }
   }
 }

@@ -12,7 +12,7 @@ import { Frontier, leafHash } from '../model/merkle.ts'
 import { Problem, problem } from '../model/problems.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { readRelease } from '../releases/release-files.ts'
-import { openSqliteReader, type SqliteReader } from '../storage/sqlite/reader.ts'
+import { openSqliteAuditReader, type SqliteReader } from '../storage/sqlite/reader.ts'
 import type { SideRecord } from '../storage/storage.ts'
 import { openSnapshot, snapshotFile } from '../warden/snapshot.ts'
 import { readBounded } from '../warden/source.ts'
@@ -32,7 +32,7 @@ export async function openDirectoryEvidence(
 ): Promise<Evidence & { readonly reader: SqliteReader; close(): void }> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
   const keys = new RootKeys(dir, keyOf(rootKey ?? (await pinnedKey(dir)), 'the root key'))
-  const reader = openSqliteReader(dir)
+  const reader = openSqliteAuditReader(dir)
   const { position: head, treeSize } = reader.head()
   const root = new RootCheck(reader.meta('checkpoint'))
   const snapshots = new LruMap<number, SnapshotEvidence>(SNAPSHOTS_KEPT)

@@ -10,7 +10,7 @@ import { sha256Hex } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
 import { readRelease } from '../releases/release-files.ts'
-import { openSqliteReader } from '../storage/sqlite/reader.ts'
+import { openSqliteAuditReader } from '../storage/sqlite/reader.ts'
 import { entriesIn, readEntry } from '../transparency-log/anchor/anchor-files.ts'
 import { snapshotFile } from '../warden/snapshot.ts'
 import { readBounded } from '../warden/source.ts'
@@ -29,7 +29,7 @@ export async function exportLog(
   checkpoint: string | null,
 ): Promise<ExportedLog> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
-  const reader = openSqliteReader(dir)
+  const reader = openSqliteAuditReader(dir) // a damaged log is exported too: as evidence
   try {
     const signed = checkpoint ?? reader.meta('checkpoint')
     if (signed === null) throw problem('invalid-position', 'no checkpoint has been stored yet: start the system once')

@@ -16,7 +16,7 @@ import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-
 import { openPolicy } from '../policy/open.ts'
 import { openAuthoritySource } from '../warden/source.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
-import { openSqliteReader } from '../storage/sqlite/reader.ts'
+import { openSqliteAuditReader } from '../storage/sqlite/reader.ts'
 import { authorityFolder, pinnedKey, isDataDirectory, lastRelease } from './data-directory.ts'
 
 /**
@@ -34,7 +34,7 @@ export async function verifyOffline(
   const log = await logKey(keyFile ?? join(dir, 'log.vkey'))
   const release = await lastRelease(dir)
   await using opened = new AsyncDisposableStack()
-  const reader = openSqliteReader(dir)
+  const reader = openSqliteAuditReader(dir)
   opened.defer(() => reader.close())
   const sandbox = await openSandbox()
   opened.defer(() => sandbox.close())

@@ -117,6 +117,10 @@ export class OpeningReader implements StorageReader, SideReader {
   /** As stored: their hashes stand in the log. */
   effects: StorageReader['effects'] = (after, limit) => this.stored.effects(after, limit)
   effectCount: StorageReader['effectCount'] = () => this.stored.effectCount()
+  audit: StorageReader['audit'] = (at) => this.stored.audit(at)
+  forAudit(): OpeningReader {
+    return new OpeningReader(this.stored.forAudit() as StorageReader & SideReader, this.#keys, this.#manifest, 'stays')
+  }
   meta: StorageReader['meta'] = (name) => this.stored.meta(name)
   close: StorageReader['close'] = () => this.stored.close()
 

@@ -6,6 +6,7 @@
  * S1 `write` resolves only when every row of the batch is durable against power loss; when it rejects, none is visible.
  * S2 readers see whole batches, in order; a reader that asks `at` a position sees exactly the records up to it.
  * S3 rows of the log are inserted, never updated or deleted.
+ * S4 what a reader gives is what was written: an edited row is `storage-damaged` when it is used, unless it can be derived again.
  */
 import type { Hash, OperationId, Position, PrincipalId, StreamId, Version } from '../model/ids.ts'
 import type { FindQuery, Row, RowChange } from '../model/decision.ts'
@@ -98,7 +99,22 @@ export interface StorageReader {
   /** Effects in the outbox. */
   effectCount(): number
   meta(name: string): string | null
+  /** The same store, giving what there is without judging it. */
+  forAudit(): StorageReader
+  /** What the store can say about itself: reads all of it. Indexes are added up to this position: more may be committed meanwhile. */
+  audit(at: Position): StoreAudit
   close(): void
+}
+
+/** Indexes as sums over their entries (src/model/multiset-hash.ts): one that follows from the log has the sum that the log gives. */
+export interface StoreAudit {
+  readonly events: { readonly count: number; readonly sum: string }
+  readonly streams: { readonly count: number; readonly sum: string }
+  readonly operations: { readonly count: number; readonly sum: string }
+  /** Full tiles by level. */
+  readonly tiles: readonly number[]
+  /** Rows that were edited, removed, added or brought back; the first of each table. */
+  readonly faults: readonly string[]
 }
 
 /** One operation's worth of rows in a batch; positions already assigned. */

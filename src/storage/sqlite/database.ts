@@ -7,13 +7,15 @@
  * D3 One process at a time writes to a data directory; the operating system ends the lock with the process, however it ends.
  */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { problem } from '../../model/problems.ts'
 import { SCHEMA } from './schema.ts'
+import { makeSealer, openSealer, SEAL_KEY_FILE, type Sealer } from './seal.ts'
 
 export const DATABASE_FILE = 'data.db'
+const FORMAT = '2'
 const LOCK_FILE = 'data.lock'
 const WRITER_CACHE_KIB = 65_536 // pages of indexes that commits touch at random: operation ids, streams
 const READER_CACHE_KIB = 16_384
@@ -39,10 +41,23 @@ export class Database {
     return statement
   }
   one<Result>(text: string, ...values: SQLInputValue[]): Result | undefined {
-    return this.sql(text).get(...values) as Result | undefined
+    return unlessDamaged(() => this.sql(text).get(...values) as Result | undefined)
   }
   all<Result>(text: string, ...values: SQLInputValue[]): Result[] {
-    return this.sql(text).all(...values) as Result[]
+    return unlessDamaged(() => this.sql(text).all(...values) as Result[])
+  }
+  /** Row after row; the statement must not be used again before the last. */
+  *each<Result>(text: string, ...values: SQLInputValue[]): Generator<Result> {
+    const rows = unlessDamaged(() => this.sql(text).iterate(...values) as IterableIterator<Result>)
+    try {
+      for (;;) {
+        const next = unlessDamaged(() => rows.next())
+        if (next.done === true) return
+        yield next.value
+      }
+    } finally {
+      rows.return?.()
+    }
   }
   run(text: string, ...values: SQLInputValue[]): void {
     this.sql(text).run(...values)
@@ -94,33 +109,76 @@ export class Database {
   }
 }
 
-/** @throws `data-directory-locked` when another writer has the directory */
-export function openWriter(directory: string, synchronous: Synchronous): { database: Database; unlock(): void } {
+/** @throws `data-directory-locked` when another writer has the directory, `storage-damaged` */
+export function openWriter(
+  directory: string,
+  synchronous: Synchronous,
+): { database: Database; sealer: Sealer; unlock(): void } {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = lockDirectory(directory)
   try {
     const path = join(directory, DATABASE_FILE)
-    const database = new Database(new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS }), synchronous)
+    const database = unlessDamaged(
+      () => new Database(new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS }), synchronous),
+    )
     chmodSync(path, 0o600)
+    const format = formatOf(database)
+    if (format !== null && format !== FORMAT)
+      throw problem('storage-damaged', `the database is of format \`${format}\`; this version reads format ${FORMAT}`)
+    // A crash may have left a key without data; never data without a key.
+    const isNew = format === null && !existsSync(join(directory, SEAL_KEY_FILE))
+    const sealer = isNew ? makeSealer(directory) : openSealer(directory)
     database.exec(
       `PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES};` +
         `PRAGMA cache_size=-${WRITER_CACHE_KIB}; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY`,
     )
-    database.writing(() => database.exec(SCHEMA))
-    database.run("INSERT INTO meta VALUES ('format','1') ON CONFLICT(name) DO UPDATE SET value = excluded.value")
+    database.writing(() => {
+      database.exec(SCHEMA)
+      database.run("INSERT INTO meta VALUES ('format', ?) ON CONFLICT(name) DO NOTHING", FORMAT)
+    })
     database.assertSynchronous()
     assert.equal(database.one<{ journal_mode: string }>('PRAGMA journal_mode')?.journal_mode, 'wal')
-    return { database, unlock: () => lock.close() }
+    return { database, sealer, unlock: () => lock.close() }
   } catch (error) {
     lock.close()
     throw error
   }
 }
 
-export function openReader(directory: string): Database {
-  const database = new DatabaseSync(join(directory, DATABASE_FILE), { readOnly: true, timeout: BUSY_TIMEOUT_MS })
-  database.exec(`PRAGMA cache_size=-${READER_CACHE_KIB}; PRAGMA query_only=ON; PRAGMA temp_store=MEMORY`)
-  return new Database(database)
+/** @throws `storage-damaged` */
+export function openReader(directory: string): { database: Database; sealer: Sealer } {
+  const sealer = openSealer(directory)
+  return unlessDamaged(() => {
+    const database = new DatabaseSync(join(directory, DATABASE_FILE), { readOnly: true, timeout: BUSY_TIMEOUT_MS })
+    database.exec(`PRAGMA cache_size=-${READER_CACHE_KIB}; PRAGMA query_only=ON; PRAGMA temp_store=MEMORY`)
+    return { database: new Database(database), sealer }
+  })
+}
+
+/** What the file says it is; null for a new one. */
+function formatOf(database: Database): string | null {
+  const { tables } = database.one<{ tables: number }>(
+    "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table'",
+  ) as { tables: number }
+  if (tables === 0) return null
+  try {
+    return database.one<{ value: string }>("SELECT value FROM meta WHERE name = 'format'")?.value ?? ''
+  } catch (error) {
+    throw problem('storage-damaged', 'the database has no table of its own format', {}, error)
+  }
+}
+
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+/** A file that SQLite itself cannot make sense of. */
+function unlessDamaged<Result>(work: () => Result): Result {
+  try {
+    return work()
+  } catch (error) {
+    const code = (error as { errcode?: number }).errcode
+    if (code === undefined || ((code & 0xff) !== SQLITE_CORRUPT && (code & 0xff) !== SQLITE_NOTADB)) throw error
+    throw problem('storage-damaged', `the database cannot be read: ${(error as Error).message}`, {}, error)
+  }
 }
 
 // An exclusive transaction on a file of its own: an advisory lock of the operating system, without a native module for flock.

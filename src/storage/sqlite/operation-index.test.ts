@@ -41,7 +41,7 @@ describe('operation index', () => {
     database.close()
   })
 
-  test('ids whose keys collide are told apart', () => {
+  test('ids whose keys collide are told apart; an entry that leads to an operation of another key is damage', () => {
     using dir = dataDirectory()
     const writer = openSqliteWriter(dir.path)
     writer.write(
@@ -52,8 +52,10 @@ describe('operation index', () => {
     const database = new DatabaseSync(join(dir.path, 'data.db'))
     database.exec(`UPDATE operation_new SET key = ${key}`)
     database.close()
-    assert.equal(writer.reader.operation('op_mine' as OperationId)?.position, 1)
-    assert.equal(writer.reader.operation('op_third' as OperationId), null)
+    const audit = writer.reader.forAudit()
+    assert.equal(audit.operation('op_mine' as OperationId)?.position, 1)
+    assert.equal(audit.operation('op_third' as OperationId), null)
+    assert.throws(() => writer.reader.operation('op_mine' as OperationId), { code: 'storage-damaged' })
     writer.close()
   })
 })

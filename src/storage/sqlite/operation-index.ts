@@ -6,39 +6,50 @@
  * An entry is a digest of the id, and a position. Nothing is ever replaced: a lookup takes the latest position whose commit is
  * really of that operation.
  */
-import type { Hash, OperationId, Position } from '../../model/ids.ts'
+import type { OperationId, Position } from '../../model/ids.ts'
+import { problem } from '../../model/problems.ts'
 import { OPERATION_DIGESTS, operationDigest } from '../operation-digest.ts'
 import type { StoredOperation } from '../storage.ts'
 import type { Database } from './database.ts'
+import { hexOf, LOG_COLUMNS, type LogRow } from './rows.ts'
 
 const GATHERED_MAX = 2_048 // entries of the small table: about ten pages, and a move of about two milliseconds
 const RANGES = 32 // of keys; each time the small table moves on, one range of the middle one does
 
-const TABLES = ['operation_new', 'operation_middle', 'operation_old']
+export const OPERATION_TABLES = ['operation_new', 'operation_middle', 'operation_old']
 
-export const OPERATION_INDEX_SCHEMA = TABLES.map(
+export const OPERATION_INDEX_SCHEMA = OPERATION_TABLES.map(
   (table) =>
     `CREATE TABLE IF NOT EXISTS ${table}(key INTEGER, position INTEGER, PRIMARY KEY(key, position)) WITHOUT ROWID;`,
 ).join('\n')
 
-const FIND = TABLES.map((table) => `SELECT position FROM ${table} WHERE key = ?1`).join(' UNION ALL ')
+const FIND = OPERATION_TABLES.map((table) => `SELECT position FROM ${table} WHERE key = ?1`).join(' UNION ALL ')
 // Each table is in order of its keys, so a page costs what it holds.
-const LIST = `${TABLES.map((table) => `SELECT key FROM ${table} WHERE key > ?1`).join(' UNION ')} ORDER BY key LIMIT ?2`
+const LIST = `${OPERATION_TABLES.map((table) => `SELECT key FROM ${table} WHERE key > ?1`).join(' UNION ')} ORDER BY key LIMIT ?2`
 
-export function findOperation(database: Database, operation: OperationId): StoredOperation | null {
-  const entries = database.all<{ position: number }>(FIND, operationDigest(operation))
+/** @param check of a commit that is used. @throws `storage-damaged` for an entry that leads to a commit with another digest */
+export function findOperation(
+  database: Database,
+  operation: OperationId,
+  check: (row: LogRow) => void,
+  lenient = false,
+): StoredOperation | null {
+  const digest = operationDigest(operation)
+  const entries = database.all<{ position: number }>(FIND, digest)
   if (entries.length > 1) entries.sort((left, right) => right.position - left.position)
   for (const { position } of entries) {
-    const commit = database.one<{ operation: string; intent: Uint8Array }>(
-      'SELECT operation, intent FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1',
+    const row = database.one<LogRow>(
+      `SELECT ${LOG_COLUMNS} FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1`,
       position,
     )
-    if (commit?.operation === operation)
-      return {
-        operation,
-        intentHash: Buffer.from(commit.intent).toString('hex') as Hash,
-        position: position as Position,
-      }
+    if (row !== undefined) check(row)
+    const named = row !== undefined && row.first + Number(row.count) - 1 === position ? String(row.operation) : null
+    if (named === operation) return { operation, intentHash: hexOf(row?.intent), position: position as Position }
+    if (!lenient && (named === null || operationDigest(named as OperationId) !== digest))
+      throw problem(
+        'storage-damaged',
+        `the index of operations names ${position} for \`${operation}\`, which is another`,
+      )
   }
   return null
 }

@@ -60,8 +60,11 @@ export function unpackCommit(row: CommitRow, from = 0, to = row.count): Unpacked
   return records
 }
 
+/** '' where there is none. */
 export const leafAt = (leaves: Uint8Array, place: number): Hash =>
-  Buffer.from(leaves.buffer, leaves.byteOffset + 32 * place, 32).toString('hex') as Hash
+  32 * (place + 1) > leaves.length
+    ? ('' as Hash)
+    : (Buffer.from(leaves.buffer, leaves.byteOffset + 32 * place, 32).toString('hex') as Hash)
 
 /** What precedes the rest of a commit's line number `place`; '' when the first line has no shared part. */
 const lineBefore = (shared: SharedParts | null, place: number): string =>

@@ -4,6 +4,7 @@
  *
  * R1 A find of the present reads `rows_<no>` alone, by its index: history costs it nothing.
  * R2 A find at a position gives the rows, in the order, that the same find gave when that position was the head.
+ * R3 A row is used only with its seal; that a row is gone, or an earlier one is back, shows in the tally.
  */
 import type { FindQuery, Row, RowChange, RowKey } from '../../model/decision.ts'
 import { planFind, type FindPlan } from '../../model/find-index.ts'
@@ -11,6 +12,9 @@ import { canonicalJson, type Json, type JsonObject } from '../../model/json.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { problem } from '../../model/problems.ts'
 import type { Database } from './database.ts'
+import { sealModel, sealRow } from './rows.ts'
+import type { Sealer } from './seal.ts'
+import type { Tallies } from './tally.ts'
 
 /** Rows changed since the wanted position, up to which they are looked at one by one; beyond, the index over the past is used. */
 const RECENT_CHANGES_MAX = 256
@@ -19,7 +23,7 @@ interface Definition {
   readonly of: string
   readonly indexes: readonly (readonly string[])[]
 }
-interface ModelTable extends Definition {
+export interface ModelTable extends Definition {
   readonly no: number
   /** Indexed columns; the place is the number of the table column. */
   readonly columns: readonly string[]
@@ -28,35 +32,51 @@ interface StoredRow {
   readonly id: string
   readonly key: string
   readonly row: string
+  readonly since: number
+  /** Null in `rows_<no>`. */
+  readonly until: number | null
+  readonly seal: string
 }
 type Value = string | number
 
 export class ReadModelTables {
   readonly #database: Database
+  readonly #sealer: Sealer
+  readonly #tallies: Tallies | null
+  readonly #lenient: boolean
   readonly #tables = new Map<string, ModelTable>()
-  constructor(database: Database) {
+  /** @param tallies of the writer; null for who only reads. @param lenient gives rows without a right seal too: for an audit */
+  constructor(database: Database, sealer: Sealer, tallies: Tallies | null = null, lenient = false) {
     this.#database = database
+    this.#sealer = sealer
+    this.#tallies = tallies
+    this.#lenient = lenient
   }
 
   /** Makes the tables of new models; a model whose indexes have changed gets new tables with the old rows. */
   declare(models: Readonly<Record<string, ReadModelManifest>>): void {
     for (const [name, { of, indexes }] of Object.entries(models)) {
       const definition = canonicalJson({ of, indexes })
-      const known = this.#database.one<{ no: number; definition: string }>(
-        'SELECT no, definition FROM read_model WHERE name = ?',
-        name,
-      )
+      const known = this.#declared(name)
       if (known?.definition === definition) continue
       const old = known === undefined ? undefined : tableOf(known)
-      if (old !== undefined) this.#database.run('DELETE FROM read_model WHERE name = ?', name)
-      this.#database.run('INSERT INTO read_model(name, definition) VALUES (?, ?)', name, definition)
+      if (known !== undefined) {
+        this.#database.run('DELETE FROM read_model WHERE name = ?', name)
+        this.#tallies?.remove('read_model', known.seal)
+      }
+      this.#database.run("INSERT INTO read_model(name, definition, seal) VALUES (?, ?, '')", name, definition)
       const { no } = this.#database.one<{ no: number }>('SELECT no FROM read_model WHERE name = ?', name) as {
         no: number
       }
+      const seal = sealModel(this.#sealer, no, name, definition)
+      this.#database.run('UPDATE read_model SET seal = ? WHERE no = ?', seal, no)
+      this.#tallies?.add('read_model', seal)
       const table = tableOf({ no, definition })
       this.#database.exec(tablesSql(table))
       if (old !== undefined && old.of === table.of) this.#copy(old, table)
-      if (old !== undefined) this.#database.exec(`DROP TABLE rows_${old.no}; DROP TABLE past_${old.no}`)
+      if (old === undefined) continue
+      this.#database.exec(`DROP TABLE rows_${old.no}; DROP TABLE past_${old.no}`)
+      for (const kind of ['rows', 'past']) this.#tallies?.drop(`${kind}_${old.no}`)
     }
     this.refresh()
   }
@@ -70,14 +90,19 @@ export class ReadModelTables {
   change(change: RowChange, position: number): void {
     const table = this.#table(change.model)
     const { no } = table
-    const old = this.#database.one<{ since: number; row: string }>(
-      `SELECT since, row FROM rows_${no} WHERE id = ? AND key = ?`,
+    const old = this.#database.one<{ since: number; row: string; seal: string }>(
+      `SELECT since, row, seal FROM rows_${no} WHERE id = ? AND key = ?`,
       change.id,
       change.key,
     )
     const row = change.row === null ? null : canonicalJson(change.row)
     if (row === (old?.row ?? null)) return
-    if (old !== undefined && old.since < position) this.#bury(table, change, old, position)
+    if (old !== undefined) {
+      if (old.seal !== sealRow(this.#sealer, no, change.id, change.key, old.since, null, old.row))
+        throw damagedRow(change.model, change)
+      if (old.since < position) this.#bury(table, change, old, position)
+      this.#tallies?.remove(`rows_${no}`, old.seal)
+    }
     if (change.row === null || row === null)
       this.#database.run(`DELETE FROM rows_${no} WHERE id = ? AND key = ?`, change.id, change.key)
     else if (old === undefined) this.#put(table, change, position, row, change.row)
@@ -91,8 +116,12 @@ export class ReadModelTables {
     versions: readonly (RowChange & { readonly since: number; readonly until: number | null })[],
   ): void {
     const table = this.#table(model)
-    this.#database.run(`DELETE FROM rows_${table.no} WHERE id = ?`, id)
-    this.#database.run(`DELETE FROM past_${table.no} WHERE id = ?`, id)
+    for (const kind of [`rows_${table.no}`, `past_${table.no}`])
+      for (const { seal } of this.#database.all<{ seal: string }>(
+        `DELETE FROM ${kind} WHERE id = ? RETURNING seal`,
+        id,
+      ))
+        this.#tallies?.remove(kind, seal)
     for (const { key, row, since, until } of versions) {
       if (row === null) continue
       const text = canonicalJson(row)
@@ -106,19 +135,33 @@ export class ReadModelTables {
     const plan = planFind(table, query)
     if (plan === null) throw problem('invalid-input', `no index of \`${query.model}\` answers this find`)
     const values = plan.equal.map((column) => sqlValue(query.where[column]))
-    const after = query.after === null ? null : this.#behind(table, plan, values, query.after, at)
+    const after = query.after === null ? null : this.#behind(table, query.model, plan, values, query.after, at)
     const rows =
       at === undefined
         ? this.#present(table, plan, values, after, query.limit)
         : this.#asOf(table, plan, values, after, query.limit, at)
+    if (!this.#lenient) for (const row of rows) this.#check(table, query.model, row)
     return rows
-      .map(({ id, key, row }) => ({ id, key, row: JSON.parse(row) as JsonObject }))
-      .filter((row) => sameTypes(row, query.where))
+      .map(({ id, key, row }) => ({ id, key, row: parsedRow(row) }))
+      .filter((row) => this.#fitsAgain(row, plan, values, query))
+  }
+
+  #check({ no }: ModelTable, model: string, { id, key, since, until, row, seal }: StoredRow): void {
+    if (seal !== sealRow(this.#sealer, no, id, key, since, until, row)) throw damagedRow(model, { id, key })
+  }
+
+  /** SQL knows no booleans: `true` would find the number 1. A column that holds something else than its row was edited. */
+  #fitsAgain(found: Row, plan: FindPlan, values: readonly Value[], { model, where }: FindQuery): boolean {
+    if (sameTypes(found, where)) return true
+    if (this.#lenient) return false
+    if (plan.equal.some((column, place) => sqlValue(found.row[column]) !== values[place]))
+      throw damagedRow(model, found)
+    return false
   }
 
   #present(table: ModelTable, plan: FindPlan, values: Value[], after: Value[] | null, limit: number): StoredRow[] {
     return this.#database.all(
-      `SELECT id, key, row FROM rows_${table.no} ${conditions(table, plan, after)} ${ordering(table, plan)} LIMIT ?`,
+      `SELECT id, key, row, since, NULL AS until, seal FROM rows_${table.no} ${conditions(table, plan, after)} ${ordering(table, plan)} LIMIT ?`,
       ...values,
       ...(after ?? []),
       limit,
@@ -135,25 +178,23 @@ export class ReadModelTables {
   ): StoredRow[] {
     const database = this.#database
     const rows: StoredRow[] = database.all(
-      `SELECT id, key, row FROM rows_${table.no} ${conditions(table, plan, after, 'since <= ?')} ${ordering(table, plan)} LIMIT ?`,
+      `SELECT id, key, row, since, NULL AS until, seal FROM rows_${table.no} ${conditions(table, plan, after, 'since <= ?')} ${ordering(table, plan)} LIMIT ?`,
       ...values,
       ...(after ?? []),
       at,
       limit,
     )
     const recent: StoredRow[] = database.all(
-      `SELECT id, key, row, since FROM past_${table.no} WHERE until > ? ORDER BY until LIMIT ?`,
+      `SELECT id, key, row, since, until, seal FROM past_${table.no} WHERE until > ? ORDER BY until LIMIT ?`,
       at,
       RECENT_CHANGES_MAX + 1,
     )
     if (recent.length === 0) return rows
     const past =
       recent.length <= RECENT_CHANGES_MAX
-        ? recent.filter(
-            (row) => (row as StoredRow & { since: number }).since <= at && fits(table, plan, values, after, row),
-          )
+        ? recent.filter((row) => row.since <= at && fits(table, plan, values, after, row))
         : database.all<StoredRow>(
-            `SELECT id, key, row FROM past_${table.no} ${conditions(table, plan, after, 'since <= ? AND until > ?')} ${ordering(table, plan)} LIMIT ?`,
+            `SELECT id, key, row, since, until, seal FROM past_${table.no} ${conditions(table, plan, after, 'since <= ? AND until > ?')} ${ordering(table, plan)} LIMIT ?`,
             ...values,
             ...(after ?? []),
             at,
@@ -169,10 +210,17 @@ export class ReadModelTables {
   }
 
   /** Where the page begins: the sort key of the last row of the page before. */
-  #behind(table: ModelTable, plan: FindPlan, values: Value[], after: RowKey, at: number | undefined): Value[] {
+  #behind(
+    table: ModelTable,
+    model: string,
+    plan: FindPlan,
+    values: Value[],
+    after: RowKey,
+    at: number | undefined,
+  ): Value[] {
     if (plan.order.length === 0) return [after.id, after.key]
-    const present = this.#database.one<StoredRow & { since: number }>(
-      `SELECT id, key, row, since FROM rows_${table.no} WHERE id = ? AND key = ?`,
+    const present = this.#database.one<StoredRow>(
+      `SELECT id, key, row, since, NULL AS until, seal FROM rows_${table.no} WHERE id = ? AND key = ?`,
       after.id,
       after.key,
     )
@@ -180,7 +228,7 @@ export class ReadModelTables {
       present !== undefined && (at === undefined || present.since <= at)
         ? present
         : this.#database.one<StoredRow>(
-            `SELECT id, key, row FROM past_${table.no} ${conditions(table, plan, null, 'id = ? AND key = ? AND since <= ? AND until > ?')}`,
+            `SELECT id, key, row, since, until, seal FROM past_${table.no} ${conditions(table, plan, null, 'id = ? AND key = ? AND since <= ? AND until > ?')}`,
             ...values,
             after.id,
             after.key,
@@ -188,31 +236,44 @@ export class ReadModelTables {
             at ?? -1,
           )
     if (row === undefined) throw problem('invalid-cursor', 'the row that the page would begin behind is not there')
+    if (!this.#lenient) this.#check(table, model, row)
     return sortKey(plan, row)
   }
 
   #bury(table: ModelTable, { id, key }: RowKey, old: { since: number; row: string }, until: number): void {
     const row = JSON.parse(old.row) as JsonObject
+    const seal = sealRow(this.#sealer, table.no, id, key, old.since, until, old.row)
+    this.#tallies?.add(`past_${table.no}`, seal)
     this.#database.run(
-      `INSERT INTO past_${table.no} VALUES (?,?,?,?,?${',?'.repeat(table.columns.length)})`,
+      `INSERT INTO past_${table.no} VALUES (?,?,?,?,?${',?'.repeat(table.columns.length)},?)`,
       id,
       key,
       old.since,
       until,
       old.row,
       ...table.columns.map((column) => sqlValue(row[column])),
+      seal,
     )
   }
 
   #put(table: ModelTable, { id, key }: RowKey, since: number, text: string, row: JsonObject): void {
+    const seal = this.#sealed(table, id, key, since, text)
     this.#database.run(
-      `INSERT INTO rows_${table.no} VALUES (?,?,?,?${',?'.repeat(table.columns.length)})`,
+      `INSERT INTO rows_${table.no} VALUES (?,?,?,?${',?'.repeat(table.columns.length)},?)`,
       id,
       key,
       since,
       text,
       ...table.columns.map((column) => sqlValue(row[column])),
+      seal,
     )
+  }
+
+  /** Seal of a row that holds from now on, counted. */
+  #sealed({ no }: ModelTable, id: string, key: string, since: number, text: string): string {
+    const seal = sealRow(this.#sealer, no, id, key, since, null, text)
+    this.#tallies?.add(`rows_${no}`, seal)
+    return seal
   }
 
   /** Names the changed columns alone: an index over others is not touched. */
@@ -227,9 +288,10 @@ export class ReadModelTables {
     const changed = table.columns.filter((column) => row[column] !== old[column])
     const columns = changed.map((column) => `, c${table.columns.indexOf(column)} = ?`).join('')
     this.#database.run(
-      `UPDATE rows_${table.no} SET since = ?, row = ?${columns} WHERE id = ? AND key = ?`,
+      `UPDATE rows_${table.no} SET since = ?, row = ?, seal = ?${columns} WHERE id = ? AND key = ?`,
       since,
       text,
+      this.#sealed(table, id, key, since, text),
       ...changed.map((column) => sqlValue(row[column])),
       id,
       key,
@@ -240,25 +302,32 @@ export class ReadModelTables {
   #copy(from: ModelTable, to: ModelTable): void {
     const fits = (row: JsonObject): boolean =>
       to.columns.every((column) => ['string', 'number', 'boolean'].includes(typeof row[column]))
-    for (const old of this.#database.sql(`SELECT id, key, since, row FROM rows_${from.no}`).iterate() as Iterable<
-      StoredRow & { since: number }
-    >) {
+    const select = 'SELECT id, key, since, row, seal'
+    for (const old of this.#database.each<StoredRow>(`${select}, NULL AS until FROM rows_${from.no}`)) {
+      this.#check(from, '', old) // else an edited row would be sealed as a right one
       const row = JSON.parse(old.row) as JsonObject
       if (fits(row)) this.#put(to, old, old.since, old.row, row)
     }
-    for (const old of this.#database
-      .sql(`SELECT id, key, since, until, row FROM past_${from.no}`)
-      .iterate() as Iterable<StoredRow & { since: number; until: number }>)
+    for (const old of this.#database.each<StoredRow & { until: number }>(`${select}, until FROM past_${from.no}`)) {
+      this.#check(from, '', old)
       if (fits(JSON.parse(old.row) as JsonObject)) this.#bury(to, old, old, old.until)
+    }
   }
 
+  #declared(name: string): { readonly no: number; readonly definition: string; readonly seal: string } | undefined {
+    const stored = this.#database.one<{ no: number; definition: string; seal: string }>(
+      'SELECT no, definition, seal FROM read_model WHERE name = ?',
+      name,
+    )
+    if (stored === undefined) return undefined
+    if (!this.#lenient && stored.seal !== sealModel(this.#sealer, stored.no, name, stored.definition))
+      throw problem('storage-damaged', `the declaration of read model \`${name}\` is not what was written`)
+    return stored
+  }
   #table(name: string): ModelTable {
     let table = this.#tables.get(name)
     if (table === undefined) {
-      const stored = this.#database.one<{ no: number; definition: string }>(
-        'SELECT no, definition FROM read_model WHERE name = ?',
-        name,
-      )
+      const stored = this.#declared(name)
       if (stored === undefined) throw problem('invalid-input', `there is no read model \`${name}\``)
       this.#tables.set(name, (table = tableOf(stored)))
     }
@@ -266,17 +335,17 @@ export class ReadModelTables {
   }
 }
 
-function tableOf({ no, definition }: { readonly no: number; readonly definition: string }): ModelTable {
+export function tableOf({ no, definition }: { readonly no: number; readonly definition: string }): ModelTable {
   const { of, indexes } = JSON.parse(definition) as Definition
   return { no, of, indexes, columns: [...new Set(indexes.flat())] }
 }
 
-function tablesSql({ no, indexes, columns }: ModelTable): string {
+export function tablesSql({ no, indexes, columns }: ModelTable): string {
   const own = columns.map((_, place) => `, c${place}`).join('')
   const indexed = indexes.map((list) => list.map((column) => `c${columns.indexOf(column)}, `).join(''))
   return [
-    `CREATE TABLE rows_${no}(id TEXT, key TEXT, since INTEGER, row TEXT${own}, PRIMARY KEY(id, key)) WITHOUT ROWID`,
-    `CREATE TABLE past_${no}(id TEXT, key TEXT, since INTEGER, until INTEGER, row TEXT${own})`,
+    `CREATE TABLE rows_${no}(id TEXT, key TEXT, since INTEGER, row TEXT${own}, seal TEXT, PRIMARY KEY(id, key)) WITHOUT ROWID`,
+    `CREATE TABLE past_${no}(id TEXT, key TEXT, since INTEGER, until INTEGER, row TEXT${own}, seal TEXT)`,
     `CREATE INDEX past_${no}_until ON past_${no}(until)`,
     ...indexed.map((list, place) => `CREATE INDEX rows_${no}_${place} ON rows_${no}(${list}id, key)`),
     ...indexed.map((list, place) => `CREATE INDEX past_${no}_${place} ON past_${no}(${list}id, key, since, until)`),
@@ -300,17 +369,37 @@ function sqlValue(value: Json | undefined): Value {
   throw problem('invalid-input', 'an indexed column holds a string, a number or a boolean')
 }
 
-/** SQL knows no booleans: `true` would find the number 1. */
+const damagedRow = (model: string, { id, key }: RowKey) =>
+  problem(
+    'storage-damaged',
+    `a row of read model \`${model}\` is not what was written (\`${id}\`${key === '' ? '' : `, \`${key}\``})`,
+  )
+
+/** Whether a row is indexed under other values than it has. */
+export function columnFault({ columns }: ModelTable, stored: Readonly<Record<string, unknown>>, text: string): boolean {
+  const row = JSON.parse(text) as JsonObject
+  return columns.some((column, place) => stored[`c${place}`] !== sqlValue(row[column]))
+}
+
+/** Nothing of a row that is no JSON any more: only an audit gets to see it. */
+function parsedRow(text: string): JsonObject {
+  try {
+    return JSON.parse(text) as JsonObject
+  } catch {
+    return {}
+  }
+}
+
 const sameTypes = ({ row }: Row, where: JsonObject): boolean =>
   Object.entries(where).every(([column, value]) => row[column] === value)
 
 function sortKey(plan: FindPlan, stored: StoredRow): Value[] {
-  const row = plan.order.length === 0 ? {} : (JSON.parse(stored.row) as JsonObject)
+  const row = plan.order.length === 0 ? {} : parsedRow(stored.row)
   return [...plan.order.map((column) => sqlValue(row[column])), stored.id, stored.key]
 }
 
 function fits(table: ModelTable, plan: FindPlan, values: Value[], after: Value[] | null, stored: StoredRow): boolean {
-  const row = table.columns.length === 0 ? {} : (JSON.parse(stored.row) as JsonObject)
+  const row = table.columns.length === 0 ? {} : parsedRow(stored.row)
   return (
     plan.equal.every((column, place) => sqlValue(row[column]) === values[place]) &&
     (after === null || compareKeys(sortKey(plan, stored), after) > 0)

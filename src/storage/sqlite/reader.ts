@@ -2,14 +2,16 @@
 import type { FindQuery, Row } from '../../model/decision.ts'
 import type { Hash, OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json.ts'
-import { EMPTY_ROOT } from '../../model/merkle.ts'
+import { EMPTY_ROOT, leafHash } from '../../model/merkle.ts'
 import { problem } from '../../model/problems.ts'
+import { sketchLine, type LineSketch } from '../../model/record-line.ts'
 import type {
   LogHead,
   SideReader,
   SideRecord,
   Snapshot,
   StorageReader,
+  StoreAudit,
   StoredEvent,
   StoredOperation,
   StoredRecord,
@@ -18,43 +20,81 @@ import type {
 } from '../storage.ts'
 import { openReader, type Database } from './database.ts'
 import { findOperation, listOperationDigests } from './operation-index.ts'
-import { leafAt, unpackCommit, type CommitRow } from './packed-commit.ts'
+import { auditStore } from './audit.ts'
+import { leafAt, unpackCommit, type CommitRow, type UnpackedRecord } from './packed-commit.ts'
 import { ReadModelTables } from './read-model-tables.ts'
+import {
+  commitOf,
+  HEAD,
+  isCommitSealed,
+  isHeadSealed,
+  LOG_COLUMNS,
+  sealSide,
+  sealSnapshot,
+  type HeadRow,
+  type LogRow,
+} from './rows.ts'
+import type { Sealer } from './seal.ts'
 
 interface Run {
   readonly version: number
   readonly first: number
   readonly ordinal: number
   readonly count: number
-  /** Of its commit; null when that is not there. */
-  readonly leaves: Uint8Array | null
 }
 
-export const openSqliteReader = (directory: string): SqliteReader =>
-  new SqliteReader(openReader(directory), { module: import.meta.url, open: 'openSqliteReader', argument: directory })
+/** Gives only what is as it was written; anything else is `storage-damaged`. */
+export const openSqliteReader = (directory: string): SqliteReader => open(directory, false)
+/** Gives what there is, to who judges it himself: an audit, an export as evidence. */
+export const openSqliteAuditReader = (directory: string): SqliteReader => open(directory, true)
+
+function open(directory: string, lenient: boolean): SqliteReader {
+  const { database, sealer } = openReader(directory)
+  return new SqliteReader(database, sealer, directory, lenient)
+}
 
 const STREAM_NUMBERS_MAX = 100_000 // numbers kept at hand; about 10 MB
+const FROM_COMMIT = `SELECT ${LOG_COLUMNS} FROM log WHERE first >= coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first`
 const NO_STREAM: StreamHead = { version: 0, position: -1 as Position, leaf: '' }
-const COMMIT_COLUMNS = 'first, count, leaves, sizes, body'
+const OF_COMMIT = LOG_COLUMNS.replaceAll(/\w+/g, 'l.$&')
 
 export class SqliteReader implements StorageReader, SideReader, StreamKeyReader {
   readonly #database: Database
+  readonly #sealer: Sealer
+  readonly #directory: string | null
+  readonly #lenient: boolean
   readonly #models: ReadModelTables
   readonly #streamNumbers = new Map<StreamId, number>()
   /** Not on the writer's own connection: what it sees may yet be rolled back. */
   readonly #cachesNumbers: boolean
   readonly elsewhere?: NonNullable<StorageReader['elsewhere']>
-  constructor(database: Database, elsewhere?: NonNullable<StorageReader['elsewhere']>) {
-    if (elsewhere !== undefined) this.elsewhere = elsewhere
-    this.#cachesNumbers = elsewhere !== undefined
+  /** @param directory where others open it as well; null on the writer's own connection */
+  constructor(database: Database, sealer: Sealer, directory: string | null = null, lenient = false) {
+    if (directory !== null)
+      this.elsewhere = {
+        module: import.meta.url,
+        open: lenient ? 'openSqliteAuditReader' : 'openSqliteReader',
+        argument: directory,
+      }
+    this.#cachesNumbers = directory !== null
     this.#database = database
-    this.#models = new ReadModelTables(database)
+    this.#sealer = sealer
+    this.#directory = directory
+    this.#lenient = lenient
+    this.#models = new ReadModelTables(database, sealer, null, lenient)
+  }
+
+  forAudit(): SqliteReader {
+    return this.#lenient ? this : new SqliteReader(this.#database, this.#sealer, this.#directory, true)
+  }
+  audit(at: Position): StoreAudit {
+    return auditStore(this.#database, this.#sealer, at)
   }
 
   head(): LogHead {
-    const row = this.#database.one<{ position: number; size: number; root: string; at: number }>(
-      'SELECT position, size, root, at FROM head',
-    )
+    const row = this.#database.one<HeadRow>(HEAD)
+    if (row !== undefined && !this.#lenient && !isHeadSealed(this.#sealer, row))
+      throw problem('storage-damaged', 'the head of the log is not what was written')
     if (row === undefined) return { position: -1 as Position, treeSize: 0, rootHash: EMPTY_ROOT, recordedAtMs: 0 }
     return { position: row.position as Position, treeSize: row.size, rootHash: row.root as Hash, recordedAtMs: row.at }
   }
@@ -67,15 +107,16 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
       let found = -1
       while (low <= high) {
         const middle = Math.floor((low + high) / 2)
-        const commit = this.#database.one<{ first: number; count: number; at: number }>(
-          'SELECT first, count, at FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1',
+        const row = this.#database.one<LogRow>(
+          `SELECT ${LOG_COLUMNS} FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1`,
           middle,
         )
-        if (commit === undefined) break
-        if (commit.at <= timeMs) {
-          found = commit.first + commit.count - 1
+        if (row === undefined) break
+        const { first, count } = this.#commit(row)
+        if (Number(row.at) <= timeMs) {
+          found = first + count - 1
           low = found + 1
-        } else high = commit.first - 1
+        } else high = first - 1
       }
       return found as Position
     })
@@ -89,13 +130,23 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
     const run = at === undefined || last.first + last.ordinal <= at ? last : this.#runBefore(no, last, at)
     if (run === undefined) return NO_STREAM
     const within = at === undefined ? run.count : Math.min(run.count, at - run.first - run.ordinal + 1)
-    if (run.leaves === null) throw problem('storage-damaged', `the commit at ${run.first} is missing`)
+    const row = this.#database.one<LogRow>(`SELECT ${LOG_COLUMNS} FROM log WHERE first = ?`, run.first)
+    if (row === undefined && this.#lenient)
+      return { version: run.version + within - 1, position: -1 as Position, leaf: '' }
+    if (row === undefined) throw problem('storage-damaged', `the commit at ${run.first} is missing`)
+    const commit = this.#commit(row)
     const place = run.ordinal + within - 1
-    return {
-      version: run.version + within - 1,
-      position: (run.first + place) as Position,
-      leaf: leafAt(run.leaves, place),
+    const version = run.version + within - 1
+    if (!this.#lenient) {
+      const [record] = unpackCommit(commit, place, place + 1)
+      const event = record === undefined ? null : this.#whole(record).event
+      if (event?.stream !== stream || event.version !== version)
+        throw problem(
+          'storage-damaged',
+          `the index of \`${stream}\` names ${run.first + place}, which is another event`,
+        )
     }
+    return { version, position: (run.first + place) as Position, leaf: leafAt(commit.leaves, place) }
   }
 
   events(stream: StreamId, fromVersion: number, at: Position, limit: number): readonly StoredEvent[] {
@@ -109,14 +160,15 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
       )?.version
       if (start === undefined || start === null) return []
       const events: StoredEvent[] = []
-      const rows = this.#database
-        .sql(
-          'SELECT e.version, e.ordinal, e.count AS run, l.first, l.count, l.leaves, l.sizes, l.body FROM event e JOIN log l ON l.first = e.first' +
-            ' WHERE e.stream = ? AND e.version >= ? ORDER BY e.version',
-        )
-        .iterate(no, start) as Iterable<CommitRow & { version: number; ordinal: number; run: number }>
+      const rows = this.#database.each<LogRow & { version: number; ordinal: number; run: number }>(
+        `SELECT e.version, e.ordinal, e.count AS run, ${OF_COMMIT} FROM event e JOIN log l ON l.first = e.first` +
+          ' WHERE e.stream = ? AND e.version >= ? ORDER BY e.version',
+        no,
+        start,
+      )
       for (const row of rows) {
-        for (const record of unpackCommit(row, row.ordinal, row.ordinal + row.run)) {
+        const commit = this.#commit(row)
+        for (const record of unpackCommit(commit, row.ordinal, Math.min(row.ordinal + row.run, commit.count))) {
           const version = row.version + record.position - row.first - row.ordinal
           if (record.position > at || events.length === limit) return events
           if (version <= fromVersion) continue
@@ -149,25 +201,22 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
         leaf: string
         release: string
         state: string
+        seal: string
       }>(
-        'SELECT version, position, leaf, release, state FROM snapshot WHERE stream = ? AND version <= ?' +
+        'SELECT version, position, leaf, release, state, seal FROM snapshot WHERE stream = ? AND version <= ?' +
           ' ORDER BY version DESC LIMIT 1',
         this.#streamNo(stream) ?? -1,
         this.streamHead(stream, at).version,
       )
-      if (row === undefined) return null
-      return {
-        ...row,
-        stream,
-        position: row.position as Position,
-        leaf: row.leaf as Hash,
-        state: row.state as JsonText,
-      }
+      // One that was edited is as good as none: the state is folded from the events, and kept anew.
+      if (row === undefined || (!this.#lenient && row.seal !== sealSnapshot(this.#sealer, stream, row))) return null
+      const { version, position, leaf, release, state } = row
+      return { stream, version, position: position as Position, leaf: leaf as Hash, release, state: state as JsonText }
     })
   }
 
   operation(operation: OperationId): StoredOperation | null {
-    return findOperation(this.#database, operation)
+    return findOperation(this.#database, operation, (row) => this.#commit(row), this.#lenient)
   }
   operationDigests(after: number, limit: number): readonly number[] {
     return listOperationDigests(this.#database, after, limit)
@@ -180,12 +229,9 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
   records(from: Position, limit: number): readonly StoredRecord[] {
     const records: StoredRecord[] = []
     if (limit <= 0) return records
-    const rows = this.#database
-      .sql(
-        `SELECT ${COMMIT_COLUMNS} FROM log WHERE first >= coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first`,
-      )
-      .iterate(from) as Iterable<CommitRow>
-    for (const row of rows) {
+    const rows = this.#database.each<LogRow>(FROM_COMMIT, from)
+    for (const found of rows) {
+      const row = this.#commit(found)
       const begin = Math.max(0, from - row.first)
       if (begin < row.count)
         for (const { position, line, payload } of unpackCommit(
@@ -212,12 +258,8 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
   leafHashes(from: number, to: number): readonly Hash[] {
     const leaves: Hash[] = []
     if (to <= from) return leaves
-    const rows = this.#database
-      .sql(
-        'SELECT first, count, leaves FROM log WHERE first >= coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first',
-      )
-      .iterate(from) as Iterable<{ first: number; count: number; leaves: Uint8Array }>
-    for (const row of rows) {
+    for (const found of this.#database.each<LogRow>(FROM_COMMIT, from)) {
+      const row = this.#commit(found)
       for (let place = Math.max(0, from - row.first); place < row.count && row.first + place < to; place++)
         leaves.push(leafAt(row.leaves, place))
       if (row.first + row.count >= to) break
@@ -259,14 +301,19 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
     limit: number,
   ): readonly (SideRecord & { readonly id: number })[] {
     const columns = (['operation', 'principal', 'kind'] as const).filter((column) => filter[column] !== undefined)
-    const rows = this.#database.all<SideRecord & { id: number; at: number }>(
-      `SELECT id, kind, principal, operation, action, at, body FROM side WHERE ${columns.map((column) => `${column} = ? AND `).join('')}` +
+    const rows = this.#database.all<SideRecord & { id: number; at: number; seal: string }>(
+      `SELECT id, kind, principal, operation, action, at, body, seal FROM side WHERE ${columns.map((column) => `${column} = ? AND `).join('')}` +
         'id < ? ORDER BY id DESC LIMIT ?',
       ...columns.map((column) => filter[column] as string),
       before ?? Number.MAX_SAFE_INTEGER,
       limit,
     )
-    return rows.map(({ at, ...row }) => ({ ...row, recordedAtMs: at }))
+    return rows.map(({ at, seal, ...rest }) => {
+      const row = { ...rest, recordedAtMs: at }
+      if (!this.#lenient && seal !== sealSide(this.#sealer, row.id, row))
+        throw problem('storage-damaged', `side record ${row.id} is not what was written`)
+      return row
+    })
   }
 
   streamKeys(stream: StreamId): readonly string[] {
@@ -289,6 +336,19 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
 
   close(): void {
     this.#database.close()
+  }
+
+  /** Something that can be taken apart. @throws `storage-damaged` when its seal is not right */
+  #commit(row: LogRow): CommitRow {
+    if (!this.#lenient && !isCommitSealed(this.#sealer, row))
+      throw problem('storage-damaged', `the commit at ${row.first} is not what was written`)
+    return commitOf(row)
+  }
+  /** The sketch of a record whose line is that of its leaf. @throws `storage-damaged` */
+  #whole({ position, line, leaf }: UnpackedRecord): LineSketch {
+    const sketch = leafHash(line) === leaf ? sketchLine(line) : null
+    if (sketch === null) throw problem('storage-damaged', `the record at ${position} does not match its leaf`)
+    return sketch
   }
 
   /** The number of a stream never changes, once it has one. */
@@ -321,8 +381,7 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
   }
   #run(no: number, version: number): Run | undefined {
     return this.#database.one<Run>(
-      'SELECT e.version, e.first, e.ordinal, e.count, l.leaves FROM event e LEFT JOIN log l ON l.first = e.first' +
-        ' WHERE e.stream = ? AND e.version <= ? ORDER BY e.version DESC LIMIT 1',
+      'SELECT version, first, ordinal, count FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1',
       no,
       version,
     )
