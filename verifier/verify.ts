@@ -19,7 +19,7 @@ export const VERSION = '0.1.0'
 export const EXIT_CODES = {
   VALID: 0,
   VALID_UNWITNESSED: 10,
-  VALID_WITH_ERASURES: 20, // reserved: this version of the format has no erasures
+  VALID_WITH_ERASURES: 20,
   EQUIVOCATION: 30,
   ROLLBACK: 31,
   INVALID: 40,
@@ -43,6 +43,8 @@ export interface Report {
   /** Checkpoints that a time authority has stamped: the log had so many records by then. */
   readonly anchors?: readonly { readonly size: number; readonly time: string; readonly by: string }[]
   readonly findings: readonly Finding[]
+  /** Which record has erased personal data, and of how many records: theirs are whole, and what was sealed in them opens no more. */
+  readonly erasures: readonly { readonly by: number; readonly records: number }[]
   /** Admissions that came out again as recorded; null where nothing of them could be derived. */
   readonly admissions: number | null
   readonly notChecked: readonly string[]
@@ -949,6 +951,7 @@ class Judge {
   #unrooted = false
   checkpoint: Opened | null = null
   derived: number | null = null
+  erasures: Report['erasures'] = []
 
   constructor(trust: Trust) {
     this.#trust = trust
@@ -1027,6 +1030,7 @@ class Judge {
       witnesses: witnesses.map(({ name, time }) => ({ name, time })),
       ...(this.#anchors.length === 0 ? {} : { anchors: this.#anchors }),
       findings: this.#findings,
+      erasures: this.erasures,
       admissions: this.derived,
       notChecked: this.#notChecked,
     }
@@ -1036,6 +1040,7 @@ class Judge {
     if (this.has('rollback')) return 'ROLLBACK'
     if (this.has('invalid')) return 'INVALID'
     if (this.has('missing')) return 'INSUFFICIENT'
+    if (this.erasures.length > 0) return 'VALID_WITH_ERASURES'
     return witnessed ? 'VALID' : 'VALID_UNWITNESSED'
   }
 }
@@ -1051,7 +1056,6 @@ export function verifyBundle(read: Read, trust: Trust): Report {
     if (judge.checkpoint !== null) readRecords(archive, judge, judge.checkpoint, trust.operators ?? [])
     else judge.unchecked('the records: there is no checkpoint to hold them against')
   })
-  judge.unchecked('erasures: a bundle of this format has none')
   return judge.report()
 }
 
@@ -1142,6 +1146,7 @@ class Audit {
   readonly #streams = new Table(1 + 6 + 32) // a mark, version, leaf
   readonly #operations = new Table(1) // index into STATES
   readonly #heads = new StreamHeads()
+  readonly #erasures = new Erasures()
   #transaction: { readonly shared: string; readonly i: number; readonly n: number } | null = null
   #time = 0
 
@@ -1172,6 +1177,8 @@ class Audit {
       return this.#find(position, 'the payload does not match its hash')
     if (record.kind === 'operation' && record.gate !== '' && record.gate !== gateOf(bytes))
       this.#find(position, 'the record names another authority than its payload')
+    const fault = this.#erasures.payload(position, record, bytes)
+    if (fault !== null) this.#find(position, fault)
     const wrong = isStatement(record) ? this.#heads.statement(position, bytes) : null
     if (wrong !== null) this.#find(position, wrong)
   }
@@ -1181,6 +1188,11 @@ class Audit {
   }
   end(size: number): void {
     if (this.#transaction !== null) this.#find(size - 1, 'the last transaction is incomplete')
+    this.#judge.erasures = this.#erasures.report()
+    if (this.#erasures.sealed > 0)
+      this.#judge.unchecked(
+        `personal data of ${this.#erasures.sealed} records: it is sealed, and its keys stay with the system`,
+      )
     if (this.#heads.statements === 0) this.#judge.unchecked('stated heads of streams: the log holds none')
   }
   #find(position: number, what: string): void {
@@ -1216,6 +1228,57 @@ class Audit {
     if (TRANSITIONS[before]?.includes(state) !== true)
       this.#find(position, `an operation goes from \`${before}\` to \`${state}\``)
     known[0] = Math.max(1, STATES.indexOf(state))
+  }
+}
+
+/**
+ * Personal data is sealed under keys of its subjects. A record of an erasure names the keys that it destroyed: what was sealed under them is erased by
+ * that record, and by no other way; the bytes that the log commits to stay.
+ */
+class Erasures {
+  readonly #sealed = new Map<string, number>() // records by the keys it takes to open them, as many as there are sets of keys
+  readonly #destroyed = new Map<string, number>()
+  #erasing: { readonly position: number; readonly kids: readonly string[] }[] = []
+
+  /** @returns what is wrong with it; null when nothing is */
+  payload(position: number, record: LogRecord, bytes: Buffer): string | null {
+    if (record.kind === 'event' && record.stream.startsWith('plinth.erasure/')) {
+      const kids = jsonOrNull(bytes)?.['kids']
+      if (!Array.isArray(kids) || !kids.every((kid) => typeof kid === 'string')) return 'an erasure names no keys'
+      this.#erasing.push({ position, kids })
+      return null
+    }
+    if (record.kind === 'operation' && this.#erasing.length > 0) {
+      const erasing = this.#erasing
+      this.#erasing = []
+      if (record.action !== 'plinth.erase' || record.state !== 'committed')
+        return 'an erasure that nobody was admitted to do'
+      for (const { position: by, kids } of erasing)
+        for (const kid of kids) if (!this.#destroyed.has(kid)) this.#destroyed.set(kid, by)
+    }
+    if (!bytes.includes('"$sealed":{')) return null
+    const sealed = jsonOrNull(bytes)?.['$sealed'] as { readonly kids?: unknown } | undefined
+    if (sealed === undefined) return null
+    if (!Array.isArray(sealed.kids) || sealed.kids.length === 0) return 'what is sealed names no keys'
+    const keys = sealed.kids.join(',')
+    this.#sealed.set(keys, (this.#sealed.get(keys) ?? 0) + 1)
+    return null
+  }
+  /** Records whose keys no erasure has destroyed. */
+  get sealed(): number {
+    return [...this.#sealed].reduce((sum, [keys, records]) => (this.#by(keys) === null ? sum + records : sum), 0)
+  }
+  report(): { readonly by: number; readonly records: number }[] {
+    const records = new Map<number, number>([...this.#destroyed.values()].map((by) => [by, 0]))
+    for (const [keys, count] of this.#sealed) {
+      const by = this.#by(keys)
+      if (by !== null) records.set(by, (records.get(by) ?? 0) + count)
+    }
+    return [...records].map(([by, count]) => ({ by, records: count }))
+  }
+  #by(keys: string): number | null {
+    const by = keys.split(',').flatMap((kid) => this.#destroyed.get(kid) ?? [])
+    return by.length === 0 ? null : Math.min(...by)
   }
 }
 
@@ -2332,7 +2395,10 @@ class Admissions {
     if (this.#last === null) return false
     if (body === null) return unchecked('its payload is gone')
     const { authority, request } = body
-    if (authority == null || request == null) return differs(`it is ${record.state} without an admission`)
+    if (authority == null) return differs(`it is ${record.state} without an admission`)
+    if (request == null && isSealed(body, '/request'))
+      return unchecked('what was asked is sealed under the keys of data subjects, or erased')
+    if (request == null) return differs(`it is ${record.state} without an admission`)
     const snapshot =
       this.#snapshots.get(authority.snapshot) ??
       (authority.snapshot > this.#last.number
@@ -2368,6 +2434,16 @@ class Admissions {
         canonical(events[0].body) !== canonical(body.input))
     )
       differs('what it attested is not what was stated')
+    if (record.action === 'plinth.erase') {
+      const { subject, tenant, reason, basis = null } = (body.input ?? {}) as Readonly<Record<string, unknown>>
+      const { kids: _kids, streams: _streams, ...said } = (events[0]?.body ?? {}) as Readonly<Record<string, unknown>>
+      if (
+        events.length !== 1 ||
+        events[0]?.stream !== `plinth.erasure/${String(tenant)}:${String(subject)}` ||
+        canonical(said) !== canonical({ subject, tenant, reason, basis })
+      )
+        differs('what it erased is not what was asked')
+    }
     return true
   }
 
@@ -2618,6 +2694,12 @@ function keep<Name, Kept>(map: Map<Name, Kept>, name: Name, value: Kept, most: n
 }
 const distinct = <Item>(items: readonly Item[]): Item[] => [...new Set(items)]
 const streamTail = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
+/** Whether a member of a payload stands in for a value that is sealed beside it. */
+function isSealed(body: object, pointer: string): boolean {
+  const at = (body as { readonly $sealed?: { readonly at?: unknown } }).$sealed?.at
+  return Array.isArray(at) && at.includes(pointer)
+}
+
 function jsonOrNull(bytes: Buffer): Readonly<Record<string, unknown>> | null {
   try {
     return JSON.parse(bytes.toString()) as Readonly<Record<string, unknown>>
@@ -2909,7 +2991,19 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
 }
 
 function describe(report: Report): string {
-  const { verdict, origin, size, rootHash, witnesses, anchors = [], findings, admissions, notChecked, stream } = report
+  const {
+    verdict,
+    origin,
+    size,
+    rootHash,
+    witnesses,
+    anchors = [],
+    findings,
+    erasures,
+    admissions,
+    notChecked,
+    stream,
+  } = report
   const lines: string[] = [verdict]
   if (origin !== null) lines.push(`log          ${origin}`, `records      ${size}`, `root hash    ${rootHash}`)
   if (stream !== undefined)
@@ -2918,6 +3012,8 @@ function describe(report: Report): string {
     )
   for (const { name, time } of witnesses) lines.push(`cosigned     ${name} at ${time}`)
   for (const { size: over, time, by } of anchors) lines.push(`anchored     ${over} records by ${time}: ${by}`)
+  for (const { by, records } of erasures)
+    lines.push(`erased       personal data of ${records} records, by record ${by}`)
   for (const { kind, position, what } of findings)
     lines.push(`${kind.padEnd(12)} ${position === null ? '' : `${position}: `}${what}`)
   if (admissions !== null) lines.push(`admissions   ${admissions} come out again as recorded`)
