@@ -2,7 +2,8 @@
  * `npm run judge`: programs that nobody here wrote accept what we write, and reject each mutation of it.
  *
  * Go's `sumdb/note` and `sumdb/tlog` (what the Go project checks its checksum database with) judge checkpoints, inclusion and consistency proofs,
- * tiles and entries; `openssl` the signature; `tar` the archive. On Debian: `apt-get install golang-go golang-golang-x-mod-dev openssl tar`.
+ * tiles and entries; `openssl` the signature; `openssl ts` and `@sigstore/core` time stamps; `tar` the archive.
+ * On Debian: `apt-get install golang-go golang-golang-x-mod-dev openssl tar`.
  * Installs nothing. Exit code 0: all as it should be; 1: a judge disagrees; 3: a judge is not there, and what it would have judged was not.
  */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
@@ -20,6 +21,7 @@ import { consistencyProof } from '../src/transparency-log/proofs.ts'
 import { parseTlogProof } from '../src/transparency-log/tlog-proof.ts'
 import { Tree } from '../src/transparency-log/tree.ts'
 import { isSigned, openCheckpoint, parseKey, parseNote } from '../verifier/verify.ts'
+import { judgeTimestamps } from './judge/timestamps.ts'
 
 const OPERATIONS = 700 // of one or two events: more than five full tiles
 const GO_PATH = process.env['PLINTH_JUDGE_GOPATH'] ?? '/usr/share/gocode' // where Debian puts the sources of Go packages
@@ -45,7 +47,9 @@ try {
   judgeWithGo(log, unpacked)
   judgeWithOpenssl(log)
   console.log('not judged: `ssh-keygen` verifies only its own signature format, not Ed25519 over the bytes of a note')
-  console.log('not judged: time stamps (`openssl ts`, `@sigstore/core`): there are none yet')
+  const missing = await judgeTimestamps(log.checkpoint, expect)
+  absent += missing.length
+  for (const one of missing) console.log(one)
 } finally {
   rmSync(dir, { recursive: true, force: true })
 }
