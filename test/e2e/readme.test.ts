@@ -74,7 +74,11 @@ async function shellLine(line: string, folder: string, tools: string): Promise<v
 
 async function run(words: readonly string[], cwd: string, tools: string) {
   const { NODE_TEST_CONTEXT: _context, ...inherited } = process.env
-  const env = { ...inherited, PATH: `${tools}${delimiter}${process.env['PATH'] ?? ''}` }
+  const env = {
+    ...inherited,
+    PATH: `${tools}${delimiter}${process.env['PATH'] ?? ''}`,
+    PLINTH_HEADS: join(tools, 'heads'), // not the user's own
+  }
   const child = spawn(words[0] ?? '', words.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''

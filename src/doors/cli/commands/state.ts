@@ -63,6 +63,10 @@ function selfLines(self: Self): readonly string[] {
     ...(sandbox.howToRaise === null ? [] : [`             raise it: ${sandbox.howToRaise}`]),
     `cells        ${sandbox.cells.map((cell) => `${cell.pid} ${cell.state}`).join(', ')}`,
     ...acknowledgementLines(self.acknowledgement),
+    ...self.anchors.map(
+      ({ name, size, waiting, lagMs, failures }) =>
+        `anchor       ${name}: ${size} records, ${waiting} wait${waiting === 0 ? '' : ` for ${Math.round(lagMs / 1_000)} s`}${failures === 0 ? '' : `, failed ${failures} times`}`,
+    ),
     `queues       ${queues.running} running, ${queues.held} held, ${queues.outbox} in the outbox`,
     `started      ${new Date(self.startedAtMs).toISOString()}`,
   ]
