@@ -44,8 +44,11 @@ import {
   switchEntry,
 } from './snapshot.ts'
 
-const mayActFor = z.array(z.union([z.literal('*'), principalId])).max(1_000)
-const roles = z.array(roleName).max(32)
+const mayActFor = z
+  .array(z.union([z.literal('*'), principalId]))
+  .max(1_000)
+  .readonly()
+const roles = z.array(roleName).max(32).readonly()
 const principal = z.strictObject({
   id: principalId,
   kind: z.enum(['human', 'agent', 'service']),

@@ -90,7 +90,10 @@ export const operatorEntry = z.strictObject({
   id: principalId,
   algorithm: z.literal('ed25519'),
   publicKey: z.string().regex(/^[A-Za-z0-9+/]{1,340}={0,2}$/),
-  roles: z.array(z.union([z.literal('*'), changeKind])).max(CHANGE_KINDS.length + 1),
+  roles: z
+    .array(z.union([z.literal('*'), changeKind]))
+    .max(CHANGE_KINDS.length + 1)
+    .readonly(),
 })
 export const ceiling = z.strictObject({
   name: roleName,
