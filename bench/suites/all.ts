@@ -8,5 +8,16 @@ import { hotKey } from './hot-key.ts'
 import { retail } from './retail.ts'
 import { sandbox } from './sandbox.ts'
 import { storage } from './storage.ts'
+import { witness } from './witness.ts'
 
-export const SUITES: readonly Suite[] = [append, storage, hotKey, governedCall, retail, sandbox, admission, growth]
+export const SUITES: readonly Suite[] = [
+  append,
+  storage,
+  hotKey,
+  governedCall,
+  retail,
+  sandbox,
+  admission,
+  witness,
+  growth,
+]

@@ -3,7 +3,6 @@ import type { Clock } from '../../host/clock.ts'
 import type { Manifest } from '../../model/manifest.ts'
 import { parseVerifierKey } from '../../model/signed-note.ts'
 import type { StorageReader } from '../../storage/storage.ts'
-import { logOfKey } from '../../transparency-log/cosignature-checkpoint.ts'
 import { StoredTree } from '../../transparency-log/stored-tree.ts'
 import type { OpenCommitter } from '../committer/committer.ts'
 import { Acknowledgement } from './acknowledgement.ts'
@@ -55,8 +54,10 @@ function openWitnessing(opening: Opening): Witnessing | null {
   const tree = new StoredTree(reader)
   const found = readWitnessed(dir, policy.policy, key.name, tree, reader.head().treeSize)
   if (found.kind === 'beyond') stopForRollback(opening, found.head)
+  // All keys that the policy has for this log: while it changes its key, checkpoints of both come and go.
+  const keys = policy.policy.logs.map((log) => log.key).filter(({ name }) => name === key.name)
   const witnessing = new Witnessing({
-    ...{ dir, log: logOfKey(key), policy, tree, stop, clock, onProblem },
+    ...{ dir, log: { origin: key.name, keys }, policy, tree, stop, clock, onProblem },
     before: found.kind === 'head' ? found.head : null,
     newest: () => committer.newest.note,
     ...(everyMs === undefined ? {} : { everyMs }),
