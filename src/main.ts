@@ -15,6 +15,10 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     read: async (dir) => (await import('./main/log-stop.ts')).read(dir),
     resume: async (dir, by, reason) => void (await import('./main/log-stop.ts')).resume(dir, by, reason),
   },
+  logKeys: {
+    rotate: async (dir, options) => (await import('./main/log-keys.ts')).rotateLogKey(dir, options),
+    write: async (dir, file, checkpoint) => (await import('./main/log-keys.ts')).writeLogKeys(dir, file, checkpoint),
+  },
   workshop: async () => (await import('./main/workshop.ts')).openWorkshop(),
   policyFaults: async (files, dir) => (await import('./main/policy-check.ts')).policyFaults(files, dir),
   exportLog: async (dir, file, format, checkpoint) =>

@@ -11,7 +11,7 @@ import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
 import { openCommitter } from './committer/committer.ts'
-import { APPROVE, decideApproval, decideApprovals } from './decide-approval.ts'
+import { APPROVE, decideApproval } from './decide-approval.ts'
 import { effects } from './effects.ts'
 import type { Engine } from './engine.ts'
 import { ERASE, erase, finishErasures } from './erase.ts'
@@ -26,6 +26,7 @@ import { Flows } from './flows.ts'
 import { KnownOperations } from './known-operations.ts'
 import { openPersonal } from './personal/open-personal.ts'
 import { query } from './query.ts'
+import { recordLogKey } from './record-log-key.ts'
 import { mayRead, READ_RECORDS } from './reading.ts'
 import { records, rows, state, states } from './records.ts'
 import { startLoops } from './run.ts'
@@ -158,6 +159,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await enforce(parts, authority.current())
   opened.defer(() => parts.stops.drained())
   if (stop.mark === null) {
+    await recordLogKey(parts) // the first record of a log names its key
     await recordAuthority(parts)
     await recordResumed(parts, dir)
   }
@@ -201,8 +203,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     approvals: (credentials, filter, page, signal) => approvals(parts, credentials, filter, page, signal),
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
     decideApproval: (credentials, decision, signature, signal, card = null) =>
-      decideApproval(parts, credentials, { decision, signature, card }, signal),
-    decideApprovals: (credentials, decisions, signal) => decideApprovals(parts, credentials, decisions, signal),
+      decideApproval(parts, credentials, decision, signature, signal, card),
     async stopReport(credentials, id, signal) {
       await mayRead(parts, credentials, { stopReport: id }, signal)
       return await readStopReport(parts, id, signal)

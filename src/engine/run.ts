@@ -5,6 +5,7 @@
 import { AdoptionRecords } from './adopt.ts'
 import { APPROVALS_MODEL } from './approval-request.ts'
 import type { Parts } from './parts.ts'
+import { recordLogKey } from './record-log-key.ts'
 import { resumeHeld } from './resume.ts'
 import type { ApprovalId } from '../model/ids.ts'
 
@@ -56,6 +57,8 @@ async function look(
   if (parts.acknowledgement.stop.mark !== null) return // nothing could be written
   await adoptions.write().catch((error: unknown) => onProblem('recording the authority in force', error))
   await takeUpHeld(parts, signal, onProblem).catch((error: unknown) => onProblem('looking for held operations', error))
+  if (parts.committer.signing().state === 'signing')
+    await recordLogKey(parts).catch((error: unknown) => onProblem('looking for a new key of the log', error))
 }
 
 async function takeUpHeld(

@@ -5,6 +5,7 @@
 import { APPROVALS_MODEL, ENGINE_READ_MODELS } from './approval-request.ts'
 import type { VerifyReport } from './engine.ts'
 import type { Parts } from './parts.ts'
+import { keyOfCheckpoint } from './verify-keys.ts'
 import { verifySealed } from './personal/verify-sealed.ts'
 import { rebuildStreams } from './verify-fold.ts'
 import { verifyOperations, type Grounds } from './verify-operations.ts'
@@ -19,7 +20,7 @@ import { compareReadModels, type Comparison } from '../read-models/rebuild.ts'
 export interface Audited extends Pick<Parts, 'reader' | 'sandbox' | 'release'>, Partial<Grounds> {
   /** Null when none has been stored yet. */
   readonly committer: { checkpoint(): Promise<string | null> }
-  /** Key that must have signed the checkpoint. */
+  /** A key of the log that is trusted: the one that must have signed the checkpoint is it, or follows from it. */
   readonly log?: NoteVerifier | null
   /** Null or left out: the application has no personal data, or their keys are not at hand. */
   readonly keys?: Keys | null
@@ -39,9 +40,11 @@ export async function verify(
   ) as Parts['reader']
   const opened = { ...parts, reader }
   const { position: head, treeSize } = reader.head()
+  const checkpoint = await parts.committer.checkpoint()
+  const signedBy = keyOfCheckpoint(stored, checkpoint, parts.log ?? null)
   const log = await verifyLog(stored, {
-    checkpoint: await parts.committer.checkpoint(),
-    log: parts.log ?? null,
+    checkpoint,
+    log: signedBy.key,
     onProgress: (done) => onProgress(Math.floor(done / 2), treeSize),
     signal,
   })
@@ -79,7 +82,15 @@ export async function verify(
     .filter(([, { equal }]) => !equal)
     .map(([model]) => ({ position: null, what: `read model \`${model}\` differs from its rebuild` }))
   const sealed = await verifySealed(stored, keys, head, signal)
-  const findings = [...log.findings, ...sealed.findings, ...operations.findings, ...snapshots, ...damaged, ...differing]
+  const findings = [
+    ...signedBy.findings,
+    ...log.findings,
+    ...sealed.findings,
+    ...operations.findings,
+    ...snapshots,
+    ...damaged,
+    ...differing,
+  ]
   return {
     verdict: findings.length > 0 ? 'invalid' : sealed.erased > 0 ? 'valid-with-erasures' : 'valid',
     erased: sealed.erased,

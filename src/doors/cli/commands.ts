@@ -236,11 +236,27 @@ export const COMMANDS: readonly Command[] = [
       'log anchor [--out DIR]',
       'log anchors [--out DIR] [--limit N] [--after CURSOR]',
       'log stream ENTITY/ID --proof FILE',
+      'log rotate-key [--prepare] [--next-key REF] [--yes]',
+      'log keys FILE',
     ],
     options: {
       ...SYSTEM_OPTIONS,
       witnessed: { type: 'boolean', describe: 'export up to the newest checkpoint that witnesses have cosigned' },
       reason: { type: 'string', value: 'TEXT', describe: 'why a stopped log may go on; goes on record' },
+      prepare: {
+        type: 'boolean',
+        describe: 'only show the key that follows, for witnesses and verifiers to learn of it',
+      },
+      'next-key': {
+        type: 'string',
+        value: 'REF',
+        describe: 'the key behind the one that follows, e.g. `ssh-agent:ssh-ed25519 AAAA…` (default: a new file)',
+      },
+      signer: {
+        type: 'string',
+        value: 'SOCKET',
+        describe: 'the signer’s socket, when it is not in the data directory',
+      },
       ...YES,
       from: { type: 'string', value: 'POSITION', describe: 'first position (default: the last records)' },
       limit: { type: 'string', value: 'N', describe: 'how many records, 1 to 200 (default 20)' },
@@ -322,7 +338,7 @@ export const COMMANDS: readonly Command[] = [
     usage: [
       'approvals list [--state STATE]',
       'approvals show APPROVAL',
-      'approvals approve|refuse APPROVAL… [--reason TEXT] [--yes]',
+      'approvals approve|refuse APPROVAL [--reason TEXT] [--yes]',
     ],
     options: {
       ...SYSTEM_OPTIONS,
@@ -332,7 +348,7 @@ export const COMMANDS: readonly Command[] = [
       ...YES,
       ...PAGE,
     },
-    words: [1, 51],
+    words: [1, 2],
     load: () => import('./commands/approvals.ts'),
   },
   {

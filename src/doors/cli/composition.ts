@@ -116,7 +116,35 @@ export interface RunningWarden {
   close(): Promise<void>
 }
 
+export interface RotateOptions {
+  /** Reference of the key behind the next; null makes a file. */
+  readonly nextKey: string | null
+  /** False only shows the key that follows. */
+  readonly release: boolean
+  /** Null: the one of the data directory. */
+  readonly socket: string | null
+}
+export interface RotatedKey {
+  /** Public keys before and after, and the digest of the one behind. */
+  readonly before: string
+  readonly after: string
+  readonly next: string
+  /** Whether a running system has recorded it and signs with it. */
+  readonly inForce: boolean
+}
+export interface WrittenKeys {
+  readonly file: string
+  /** Oldest first; each signs checkpoints of sizes above `after`. */
+  readonly keys: readonly { readonly vkey: string; readonly after: number }[]
+}
+
 export interface Composition {
+  readonly logKeys: {
+    /** @throws `usage`, `log-key-invalid`, `signer-unavailable`, `data-directory-locked` */
+    rotate(dir: string, options: RotateOptions): Promise<RotatedKey>
+    /** Writes the keys with their records to a new file; `checkpoint` as for `exportLog`. */
+    write(dir: string, file: string, checkpoint: string | null): Promise<WrittenKeys>
+  }
   /** @throws `usage`, `witness-fault`, `data-directory-locked` */
   witness(options: WitnessOptions): Promise<RunningWitness>
   /** Whether the log of a data directory is stopped, and letting it go on. */

@@ -50,6 +50,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   let core: CommitterCore
   let signing: Signing
   let opened = false
+  let publishedKey = ''
   let nowMs = 0 // the clock of the main thread, as of its last mail
   const clock: Clock = { nowMs: () => nowMs, monotonicUs: () => systemClock.monotonicUs() }
   try {
@@ -58,14 +59,14 @@ async function serve(options: WorkerOptions): Promise<void> {
     signing = await Signing.open({
       ...{ signer, log: core },
       onSigned: () => {
+        if (signing.state.vkey !== publishedKey) publish()
         answerSigned()
         void work()
       },
       onChange: () => opened && send({ kind: 'signing', state: signing.state }),
       onSilent: () => send({ kind: 'signer-silent' }),
     })
-    opened = true
-    publishKey(options.vkeyPath, { vkey: signing.state.vkey, retired: signing.retired })
+    publish()
     send({ kind: 'ready', signing: signing.state })
   } catch (error) {
     await signer.close()
@@ -103,6 +104,14 @@ async function serve(options: WorkerOptions): Promise<void> {
     }
     lookForLate()
     working = false
+  }
+
+  /** At the start, and when a new key has taken over. */
+  function publish(): void {
+    publishedKey = signing.state.vkey
+    publishKey(options.vkeyPath, { vkey: publishedKey, retired: signing.retired })
+    if (opened) send({ kind: 'signing', state: signing.state })
+    opened = true
   }
 
   const isSettled = (): boolean => commits.length === 0 && unsigned.count === 0

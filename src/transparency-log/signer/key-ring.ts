@@ -22,7 +22,12 @@ interface KeysFile {
   }
   readonly next: { readonly reference: string; readonly digest: Hash }
   readonly rotation:
-    | (PreparedRotation & { readonly reference: string; readonly nextReference: string; readonly madeAtMs: number })
+    | (PreparedRotation & {
+        readonly reference: string
+        readonly nextReference: string
+        /** Whether the log may record it; before, witnesses and verifiers are told of the key. */
+        readonly released: boolean
+      })
     | null
   /** Keys that were in use before, oldest first. */
   readonly retired: readonly string[]
@@ -104,7 +109,9 @@ export class KeyRing {
   }
   get rotation(): PreparedRotation | null {
     const { rotation } = this.#file
-    return rotation === null ? null : { vkey: rotation.vkey, next: rotation.next, statement: rotation.statement }
+    return rotation?.released !== true
+      ? null
+      : { vkey: rotation.vkey, next: rotation.next, statement: rotation.statement }
   }
 
   sign(bytes: Uint8Array): Promise<Uint8Array> | Uint8Array {
@@ -112,14 +119,18 @@ export class KeyRing {
   }
 
   /**
-   * Gets a rotation ready: the next key and the one in use sign a statement, and the key behind the next is made or named. Asked again, it gives
+   * Gets a rotation ready and, when it is released, has the log record it: the next key and the one in use sign a statement, and the key behind the next is made or named. Asked again, it gives
    * the same until its record is in the log.
    * @param afterNext reference of the key that may follow the next one; null makes a file
    * @throws `log-key-invalid` when the next key is not what was committed to
    */
-  async prepareRotation(afterNext: string | null, nowMs: number): Promise<PreparedRotation> {
+  async prepareRotation(afterNext: string | null, release: boolean): Promise<PreparedRotation> {
     const { rotation, origin, next } = this.#file
-    if (rotation !== null) return rotation
+    if (rotation !== null) {
+      if (release && !rotation.released) this.#write({ ...this.#file, rotation: { ...rotation, released: true } })
+      const { vkey, next: digest, statement } = rotation
+      return { vkey, next: digest, statement }
+    }
     const holder = await openReference(this.#backEnds, next.reference)
     try {
       const follower = verifierOf(origin, holder)
@@ -132,9 +143,9 @@ export class KeyRing {
         throw problem('log-key-invalid', 'each key must be another than those before it')
       const text = rotationText(vkey, digest)
       const statement = `${text}\n${await signatureLine(this.#verifier, this.#holder, text)}${await signatureLine(follower, holder, text)}`
-      const prepared = { vkey, next: digest, statement, reference: next.reference, nextReference, madeAtMs: nowMs }
+      const prepared = { vkey, next: digest, statement, reference: next.reference, nextReference, released: release }
       this.#write({ ...this.#file, rotation: prepared })
-      return this.rotation as PreparedRotation
+      return { vkey, next: digest, statement }
     } finally {
       holder.close()
     }

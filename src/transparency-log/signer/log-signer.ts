@@ -18,7 +18,7 @@ export interface SignerStanding {
   readonly next: Hash
   /** Keys that were in use before, oldest first. */
   readonly retired: readonly string[]
-  /** A rotation that waits for its record in the log; null when none does. */
+  /** A rotation that is released and waits for its record in the log; null when none does. */
   readonly rotation: PreparedRotation | null
   /** How the key is held: `file`, `ssh-agent`… */
   readonly backEnd: string

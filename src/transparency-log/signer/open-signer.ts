@@ -1,7 +1,6 @@
 /** Opens a signer on its directory: lock, keys, last head; and says when it must not sign. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemClock, type Clock } from '../../host/clock.ts'
 import { EMPTY_ROOT } from '../../model/merkle.ts'
 import { problem } from '../../model/problems.ts'
 import { parseVerifierKey } from '../../model/signed-note.ts'
@@ -26,7 +25,6 @@ export interface OpenSignerOptions {
   readonly witnessPolicy?: string | null
   /** Beside files. */
   readonly backEnds?: readonly KeyBackEnd[]
-  readonly clock?: Clock
   /** Only tests weaken it. */
   readonly durable?: boolean
   /** For the directory's lock. */
@@ -37,7 +35,7 @@ export const HEAD_FILE = 'head'
 
 /** @throws `data-directory-locked`, `log-key-invalid`, `signer-state-damaged`, `usage` */
 export async function openSigner(options: OpenSignerOptions): Promise<Signer & LogSigner> {
-  const { dir, origin, durable = true, clock = systemClock } = options
+  const { dir, origin, durable = true } = options
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const unlock = lockDirectory(dir, options.lockWaitMs)
   try {
@@ -56,7 +54,7 @@ export async function openSigner(options: OpenSignerOptions): Promise<Signer & L
     const policy = options.witnessPolicy ?? null
     return closing(
       new Signer({
-        ...{ heads, keys, clock },
+        ...{ heads, keys },
         witnessed:
           policy === null ? null : () => witnessedHead(policy, keys.verifier, keys.retired.map(parseVerifierKey)),
       }),

@@ -12,7 +12,12 @@ export const LINE_BYTES_MAX = 65_536
 export type SignerRequest =
   | { readonly id: number; readonly ask: 'claim' | 'standing' }
   | { readonly id: number; readonly ask: 'sign'; readonly request: SignRequest }
-  | { readonly id: number; readonly ask: 'prepare-rotation'; readonly afterNext: string | null }
+  | {
+      readonly id: number
+      readonly ask: 'prepare-rotation'
+      readonly afterNext: string | null
+      readonly release: boolean
+    }
 
 export type SignerReply =
   | { readonly id: number; readonly answer: unknown }
@@ -24,11 +29,15 @@ export type SignerReply =
 /** @throws `malformed-request` */
 export function parseRequest(line: string): SignerRequest {
   const value = parse(line)
-  const { id, ask, request, afterNext = null } = value
+  const { id, ask, request, afterNext = null, release } = value
   if (!Number.isSafeInteger(id)) throw malformed('`id` is not a number')
   if (ask === 'claim' || ask === 'standing') return { id: id as number, ask }
-  if (ask === 'prepare-rotation' && (afterNext === null || typeof afterNext === 'string'))
-    return { id: id as number, ask, afterNext }
+  if (
+    ask === 'prepare-rotation' &&
+    (afterNext === null || typeof afterNext === 'string') &&
+    typeof release === 'boolean'
+  )
+    return { id: id as number, ask, afterNext, release }
   if (ask === 'sign' && isSignRequest(request)) return { id: id as number, ask, request }
   throw malformed(`\`${String(ask)}\` is nothing that can be asked so`)
 }

@@ -59,7 +59,7 @@ function answerTo(signer: Signer, request: SignerRequest): Promise<unknown> {
     case 'standing':
       return signer.standing()
     case 'prepare-rotation':
-      return signer.prepareRotation(request.afterNext)
+      return signer.prepareRotation(request.afterNext, request.release)
     case 'sign':
       return signer.sign(request.request)
     default:

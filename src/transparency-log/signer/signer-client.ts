@@ -33,8 +33,8 @@ export class SignerClient implements LogSigner {
   sign(request: SignRequest, signal: AbortSignal): Promise<SignAnswer> {
     return this.#ask<SignAnswer>({ ask: 'sign', request }, signal)
   }
-  prepareRotation(afterNext: string | null, signal: AbortSignal): Promise<PreparedRotation> {
-    return this.#ask<PreparedRotation>({ ask: 'prepare-rotation', afterNext }, signal)
+  prepareRotation(afterNext: string | null, release: boolean, signal: AbortSignal): Promise<PreparedRotation> {
+    return this.#ask<PreparedRotation>({ ask: 'prepare-rotation', afterNext, release }, signal)
   }
   close(): Promise<void> {
     this.#socket?.destroy()

@@ -9,7 +9,6 @@
  * S5 A new key signs only over a tree with a record that names it, where the key before committed to it; the key before signs none such.
  */
 import { hash } from 'node:crypto'
-import type { Clock } from '../../host/clock.ts'
 import type { Hash } from '../../model/ids.ts'
 import { followRotation, LOG_KEY_STREAM, parseKeyRecord } from '../../model/log-keys.ts'
 import { leafHash } from '../../model/merkle.ts'
@@ -32,11 +31,8 @@ import type {
 export interface SignerParts {
   readonly heads: HeadFile
   readonly keys: KeyRing
-  readonly clock: Clock
   /** Largest head that witnesses have cosigned; null: none is configured. Rejects with `signer-unconfirmed` while none answers. */
   readonly witnessed: (() => Promise<Checkpoint | null>) | null
-  /** Told when something was signed or refused, for the operator. */
-  readonly say?: (what: object) => void
 }
 
 export class Signer implements LogSigner {
@@ -72,9 +68,12 @@ export class Signer implements LogSigner {
     return this.#inTurn(() => Promise.resolve(this.#standing()))
   }
 
-  /** Gets a rotation ready; the writer puts it into the log. @param afterNext reference of the key behind the next; null makes a file */
-  prepareRotation(afterNext: string | null): Promise<PreparedRotation> {
-    return this.#inTurn(() => this.#parts.keys.prepareRotation(afterNext, this.#parts.clock.nowMs()))
+  /**
+   * Gets a rotation ready: the public key that follows. Once it is released, the writer puts it into the log.
+   * @param afterNext reference of the key behind the next; null makes a file
+   */
+  prepareRotation(afterNext: string | null, release: boolean): Promise<PreparedRotation> {
+    return this.#inTurn(() => this.#parts.keys.prepareRotation(afterNext, release))
   }
 
   /** Waits for what is in its turn. */

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, test } from 'node:test'
+import type { Hash } from './ids.ts'
+import { followKeys, keyDigest, keyFor, rotationText } from './log-keys.ts'
+import { formatVerifierKey, noteSigner, signNote, type NoteSigner } from './signed-note.ts'
+
+const NAME = 'log.example/keys'
+const fresh = (name = NAME): NoteSigner => noteSigner(name, generateKeyPairSync('ed25519').privateKey)
+const [one, two, three] = [fresh(), fresh(), fresh()]
+const digest = (key: NoteSigner): Hash => keyDigest(formatVerifierKey(key))
+const opened = (key: NoteSigner, next: NoteSigner) => ({
+  ...{ position: 0, type: 'opened' },
+  data: JSON.stringify({ vkey: formatVerifierKey(key), next: digest(next) }),
+})
+const rotated = (
+  position: number,
+  key: NoteSigner,
+  next: NoteSigner,
+  signers: readonly NoteSigner[],
+  over: object = {},
+) => {
+  const vkey = formatVerifierKey(key)
+  const statement = signNote(rotationText(vkey, digest(next)), signers)
+  return { position, type: 'rotated', data: JSON.stringify({ vkey, next: digest(next), statement, ...over }) }
+}
+const right = [opened(one, two), rotated(7, two, three, [one, two]), rotated(20, three, one, [two, three])]
+
+describe('keys of a log', () => {
+  test('each checkpoint belongs to the key of its size', () => {
+    const spans = followKeys(right)
+    assert.deepEqual(
+      [0, 1, 7, 8, 20, 21, 1_000].map((size) => keyFor(spans, size)?.keyHash),
+      [one, one, one, two, two, three, three].map(({ keyHash }) => keyHash),
+    )
+    assert.equal(keyFor([], 5), null)
+  })
+
+  test('a key that was not committed to beforehand is refused, whoever signs for it', () => {
+    const stranger = fresh()
+    assert.throws(() => followKeys([right[0]!, rotated(7, stranger, three, [one, stranger])]), /not committed to/)
+    assert.throws(() => followKeys([right[0]!, rotated(7, three, two, [one, two, three])]), /not committed to/)
+    assert.throws(() => followKeys([...right.slice(0, 2), rotated(20, two, one, [two])]), /not committed to/)
+  })
+
+  test('a rotation that the key before, or the new one, has not signed is refused', () => {
+    for (const signers of [[one], [two], [three]])
+      assert.throws(() => followKeys([right[0]!, rotated(7, two, three, signers)]), /at 7/)
+    const other = signNote(rotationText(formatVerifierKey(two), digest(one)), [one, two])
+    assert.throws(
+      () => followKeys([right[0]!, rotated(7, two, three, [one, two], { statement: other })]),
+      /something else/,
+    )
+    assert.throws(
+      () => followKeys([right[0]!, rotated(7, two, three, [one, two], { statement: null })]),
+      /no statement/,
+    )
+    assert.throws(
+      () => followKeys([right[0]!, rotated(7, two, three, [one, two], { next: digest(one) })]),
+      /something else/,
+    )
+  })
+
+  test('a log has one first key, and its keys have its name', () => {
+    assert.throws(() => followKeys(right.slice(1)), /never named/)
+    assert.throws(() => followKeys([right[0]!, right[0]!]), /named twice/)
+    const elsewhere = noteSigner('log.example/else', two.privateKey)
+    assert.throws(() => followKeys([right[0]!, rotated(7, elsewhere, three, [one, elsewhere])]), /not of/)
+    for (const data of [
+      '',
+      'null',
+      '{}',
+      '{"vkey":"x","next":"y"}',
+      JSON.stringify({ vkey: formatVerifierKey(one), next: 'f' }),
+    ])
+      assert.throws(() => followKeys([{ position: 0, type: 'opened', data }]), { name: 'NoteError' }, data)
+  })
+
+  test('the digest is that of the key itself, whatever its name', () => {
+    assert.equal(digest(one), keyDigest(formatVerifierKey(noteSigner('another', one.privateKey))))
+    assert.notEqual(digest(one), digest(two))
+  })
+})
