@@ -5,6 +5,7 @@ import { append } from './append.ts'
 import { governedCall } from './governed-call.ts'
 import { growth } from './growth.ts'
 import { hotKey } from './hot-key.ts'
+import { proofs } from './proofs.ts'
 import { retail } from './retail.ts'
 import { sandbox } from './sandbox.ts'
 import { storage } from './storage.ts'
@@ -19,5 +20,6 @@ export const SUITES: readonly Suite[] = [
   sandbox,
   admission,
   witness,
+  proofs,
   growth,
 ]
