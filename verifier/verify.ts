@@ -2415,15 +2415,22 @@ class Admissions {
       differs('it was decided after its snapshot had been replaced')
     const principal = principalOf(snapshot, record, body)
     const approvals = this.#approvalsOf(record, authority)
-    const asked = this.#question(record, body, request, principal, domain, release, approvals)
+    const above = agentsAbove(snapshot, principal)
+    const asked = this.#question(record, body, request, principal, domain, release, approvals, above)
     if (snapshot.unreadable !== null) return unchecked(`policies that are not evaluated here: ${snapshot.unreadable}`)
-    const scope = evaluateCedar(snapshot.scope, {
-      ...asked,
-      resource: { type: 'Application', id: release.application },
-      context: {},
-    })
-    if (scope.kind !== 'allow') differs('the action is not in scope for who did it')
-    const [derived, rules] = verdictOf(snapshot.admission, asked)
+    const askers = [asked.principal, ...above.map(({ id }) => ({ type: 'Agent', id }))]
+    for (const asker of askers) {
+      const scope = evaluateCedar(snapshot.scope, {
+        ...asked,
+        principal: asker,
+        resource: { type: 'Application', id: release.application },
+        context: {},
+      })
+      if (scope.kind !== 'allow') differs('the action is not in scope for who did it')
+    }
+    const [derived, rules] = narrowest(
+      askers.map((asker) => verdictOf(snapshot.admission, { ...asked, principal: asker })),
+    )
     if (derived !== verdict) differs(`policy says ${derived}, and yet it is ${record.state}`)
     if (canonical(rules) !== canonical(authority.rules)) differs('other rules determine it')
     if (record.action === 'plinth.approve') this.#decision(body, snapshot, principal, events)
@@ -2456,8 +2463,9 @@ class Admissions {
     domain: readonly { readonly stream: string; readonly type: string }[],
     release: ReleaseFile,
     approvals: readonly string[],
+    above: readonly PrincipalEntry[],
   ): CedarRequest {
-    const uid = { type: KINDS[principal.kind] ?? '', id: principal.id }
+    const uid = uidOf(principal)
     const action = { type: 'Action', id: record.action }
     const resource = request.entities[1]?.uid ?? { type: '', id: '' }
     if (
@@ -2468,16 +2476,20 @@ class Admissions {
       return request.entities.length === 0
         ? unchecked('its question had no form in Cedar')
         : differs('it asks about somebody or something else')
-    const attrs = {
-      id: principal.id,
-      tenant: principal.tenant,
-      ...(principal.owner === null ? {} : { owner: principal.owner }),
-      ...(record.for === null ? {} : { onBehalfOf: record.for }),
-    }
-    const roles = principal.roles.map((id) => ({ type: 'Role', id }))
-    const entities = [
-      { uid, attrs, parents: roles },
+    const entityOfPrincipal = (who: PrincipalEntry): CedarEntity => ({
+      uid: uidOf(who),
+      attrs: {
+        id: who.id,
+        tenant: who.tenant,
+        ...(who.owner === null ? {} : { owner: who.owner }),
+        ...(record.for === null ? {} : { onBehalfOf: record.for }),
+      },
+      parents: who.roles.map((id) => ({ type: 'Role', id })),
+    })
+    const entities: readonly CedarEntity[] = [
+      entityOfPrincipal(principal),
       { uid: resource, attrs: { id: resource.id }, parents: [] },
+      ...above.map(entityOfPrincipal),
     ]
     if (canonical(request.entities) !== canonical(entities)) differs('it asks about somebody with other attributes')
     const { context } = request
@@ -2593,7 +2605,8 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
   const admission = new Map<string, CedarPolicy>()
   let notRead: string | null = null
   try {
-    for (const [file, source] of Object.entries(files))
+    for (const [file, source] of Object.entries(files)) {
+      if (file === 'breakers.json') continue // it only ever refuses what these allow
       for (const policy of parseCedar(file === 'limits.json' ? limitRules(source) : source)) {
         const id = policy.annotations.get('id') ?? unreadable(`a policy of \`${file}\` has no id`)
         if (scope.has(id) || admission.has(id)) unreadable(`the policy \`${id}\` is there twice`)
@@ -2601,6 +2614,7 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
         if ((policy.annotations.get('mode') ?? (file.startsWith('observe/') ? 'observe' : '')) === 'observe') continue
         ;(file.startsWith('scope/') ? scope : admission).set(id, policy)
       }
+    }
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error
     notRead = error.message
@@ -2659,6 +2673,28 @@ function chainOf(snapshot: Snapshot, entry: PrincipalEntry): { principal: string
         : (snapshot.principals.get(link.owner) ?? differs('an owner is not in the snapshot'))
   }
   return chain
+}
+
+const uidOf = ({ kind, id }: PrincipalEntry): { readonly type: string; readonly id: string } => ({
+  type: KINDS[kind] ?? '',
+  id,
+})
+
+/** Agents among the owners of a principal, the nearest first: what it does needs their permission as well. */
+const agentsAbove = (snapshot: Snapshot, entry: PrincipalEntry): readonly PrincipalEntry[] =>
+  chainOf(snapshot, entry)
+    .slice(1)
+    .flatMap(({ principal }) => snapshot.principals.get(principal) ?? [])
+    .filter(({ kind }) => kind === 'agent')
+
+/** One denial denies; what is held for somebody waits. With the rules that make it so. */
+function narrowest(
+  verdicts: readonly (readonly [verdict: string, rules: readonly string[]])[],
+): readonly [verdict: string, rules: readonly string[]] {
+  const [only, ...more] = verdicts
+  if (only !== undefined && more.length === 0) return only
+  const verdict = ['denied', 'held'].find((kind) => verdicts.some(([one]) => one === kind)) ?? 'admitted'
+  return [verdict, distinct(verdicts.flatMap(([one, rules]) => (one === verdict ? rules : []))).sort()]
 }
 
 /** Whether the first holds nothing that is not in the second: members may be left out, at any depth. */

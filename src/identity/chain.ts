@@ -22,6 +22,7 @@ export function directoryOf(snapshot: AuthoritySnapshot): Directory {
 /** @throws `principal-revoked` when any link of its chain is revoked, gone, or beyond the bound */
 export function principalOf(directory: Directory, entry: PrincipalEntry, onBehalfOf: PrincipalId | null): Principal {
   const chain: ChainLink[] = []
+  const agents: PrincipalEntry[] = []
   for (let link = entry; ;) {
     if (link.revoked) throw problem('principal-revoked', `\`${link.id}\` has been revoked`)
     if (chain.length >= CHAIN_LINKS_MAX)
@@ -31,9 +32,17 @@ export function principalOf(directory: Directory, entry: PrincipalEntry, onBehal
     const owner = directory.byId.get(link.owner)
     if (owner === undefined)
       throw problem('principal-revoked', `\`${link.owner}\`, the owner of \`${link.id}\`, is gone`)
+    if (owner.kind === 'agent') agents.push(owner)
     link = owner
   }
-  return { id: entry.id, kind: entry.kind, roles: entry.roles, chain, onBehalfOf, tenant: entry.tenant }
+  const above = agents.map(({ id, roles, tenant }) => ({
+    ...{ id, roles, tenant },
+    chain: chain.slice(chain.findIndex(({ principal }) => principal === id)),
+  }))
+  return {
+    ...{ id: entry.id, kind: entry.kind, roles: entry.roles, chain, onBehalfOf, tenant: entry.tenant },
+    ...(above.length === 0 ? {} : { above }),
+  }
 }
 
 /** True while nobody in the chain was revoked or raised since, and it may still act for whom it acts. */

@@ -18,6 +18,8 @@ export interface Principal {
   /** For whom it acts, when not for itself (RFC 8693 `sub` behind `act`). */
   readonly onBehalfOf: PrincipalId | null
   readonly tenant: string
+  /** Agents among its owners, the nearest first, each with its own chain; left out when there is none. What it does needs their permission as well. */
+  readonly above?: readonly Pick<Principal, 'id' | 'roles' | 'chain' | 'tenant'>[]
 }
 
 export interface Credentials {

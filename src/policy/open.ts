@@ -89,8 +89,9 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
       scopes = new Map()
       scopedBy = snapshot
     }
-    const { id, kind, roles, chain, tenant, onBehalfOf } = principal
-    const key = canonicalJson([action, id, kind, roles, chain[1]?.principal ?? null, tenant, onBehalfOf])
+    const { id, kind, roles, chain, tenant, onBehalfOf, above = [] } = principal
+    const owner = chain[1]?.principal ?? null
+    const key = canonicalJson([action, id, kind, roles, owner, tenant, onBehalfOf, above])
     let answer = scopes.get(key)
     if (answer === undefined)
       scopes.set(key, (answer = setOf(snapshot).inScope(scopeRequest(schema, principal, action))))

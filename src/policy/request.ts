@@ -37,7 +37,7 @@ export function cedarRequest(schema: PolicySchema, asked: AdmitRequest): CedarRe
     action: { type: 'Action', id: asked.action },
     resource: resource.uid,
     context: contextValue(action.context, context, 'context') as JsonObject,
-    entities: [principal, resource],
+    entities: [principal, resource, ...agentsAbove(asked.principal)],
   }
 }
 
@@ -46,7 +46,13 @@ export function scopeRequest(schema: PolicySchema, principal: Principal, action:
   const who = principalEntity(principal)
   const application = resourceEntity(schema, null)
   const what = { type: 'Action', id: action }
-  return { principal: who.uid, action: what, resource: application.uid, context: {}, entities: [who, application] }
+  return {
+    principal: who.uid,
+    action: what,
+    resource: application.uid,
+    context: {},
+    entities: [who, application, ...agentsAbove(principal)],
+  }
 }
 
 function principalEntity({ id, kind, roles, chain, tenant, onBehalfOf }: Principal): Entity {
@@ -66,6 +72,10 @@ function principalEntity({ id, kind, roles, chain, tenant, onBehalfOf }: Princip
 /** The resource of a command as records name it. @throws ContextError for an entity that is not there */
 export const resourceName = (schema: PolicySchema, resource: AdmitRequest['resource']): string =>
   formatUid(resourceEntity(schema, resource).uid)
+
+/** They act for the same one, and each has its own owner. */
+const agentsAbove = ({ above = [], onBehalfOf }: Principal): readonly Entity[] =>
+  above.map((agent) => principalEntity({ ...agent, kind: 'agent', onBehalfOf }))
 
 function resourceEntity(schema: PolicySchema, resource: AdmitRequest['resource']): Entity {
   if (resource === null) return withId({ type: 'Application', id: schema.application })

@@ -7,6 +7,7 @@ import type { Obligations } from '../model/obligations.ts'
 import { actionPolicies } from './action-policies.ts'
 import { evaluate, formatUid, parsePolicySet, parseSchema, type CedarRequest, type Parsed } from './cedar.ts'
 import { LIMITS_FILE, type Limit } from './limits.ts'
+import { narrowest, requestsOf, type Decided } from './narrowing.ts'
 import { misfitsOf, readPolicyFiles, textsOf, type NamedPolicy } from './policy-set.ts'
 import type { ActionGroup, PolicySchema } from './schema.ts'
 import { obligationsOf, observedVerdict, sameVerdict } from './verdict-details.ts'
@@ -21,17 +22,6 @@ export type Verdict = Decided & {
   /** What it would be if the rules that only observe were enforced; left out when that is the same. */
   readonly observed?: ObservedVerdict
 }
-type Decided =
-  | { readonly kind: 'admitted'; readonly rules: readonly string[] }
-  | {
-      readonly kind: 'held'
-      readonly rules: readonly string[]
-      readonly requires: readonly string[]
-      readonly forMs: number
-      /** Whether every rule that holds lets a standing grant stand in for an approval. */
-      readonly grants: boolean
-    }
-  | { readonly kind: 'denied'; readonly rules: readonly string[]; readonly errors: readonly string[] }
 
 /** Compiled from the files of one snapshot. A set with `faults` denies everything. */
 export interface CompiledSet {
@@ -84,8 +74,10 @@ export function compileSet(
   function plainVerdict(request: CedarRequest, group: ActionGroup): Verdict {
     const names = [request.action.id, group]
     const used = ownParsed ?? parsed.admission
-    const decided = decide(admission.of(names), used, byId, request)
-    const observed = candidate === null ? decided : decide(candidate.of(names), used, byId, request)
+    const requests = requestsOf(request)
+    const decideBy = (policies: Parsed) => narrowest(requests.map((one) => decide(policies, used, byId, one)))
+    const decided = decideBy(admission.of(names))
+    const observed = candidate === null ? decided : decideBy(candidate.of(names))
     return {
       ...decided,
       ...obligationsOf(decided.rules, byId),
@@ -124,7 +116,7 @@ export function compileSet(
         ([first, second]) => first === undefined || (first === 'history' && (second ?? limit) === limit),
       )
     },
-    inScope: (request) => evaluate(scope, parsed.scope, request).kind === 'allow',
+    inScope: (request) => requestsOf(request).every((one) => evaluate(scope, parsed.scope, one).kind === 'allow'),
     verdict,
     plainVerdict,
     release() {
@@ -146,7 +138,7 @@ function memoKey(request: CedarRequest, sees: Visible): string {
   const resource = sees.resourceId ? formatUid(request.resource) : request.resource.type
   const key = canonicalJson([
     request.action.id,
-    request.entities[0] ?? null,
+    request.entities.filter((_, place) => place !== 1), // who asks, and the agents above
     resource,
     visibleText(request.context, sees),
   ])
