@@ -2535,14 +2535,26 @@ class Admissions {
     if (canonical(given) !== canonical(approvals)) differs('it names other approvals than there are')
     return distinct(approvedBy.map(({ role }) => role)).sort()
   }
-  /** A decision about what was held: signed by who made it, about that request, by somebody who may. */
+  /** Decisions about what was held, one event for each. */
   #decision(
     body: OperationBody,
     snapshot: Snapshot,
     approver: PrincipalEntry,
     events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
   ): void {
-    const { signature, ...decision } = body.input as Record<string, unknown>
+    const { decisions } = body.input as Record<string, unknown>
+    const decided = (Array.isArray(decisions) ? decisions : [body.input]) as readonly Record<string, unknown>[]
+    if (events.length !== decided.length) differs('the decision is not about what waited for it')
+    for (const [place, one] of decided.entries())
+      this.#oneDecision(one, snapshot, approver, events.slice(place, place + 1))
+  }
+  /** Signed by who made it, about that request, by somebody who may. */
+  #oneDecision(
+    { signature, ...decision }: Record<string, unknown>,
+    snapshot: Snapshot,
+    approver: PrincipalEntry,
+    events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
+  ): void {
     const id = String(decision['approval'])
     const request = this.#approvals.get(id)
     const [event, ...more] = events

@@ -1,12 +1,12 @@
 /** An approver's signed decision on a held operation: checked, recorded as an operation of the approver, then the held one goes on or ends. */
-import { approvalStep, readApprovalState, type ApprovalState } from './approval-request.ts'
+import { approvalStep, readApprovalState, type ApprovalState, type ApprovalStep } from './approval-request.ts'
 import { engineOperation } from './engine-operation.ts'
 import { approvalStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { resumeHeld } from './resume.ts'
 import { CARD_LENGTH_MAX } from '../model/approval-card.ts'
 import { sha256Hex, type ApprovalId } from '../model/ids.ts'
-import type { JsonObject } from '../model/json.ts'
+import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -15,60 +15,99 @@ import type { ApprovalDecision } from '../warden/authority.ts'
 
 export const APPROVE = 'plinth.approve'
 
+/** A decision as it is handed in: canonical JSON as signed, base64 Ed25519, and what the approver was shown. */
+export interface HandedDecision {
+  readonly decision: string
+  readonly signature: string
+  readonly card: string | null
+}
+/** In one batch; each is decided with one commit and then goes on by itself. */
+export const DECISIONS_MAX = 50
+
 /** @returns outcome of the held operation: held still (another role is needed), or final. @throws `approval-invalid`, `approval-settled`, `no-such-approval` */
 export async function decideApproval(
   parts: Parts,
   credentials: Credentials,
-  text: string,
-  signature: string,
+  handed: HandedDecision,
   signal: AbortSignal,
-  card: string | null,
 ): Promise<Outcome> {
+  const [outcome] = await decideApprovals(parts, credentials, [handed], signal)
+  return outcome as Outcome
+}
+
+/**
+ * Several decisions of one approver, on record with one commit or not at all: where one of them is not valid, none is. Each operation then goes on
+ * by itself, and ends by itself when what it would do has changed. @returns the outcomes, in order
+ * @throws `approval-invalid`, `approval-settled`, `no-such-approval`, naming the first that does not hold
+ */
+export async function decideApprovals(
+  parts: Parts,
+  credentials: Credentials,
+  handed: readonly HandedDecision[],
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
   const approver = await parts.identity.authenticate(credentials, signal)
-  const decision = verifyApproval(parts.authority.current(), { decision: text, signature })
-  if (decision.by !== approver.id)
-    throw problem('approval-invalid', `the decision is signed by \`${decision.by}\`, sent by \`${approver.id}\``)
-  checkCard(decision, card)
-  const approval = decision.approval as ApprovalId
+  const decisions = handed.map(({ decision: text, signature, card }) => {
+    const decision = verifyApproval(parts.authority.current(), { decision: text, signature })
+    if (decision.by !== approver.id)
+      throw problem('approval-invalid', `the decision is signed by \`${decision.by}\`, sent by \`${approver.id}\``)
+    checkCard(decision, card)
+    return { decision, signature, card }
+  })
+  const names = new Set(decisions.map(({ decision }) => decision.approval))
+  const [first] = decisions
+  if (first === undefined || names.size < decisions.length || decisions.length > DECISIONS_MAX)
+    throw problem('approval-invalid', `one to ${DECISIONS_MAX} decisions are taken, about different requests`)
+  const inputs = decisions.map(({ decision, signature }) => ({ ...decision, signature }))
   const recorded = await engineOperation(
     parts,
     approver,
     {
       command: APPROVE,
-      input: { ...decision, signature } as unknown as JsonObject,
-      idempotencyKey: `${approval}:${decision.verdict}:${decision.decidedAtMs}`,
+      input: (inputs.length === 1 ? inputs[0] : { decisions: inputs }) as unknown as JsonObject,
+      idempotencyKey:
+        inputs.length === 1
+          ? `${first.decision.approval}:${first.decision.verdict}:${first.decision.decidedAtMs}`
+          : `batch:${sha256Hex(canonicalJson(inputs))}`,
       run: null,
       correlation: null,
       causation: null,
     },
     async (stop) => {
-      const { version, state } = await readApproval(parts, approval, stop)
-      const seen = { by: approver.id, hash: decision.saw ?? null, card }
-      const change: JsonObject = {
-        ...changeBy(parts, decision, approver, state),
-        shown: [...(state.shown ?? []), seen],
-      }
-      const step = approvalStep(
-        approval,
-        version,
-        state as unknown as JsonObject,
-        decision.verdict === 'approve' ? 'approved' : 'refused',
-        change,
-      )
+      const steps = []
+      for (const one of decisions) steps.push(await stepOf(parts, approver, one, stop))
       return {
-        streams: [{ stream: step.stream, version }],
-        events: [step.event],
-        rows: [step.row],
-        after: new Map([[step.stream, step.state]]),
-        result: { approval, state: (change['state'] as string) ?? 'pending' },
+        streams: steps.map(({ stream, version }) => ({ stream, version })),
+        events: steps.map(({ event }) => event),
+        rows: steps.map(({ row }) => row),
+        after: new Map(steps.map(({ stream, state }) => [stream, state])),
+        result: { approvals: [...names] },
       }
     },
     signal,
   )
   if (recorded.kind === 'denied')
     throw problem('forbidden', `\`${approver.id}\` may not decide approvals`, { rules: recorded.rules })
-  const outcome = await resumeHeld(parts, approval, signal)
-  return await parts.acknowledgement.answer(outcome, null, parts.acknowledgement.waitMs, signal)
+  const outcomes: Outcome[] = []
+  for (const { decision } of decisions) {
+    const outcome = await resumeHeld(parts, decision.approval as ApprovalId, signal)
+    outcomes.push(await parts.acknowledgement.answer(outcome, null, parts.acknowledgement.waitMs, signal))
+  }
+  return outcomes
+}
+
+async function stepOf(
+  parts: Parts,
+  approver: Principal,
+  { decision, card }: { readonly decision: ApprovalDecision; readonly card: string | null },
+  signal: AbortSignal,
+): Promise<ApprovalStep> {
+  const approval = decision.approval as ApprovalId
+  const { version, state } = await readApproval(parts, approval, signal)
+  const seen = { by: approver.id, hash: decision.saw ?? null, card }
+  const change: JsonObject = { ...changeBy(parts, decision, approver, state), shown: [...(state.shown ?? []), seen] }
+  const type = decision.verdict === 'approve' ? 'approved' : 'refused'
+  return approvalStep(approval, version, state as unknown as JsonObject, type, change)
 }
 
 /** What was shown comes with the decision that names it, and no other text does. @throws `approval-invalid` */

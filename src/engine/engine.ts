@@ -4,6 +4,7 @@ import type { TimestampState } from './acknowledgement/timestamping.ts'
 import type { EffectState } from './ready-effects.ts'
 import type { Level } from '../model/acknowledgement.ts'
 import type { Bound } from './approval-binding.ts'
+import type { HandedDecision } from './decide-approval.ts'
 import type { ShownChange } from './shown-change.ts'
 import type { ObservedVerdict } from '../model/admission.ts'
 import type { Answer } from '../model/answer.ts'
@@ -301,6 +302,12 @@ export interface Engine {
     signal: AbortSignal,
     card?: string | null,
   ): Promise<Outcome>
+  /** Several decisions of one approver, all recorded or none; each operation then goes on by itself. Outcomes in order. */
+  decideApprovals(
+    credentials: Credentials,
+    decisions: readonly HandedDecision[],
+    signal: AbortSignal,
+  ): Promise<readonly Outcome[]>
   /** What became of each operation that a switch, or a revocation, stopped. @throws `no-such-switch`, `forbidden` */
   stopReport(credentials: Credentials, id: string, signal: AbortSignal): Promise<StopReport>
   self(credentials: Credentials, signal: AbortSignal): Promise<Self>

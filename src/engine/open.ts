@@ -11,7 +11,7 @@ import { approval, approvals } from './approvals.ts'
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { ATTEST, attest } from './attest.ts'
 import { openCommitter } from './committer/committer.ts'
-import { APPROVE, decideApproval } from './decide-approval.ts'
+import { APPROVE, decideApproval, decideApprovals } from './decide-approval.ts'
 import { effects } from './effects.ts'
 import type { Engine } from './engine.ts'
 import { ERASE, erase, finishErasures } from './erase.ts'
@@ -203,7 +203,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     approvals: (credentials, filter, page, signal) => approvals(parts, credentials, filter, page, signal),
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
     decideApproval: (credentials, decision, signature, signal, card = null) =>
-      decideApproval(parts, credentials, decision, signature, signal, card),
+      decideApproval(parts, credentials, { decision, signature, card }, signal),
+    decideApprovals: (credentials, decisions, signal) => decideApprovals(parts, credentials, decisions, signal),
     async stopReport(credentials, id, signal) {
       await mayRead(parts, credentials, { stopReport: id }, signal)
       return await readStopReport(parts, id, signal)

@@ -338,7 +338,7 @@ export const COMMANDS: readonly Command[] = [
     usage: [
       'approvals list [--state STATE]',
       'approvals show APPROVAL',
-      'approvals approve|refuse APPROVAL [--reason TEXT] [--yes]',
+      'approvals approve|refuse APPROVAL… [--reason TEXT] [--yes]',
     ],
     options: {
       ...SYSTEM_OPTIONS,
@@ -348,7 +348,7 @@ export const COMMANDS: readonly Command[] = [
       ...YES,
       ...PAGE,
     },
-    words: [1, 2],
+    words: [1, 51],
     load: () => import('./commands/approvals.ts'),
   },
   {

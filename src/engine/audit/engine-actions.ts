@@ -87,10 +87,25 @@ function approveFault(
   snapshot: AuthoritySnapshot,
   standing: Standing,
 ): string | null {
-  const { signature, ...decision } = input as JsonObject
-  const [event, ...more] = events
+  const { decisions } = input as JsonObject
+  const decided = Array.isArray(decisions) ? (decisions as readonly JsonObject[]) : [input as JsonObject]
+  if (events.length !== decided.length) return 'it wrote to another approval request than was decided'
+  return (
+    decided
+      .map((one, place) => decisionFault(one, events[place] as AuditedEvent, approver, snapshot, standing))
+      .find((fault) => fault !== null) ?? null
+  )
+}
+
+function decisionFault(
+  { signature, ...decision }: JsonObject,
+  event: AuditedEvent,
+  approver: Principal,
+  snapshot: AuthoritySnapshot,
+  standing: Standing,
+): string | null {
   const { by, verdict, binds, approval } = decision
-  if (event === undefined || more.length > 0 || event.record.stream !== approvalStream(approval as ApprovalId))
+  if (event.record.stream !== approvalStream(approval as ApprovalId))
     return 'it wrote to another approval request than was decided'
   try {
     verifyApproval(snapshot, { decision: canonicalJson(decision), signature: String(signature) })

@@ -19,13 +19,13 @@ import { time } from '../table.ts'
 import { printable } from '../terminal.ts'
 
 export async function run(call: CommandCall): Promise<ExitCode> {
-  const [word, approval] = call.words
+  const [word, approval, ...more] = call.words
   if (word === 'list') return await list(call)
   if (word !== 'show' && word !== 'approve' && word !== 'refuse')
     throw unknownWord('approvals', word, ['list', 'show', 'approve', 'refuse'])
   if (approval === undefined)
     throw problem('usage', `say which one: \`plinth approvals ${word} APPROVAL\``, { command: 'approvals' })
-  return word === 'show' ? await show(call, approval) : await decide(call, approval, word)
+  return word === 'show' ? await show(call, approval) : await decide(call, [approval, ...more], word)
 }
 
 async function list({ options, terminal }: CommandCall): Promise<ExitCode> {
@@ -55,41 +55,53 @@ async function show({ options, terminal }: CommandCall, approval: string): Promi
   return EXIT.ok
 }
 
-async function decide(call: CommandCall, approval: string, word: 'approve' | 'refuse'): Promise<ExitCode> {
+async function decide(call: CommandCall, approvals: readonly string[], word: 'approve' | 'refuse'): Promise<ExitCode> {
   const { options, terminal } = call
   const connection = await findConnection(options)
   const approver = await readCredential(options.text('as') ?? join(dataDirectory(options), OPERATOR_FILE))
-  if (approver.approvalKey === null)
-    throw problem('usage', `\`${approver.principal}\` has no key that signs approval decisions`)
-  const asked = await view(connection, approval)
-  const question = `${word} this as \`${approver.principal}\`?`
-  const card = renderCard(asked)
-  if (!(await confirmed(terminal, options, card.split('\n'), question))) return EXIT.ok
-  const decision: ApprovalDecision = {
-    format: 1,
-    approval: asked.approval,
-    verdict: word,
-    binds: asked.binds,
-    saw: sha256Hex(card),
-    by: approver.principal as PrincipalId,
-    reason: options.text('reason') ?? '',
-    decidedAtMs: Date.now(),
+  const { approvalKey } = approver
+  if (approvalKey === null) throw problem('usage', `\`${approver.principal}\` has no key that signs approval decisions`)
+  const asked: { readonly view: ApprovalView; readonly card: string }[] = []
+  for (const approval of approvals) {
+    const one = await view(connection, approval)
+    asked.push({ view: one, card: renderCard(one) })
   }
-  const text = canonicalJson(decision)
+  const question =
+    asked.length === 1
+      ? `${word} this as \`${approver.principal}\`?`
+      : `${word} these ${asked.length}, all or none, as \`${approver.principal}\`?`
+  const shown = asked.flatMap(({ card }) => [...card.split('\n'), ''])
+  if (!(await confirmed(terminal, options, shown.slice(0, -1), question))) return EXIT.ok
+  const decidedAtMs = Date.now()
+  const decisions = asked.map(({ view: one, card }) => {
+    const decision: ApprovalDecision = {
+      format: 1,
+      approval: one.approval,
+      verdict: word,
+      binds: one.binds,
+      saw: sha256Hex(card),
+      by: approver.principal as PrincipalId,
+      reason: options.text('reason') ?? '',
+      decidedAtMs,
+    }
+    const text = canonicalJson(decision)
+    return { decision: text, signature: signText(text, approvalKey), card }
+  })
   // A named approver speaks for itself; the operator's key of this directory never goes to a system elsewhere.
   const token = options.text('as') === null ? connection.token : approver.apiKey
-  const outcome = await request<Outcome>(
+  const { outcomes } = await request<{ readonly outcomes: readonly Outcome[] }>(
     { ...connection, token },
-    `/v1/approvals/${encodeURIComponent(approval)}/decision`,
-    { method: 'POST', body: { decision: text, signature: signText(text, approver.approvalKey), card } },
+    '/v1/approvals/decisions',
+    { method: 'POST', body: { decisions } },
   )
-  terminal.data(
-    terminal.json
-      ? JSON.stringify({ ...outcome, kind: 'decided', outcome: outcome.kind })
-      : outcomeLines(outcome).join('\n'),
-  )
+  for (const outcome of outcomes)
+    terminal.data(
+      terminal.json
+        ? JSON.stringify({ ...outcome, kind: 'decided', outcome: outcome.kind })
+        : outcomeLines(outcome).join('\n'),
+    )
   // Refusing is what was wanted: that the operation ends refused or denied is success here.
-  return word === 'refuse' ? EXIT.ok : exitCodeOfOutcome(outcome)
+  return word === 'refuse' ? EXIT.ok : (outcomes.map(exitCodeOfOutcome).find((code) => code !== EXIT.ok) ?? EXIT.ok)
 }
 
 /** The card, which is everything that the signature stands for, and what has become of the request. */

@@ -66,8 +66,32 @@ export const decideApproval: Route = {
   },
 }
 
+export const decideApprovals: Route = {
+  method: 'POST',
+  path: '/v1/approvals/decisions',
+  id: 'decideApprovals',
+  describe:
+    'Hands in several decisions of one approver. All of them count, or none does; each operation then goes on by itself.',
+  query: [],
+  body: {
+    type: 'object',
+    properties: { decisions: { type: 'array', items: { type: 'object' }, minItems: 1 } },
+    required: ['decisions'],
+    additionalProperties: false,
+  },
+  headers: [],
+  answers: { 200: 'What came of each operation, in order.' },
+  async handle(engine, request) {
+    const members = request.body as Record<string, Json> | undefined
+    const decisions = members?.['decisions']
+    if (!Array.isArray(decisions)) throw problem('malformed-request', 'the body holds a list, `decisions`')
+    const handed = decisions.map((one: Json) => signedDecision(one, null))
+    return json({ outcomes: await engine.decideApprovals(request.credentials, handed, request.signal) })
+  },
+}
+
 /** The body's two texts. The path must name the approval that the text names, so that logs of addresses tell the truth. */
-function signedDecision(body: Json | undefined, approval: string) {
+function signedDecision(body: Json | undefined, approval: string | null) {
   const members =
     typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, Json>) : {}
   const { decision, signature, card = null, ...others } = members
@@ -77,7 +101,7 @@ function signedDecision(body: Json | undefined, approval: string) {
       'malformed-request',
       'the body holds the texts `decision` and `signature`, and `card` when there was one',
     )
-  if (!decision.includes(JSON.stringify(approval)))
+  if (approval !== null && !decision.includes(JSON.stringify(approval)))
     throw problem('approval-invalid', 'the decision is about another approval than the address')
   return { decision, signature, card }
 }
