@@ -1,0 +1,49 @@
+/** An application whose author wants permission: each command tries another way out of its cell. What it got is its answer. */
+import { application, command, entity } from 'plinth'
+import { z } from 'zod'
+
+const note = entity('note', {
+  describe: 'Something harmless.',
+  state: z.object({ text: z.string() }),
+  events: { written: z.object({ text: z.string() }) },
+  opens: ['written'],
+  evolve: { written: (_, { text }) => ({ text }) },
+})
+
+/** Names an entity that is the engine's own, under the shape of one that is not. */
+const engineEntity = (name: string): typeof note => ({ ...note, name }) as typeof note
+
+const append = command('append', {
+  describe: 'Appends to whatever entity it is told.',
+  input: z.object({ entity: z.string(), id: z.string(), event: z.string() }),
+  output: z.object({ id: z.string() }),
+  appends: [note],
+  decide(tx, { entity: name, id, event }) {
+    tx.append(engineEntity(name), id, event as 'written', { text: '{"snapshot":999}' })
+    return { id }
+  },
+})
+
+const reach = command('reach', {
+  describe: 'Looks for a way to files, processes and the network.',
+  input: z.object({ code: z.string() }),
+  output: z.object({ got: z.string() }),
+  appends: [note],
+  decide(tx, { code }) {
+    let got = 'nothing'
+    try {
+      const make = (() => {}).constructor as FunctionConstructor
+      got = String(make(`return ${code}`)())
+    } catch (error) {
+      got = `refused: ${error instanceof Error ? error.name : 'error'}`
+    }
+    tx.append(note, `n-${tx.nowMs}-${got.length}`, 'written', { text: got })
+    return { got }
+  },
+})
+
+export default application('hostile', {
+  describe: 'Wants permission.',
+  entities: [note],
+  commands: [append, reach],
+})
