@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { decideAsOperator } from '../../test/support/approve.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import { changeAuthority } from '../../test/support/authority.ts'
+import { systemClock } from '../host/clock.ts'
 import { Problem } from '../model/problems.ts'
 import type { SwitchEntry } from '../warden/authority.ts'
 import type { ChangeDocument } from '../warden/change-document.ts'
 
+const LEDGER = fileURLToPath(new URL('../../test/support/ledger/', import.meta.url))
 let count = 0
 const off = (kind: SwitchEntry['scope']['kind'], value: string, action: SwitchEntry['action']) => ({
   ...{ id: `sw-${++count}`, action, reason: 'it does too much' },
@@ -110,6 +115,61 @@ test('a stop under load ends what runs, and reports what became of each; nothing
   const again = await bank.again()
   assert.deepEqual(await reported(again, one.id), report, 'a restart tells the same')
   await assert.rejects(again.do('deposit', { account: 'a1', amount: 1 }), fails('switched-stopped'))
+})
+
+test('a freeze keeps the release that is active; once it is off, the other one comes in', async (t) => {
+  const now = await openBank(t, { application: join(LEDGER, 'before.ts') })
+  await now.do('count', { on: 'c1', by: 1 })
+  const one = off('application', now.release.manifest.name, 'freeze')
+  await changeAuthority(now, switchOn(one))
+  assert.equal((await now.do('count', { on: 'c1', by: 1 })).kind, 'committed')
+  await now.close()
+  await assert.rejects(openBank(t, { application: LEDGER, dir: now.dir }), fails('switched-frozen'))
+  const same = await openBank(t, { application: join(LEDGER, 'before.ts'), dir: now.dir })
+  await changeAuthority(same, switchOff(one.id))
+  await same.close()
+  const next = await openBank(t, { application: LEDGER, dir: now.dir })
+  assert.notEqual(next.release.id, now.release.id)
+})
+
+test('past the lease nothing changes, reads go on, and the state says so; a sign of life ends it', async (t) => {
+  const offset = { ms: 0 }
+  const clock = { ...systemClock, nowMs: () => Date.now() + offset.ms }
+  const bank = await openBank(t, { clock })
+  await bank.do('open_account', { account: 'a1', owner: 'ann' })
+  await changeAuthority(bank, { change: 'set-lease', leaseMs: 60_000 })
+  assert.equal((await deposit(bank)).kind, 'committed')
+  offset.ms = 120_000
+  const expired = (error: unknown): boolean => error instanceof Problem && error.code === 'authority-expired'
+  await assert.rejects(bank.do('deposit', { account: 'a1', amount: 1 }, { key: 'late' }), expired)
+  assert.equal((await balance(bank)).kind, 'answered')
+  const { degraded, authority } = await bank.engine.self(bank.operator, NEVER)
+  assert.deepEqual(degraded, [{ state: 'read-only', code: 'authority-expired', sinceMs: authority.leaseUntilMs }])
+  offset.ms = 0
+  assert.equal((await bank.do('deposit', { account: 'a1', amount: 1 }, { key: 'late' })).kind, 'committed')
+  assert.deepEqual((await bank.engine.self(bank.operator, NEVER)).degraded, [])
+})
+
+test('what is held while a pause is on waits for its end; under a stop it ends', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a1', owner: 'ann' })
+  await bank.do('deposit', { account: 'a1', amount: 900_000 })
+  for (const [action, state] of [
+    ['pause', 'held'],
+    ['stop', 'refused'],
+  ] as const) {
+    const held = await bank.do('withdraw', { account: 'a1', amount: 200_000 })
+    assert.ok(held.kind === 'held', JSON.stringify(held))
+    const one = off('principal', 'agent', action)
+    await changeAuthority(bank, switchOn(one))
+    const outcome = await decideAsOperator(bank, held.approval)
+    assert.equal(outcome.kind, state, JSON.stringify(outcome))
+    if (outcome.kind === 'refused') assert.equal(outcome.code, 'switched-stopped')
+    await changeAuthority(bank, switchOff(one.id))
+    if (action === 'stop') continue
+    const after = await bank.engine.outcome(bank.agent, held.operation, 10_000, NEVER)
+    assert.equal(after.kind, 'committed', 'once it is off, what was approved is done')
+  }
 })
 
 test('revoking whom it acts for stops what runs for them', async (t) => {

@@ -429,6 +429,7 @@ export const COMMANDS: readonly Command[] = [
         describe: 'pause, stop, contain (reads only) or freeze (no releases)',
       },
       reason: REASON,
+      id: { type: 'string', value: 'ID', describe: 'name of the switch (default: a new one)' },
       ...OPERATOR,
       ...YES,
     },
@@ -453,7 +454,8 @@ export const COMMANDS: readonly Command[] = [
       'operator remove ID',
       'operator threshold KIND SIGNATURES',
       'operator requests',
-      'operator sign REQUEST',
+      'operator sign [REQUEST]',
+      "operator change 'JSON'",
       'operator rotate-root',
     ],
     options: {

@@ -1,8 +1,9 @@
 /** `plinth operator`: who signs changes of authority, with which key, and how many of them a change needs. */
 import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
 import { problem } from '../../../model/problems.ts'
 import type { ChangeKind, OperatorEntry } from '../../../warden/authority.ts'
-import { KINDS_OF_CHANGE, type ChangeDocument } from '../../../warden/change-document.ts'
+import { changeDocument, KINDS_OF_CHANGE, type ChangeDocument } from '../../../warden/change-document.ts'
 import { newOperatorKeyFile, parseOperatorKeyFile } from '../../../warden/operator-key-file.ts'
 import { signRequest, withWarden } from '../../../warden/operate.ts'
 import { spkiOfSshKey } from '../../../warden/ssh-agent.ts'
@@ -34,6 +35,7 @@ const WORDS: Readonly<Record<string, (call: CommandCall) => Promise<ExitCode>>> 
   threshold,
   requests,
   sign,
+  change: (call) => change(call, readChanges(named(call, 'what, as JSON'))),
   'rotate-root': (call) => change(call, [{ change: 'rotate-root' }]),
 }
 
@@ -164,15 +166,36 @@ function requestLines({ request, text, signedBy, missing, expiresAtMs }: Pending
   ]
 }
 
+/** By its id, or the only one there is. */
+function theRequest(pending: readonly PendingRequest[], id: string | undefined): PendingRequest {
+  const found = id === undefined ? pending : pending.filter(({ request }) => request === id)
+  const [only] = found
+  if (only === undefined)
+    throw problem('change-stale', `${id === undefined ? 'no request' : `no request \`${id}\``} waits for signatures`)
+  if (found.length > 1) throw problem('usage', 'several requests wait: say which one', { command: 'operator' })
+  return only
+}
+
+/** One change document, or several as an array: for changes that have no command of their own. */
+function readChanges(text: string): readonly ChangeDocument[] {
+  try {
+    return z
+      .array(changeDocument)
+      .min(1)
+      .parse([JSON.parse(text)].flat())
+  } catch (cause) {
+    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is not JSON'
+    throw problem('usage', `this is not a change: ${detail.replaceAll('\n', ' ')}`, { command: 'operator' }, cause)
+  }
+}
+
 async function sign(call: CommandCall): Promise<ExitCode> {
   const { options, terminal } = call
-  const id = named(call, 'which request')
   const place = wardenPlace(options)
-  const found = (await withWarden(place, (warden) => warden.pending())).find(({ request }) => request === id)
-  if (found === undefined) throw problem('change-stale', `no request \`${id}\` waits for signatures`)
+  const found = theRequest(await withWarden(place, (warden) => warden.pending()), call.words[1])
   if (!(await confirmed(terminal, options, requestLines(found), 'sign this?'))) return EXIT.ok
   const connection = await runningOn(options)
   const signer = await operatorSigner(options)
   const startedMs = performance.now()
-  return told(await waitForAdoption(await signRequest(place, signer, id), connection, startedMs), terminal)
+  return told(await waitForAdoption(await signRequest(place, signer, found.request), connection, startedMs), terminal)
 }

@@ -42,7 +42,7 @@ async function on(call: CommandCall): Promise<ExitCode> {
     throw problem('usage', 'say why: `--reason TEXT`; it is shown in every refusal', { command: 'switch' })
   const preview = `${scope.kind === 'global' ? 'everything' : `${scope.kind} \`${printable(scope.value)}\``} ${ACTIONS[action]}`
   if (!(await confirmed(terminal, options, [preview], 'go on?'))) return EXIT.ok
-  const id = newSwitchId()
+  const id = options.text('id') ?? newSwitchId()
   const adoption = await publishAndWait(
     options,
     [{ change: 'switch-on', switch: { id, scope, action, reason } }],
