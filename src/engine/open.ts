@@ -1,5 +1,5 @@
 /** Opens the engine over its parts, in the order in which each needs the one before, and closes them in reverse. */
-import { LogStop } from './acknowledgement/log-stop.ts'
+import { LogStop, stopped } from './acknowledgement/log-stop.ts'
 import { openAcknowledgement, type AcknowledgementOptions } from './acknowledgement/open-acknowledgement.ts'
 import { recordResumed } from './acknowledgement/record-resumed.ts'
 import { acknowledgementStatus } from './acknowledgement-status.ts'
@@ -158,7 +158,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   )
   await enforce(parts, authority.current())
   opened.defer(() => parts.stops.drained())
-  if (stop.mark === null) {
+  if (stop.mark !== null) onProblem('the log is stopped', stopped(stop.mark))
+  else {
     await recordLogKey(parts) // the first record of a log names its key
     await recordAuthority(parts)
     await recordResumed(parts, dir)
@@ -168,7 +169,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   opened.defer(() => parts.running.drained())
   const loops = startLoops(parts, onProblem)
   opened.defer(() => loops.stop())
-  if (options.heads != null) {
+  if (options.heads != null && stop.mark === null) {
     const heads = startHeads(parts, dir, options.heads, onProblem)
     opened.defer(() => heads.stop())
   }

@@ -1,9 +1,10 @@
 /** A log that contradicts itself stops: nothing more is written, the evidence convicts it, and only an operator lets it go on. */
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,7 +16,7 @@ import { Problem } from '../../model/problems.ts'
 import { parseVerifierKey } from '../../model/signed-note.ts'
 import { logOfKey, openAnyCheckpoint } from '../../transparency-log/cosignature-checkpoint.ts'
 import { verifyEquivocation } from '../../transparency-log/witness/equivocation.ts'
-import { resumeLog } from './log-stop.ts'
+import { LogStop, resumeLog } from './log-stop.ts'
 import { witnessedPath } from './witnessed.ts'
 
 const stoppedLog = (error: unknown) => error instanceof Problem && error.code === 'log-stopped'
@@ -163,6 +164,31 @@ test('a size that this log never had, without a head to show for it, stops it af
   const mark = await stops(await openCopy(t, vault.dir, policy))
   assert.deepEqual([mark.kind, evidenceOf(mark)['head']], ['refusal', null])
   assert.ok(asked >= 2)
+})
+
+test('the mark: what is first stands; a disk that does not take it leaves this process stopped; one that cannot be read is not taken for none', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'plinth-stop-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const handedIn: unknown[] = []
+  const committer = { commit: (request: unknown) => Promise.resolve(handedIn.push(request)) as never }
+  const stop = new LogStop(dir)
+  const guarded = stop.guard(committer)
+  void guarded.commit({} as never)
+  const mark = stop.stop('refusal', 'one', 'no', { it: 'says' }, 7)
+  assert.deepEqual(stop.stop('rollback', 'two', 'worse', { it: 'shows' }, 8), mark)
+  assert.equal(readdirSync(join(dir, 'evidence')).length, 3, 'two pieces of evidence, one mark')
+  assert.deepEqual(new LogStop(dir).mark, mark)
+  assert.equal(handedIn.length, 1)
+  writeFileSync(join(dir, 'evidence', 'log-stopped.json'), '{"v":1,')
+  assert.throws(() => new LogStop(dir), { code: 'storage-damaged' })
+
+  const full = join(dir, 'full')
+  mkdirSync(full)
+  writeFileSync(join(full, 'evidence'), 'a file where the folder should be')
+  const unwritten = new LogStop(full)
+  assert.throws(() => unwritten.stop('refusal', 'one', 'no', {}, 7))
+  assert.equal(unwritten.mark?.witness, 'one')
+  return assert.rejects(unwritten.guard(committer).commit({} as never), stoppedLog)
 })
 
 interface Serving extends AsyncDisposable {

@@ -2,7 +2,7 @@
  * The stop: once a witness has said that this log contradicts itself, nothing more is committed, in this process or after a restart, until an
  * operator has looked and said so (`plinth log resume`). Owns the mark in the data directory and the evidence beside it.
  *
- * L1 The evidence is on the disk before the mark, and the mark before anybody is told.
+ * L1 Nothing is handed in from the moment the stop is known; then the evidence is put on the disk, and then the mark.
  * L2 While the mark is there, no commit is handed in. What was handed in before lands or does not, and is answered as what it is.
  * L3 Nothing here takes the mark away: only the command line does.
  */
@@ -29,7 +29,6 @@ const MARK_PATH = (dir: string): string => join(dir, EVIDENCE_FOLDER, MARK)
 export class LogStop {
   readonly #dir: string
   #mark: StopMark | null
-  readonly #told: ((mark: StopMark) => void)[] = []
 
   /** Finds the mark that an earlier process has left. @throws `storage-damaged` for one that cannot be read: it is not taken for none */
   constructor(dir: string) {
@@ -40,29 +39,23 @@ export class LogStop {
   get mark(): StopMark | null {
     return this.#mark
   }
-  onStop(tell: (mark: StopMark) => void): void {
-    this.#told.push(tell)
-  }
 
-  /** @param evidence what there is to show, by its kind; the file holds it as it is. The first stop stands; later evidence is filed beside it. */
+  /**
+   * The first stop stands; what is found later is filed beside it.
+   * @param evidence what there is to show, by its kind; the file holds it as it is
+   * @throws what the disk said; this process stays stopped, and after a restart the witness says it again
+   */
   stop(kind: StopKind, witness: string, detail: string, evidence: unknown, nowMs: number): StopMark {
     const folder = join(this.#dir, EVIDENCE_FOLDER)
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
     const text = `${JSON.stringify(evidence, null, 2)}\n`
     const path = join(folder, `${kind}-${sha256Hex(text).slice(0, 16)}.json`)
+    const first = this.#mark === null
+    const mark = (this.#mark ??= { v: 1, kind, witness, detail, evidence: path, stoppedAtMs: nowMs })
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
     if (!existsSync(path)) replaceDurablySync(path, text)
-    if (this.#mark !== null) return this.#mark
-    const mark: StopMark = { v: 1, kind, witness, detail, evidence: path, stoppedAtMs: nowMs }
-    this.#mark = mark // before the disk: whatever fails below, nothing more is committed
-    replaceDurablySync(MARK_PATH(this.#dir), `${JSON.stringify(mark, null, 2)}\n`)
-    syncFolder(this.#dir)
-    for (const tell of this.#told) tell(mark)
+    if (first) replaceDurablySync(MARK_PATH(this.#dir), `${JSON.stringify(mark, null, 2)}\n`)
+    if (first) syncFolder(this.#dir)
     return mark
-  }
-
-  /** @throws `log-stopped` while the mark stands */
-  check(): void {
-    if (this.#mark !== null) throw stopped(this.#mark)
   }
 
   /** The committer, but that nothing is handed in while the log is stopped (L2). */

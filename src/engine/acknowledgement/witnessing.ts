@@ -18,7 +18,7 @@ import type { StoredTree } from '../../transparency-log/stored-tree.ts'
 import { cosign, enoughFor, ownTree, type Enough, type Refusal } from '../../transparency-log/witness/cosign.ts'
 import { replaceDurably } from '../../transparency-log/witness/durable-files.ts'
 import { WitnessClient, type WitnessAnswer, type WitnessState } from '../../transparency-log/witness/witness-client.ts'
-import type { LogStop } from './log-stop.ts'
+import { stopped, type LogStop } from './log-stop.ts'
 import { confirmRollback } from './rollback.ts'
 import { Waiters } from './waiters.ts'
 import type { WitnessPolicy } from './witness-policy.ts'
@@ -258,7 +258,12 @@ export class Witnessing {
   }
 
   #stop(kind: StopKind, witness: string, detail: string, evidence: unknown): void {
-    this.#options.stop.stop(kind, witness, detail, evidence, this.#options.clock.nowMs())
+    const { stop, clock, onProblem } = this.#options
+    try {
+      onProblem('the log is stopped', stopped(stop.stop(kind, witness, detail, evidence, clock.nowMs())))
+    } catch (error) {
+      onProblem('the log is stopped, and that could not be written', error)
+    }
     this.#waiters.giveUp()
     this.#wake.resolve()
   }
