@@ -120,6 +120,12 @@ test('declarations that types cannot hold to their promise are refused', () => {
     [bare({ initial: undefined }), /neither `initial` nor `opens`/],
     [bare({ opens: ['made'] }), /both `initial` and `opens`/],
     [bare({ initial: undefined, opens: ['gone'] }), /opens with event `gone`/],
+    [bare({ acknowledge: { lost: 'witnessed' } }), /acknowledges event `lost`, which it does not declare/],
+    [
+      bare({ acknowledge: { made: 'notarised' } }),
+      /acknowledge of event `made` of entity `thing` must be one of durable/,
+    ],
+    [{ commands: [{ ...nothing, acknowledge: 'soon' }] }, /acknowledge of command `nothing` must be one of durable/],
     [bare({ evolve: {} }), /has no evolve for event `made`/],
     [bare({ evolve: { ...thing.evolve, lost: () => null } }), /evolves event `lost`/],
     [

@@ -12,6 +12,11 @@ export async function use(url: string): Promise<void> {
   const committed = cancelled.kind === 'committed' ? cancelled : undefined
   same<typeof committed, Committed<{ refunded: number }> | undefined>()
 
+  if (cancelled.kind === 'awaiting') same<typeof cancelled.result, { refunded: number }>()
+  await shop.commands.touch({ id: '1' }, { acknowledge: 'witnessed' })
+  // @ts-expect-error: there is no such level
+  await shop.commands.touch({ id: '1' }, { acknowledge: 'notarised' })
+
   const counted = await shop.commands.count({ id: '1', by: 1 })
   if (counted.kind === 'refused') same<typeof counted.code, 'negative' | 'too-many' | 'not-found'>()
   if (counted.kind === 'committed') same<typeof counted.result, { count: number }>()

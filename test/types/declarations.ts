@@ -36,6 +36,25 @@ entity('a', {
   state,
   events,
   opens: ['opened'],
+  acknowledge: {
+    shut: 'witnessed',
+    // @ts-expect-error: there is no such level
+    opened: 'notarised',
+  },
+  evolve: { opened: (): Shop => ({ status: 'open', total: 0 }), shut: (): Shop => ({ status: 'shut', total: 0 }) },
+})
+entity('a', {
+  state,
+  events,
+  opens: ['opened'],
+  // @ts-expect-error: only declared events are acknowledged
+  acknowledge: { born: 'witnessed' },
+  evolve: { opened: (): Shop => ({ status: 'open', total: 0 }), shut: (): Shop => ({ status: 'shut', total: 0 }) },
+})
+entity('a', {
+  state,
+  events,
+  opens: ['opened'],
   evolve: {
     // @ts-expect-error: nothing is there before an opening event
     opened: (none, { total }) => ({ status: none.status, total }),
