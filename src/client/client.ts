@@ -71,16 +71,22 @@ export interface Refused<Code extends string> {
   readonly code: Code
   readonly title: string
   readonly detail: JsonObject
+  /** When its record is in the log. */
+  readonly receipt?: Receipt
   readonly operation: string
 }
 export interface Denied {
   readonly kind: 'denied'
   readonly rules: readonly string[]
+  /** When its record is in the log. */
+  readonly receipt?: Receipt
   readonly operation: string
 }
 export interface Held {
   readonly kind: 'held'
   readonly approval: string
+  /** When its record is in the log. */
+  readonly receipt?: Receipt
   readonly operation: string
   readonly rules: readonly string[]
   /** Roles that may approve it. */

@@ -1,6 +1,6 @@
 /** Where an operation begins: its id from principal and key, and what is already known of it. */
 import { IDEMPOTENCY_KEY_MAX } from './bounds.ts'
-import { recordedOutcome } from './recorded-outcome.ts'
+import { recordedOutcome, withReceipt } from './recorded-outcome.ts'
 import type { Parts } from './parts.ts'
 import { operationId, sha256Hex, type Hash, type OperationId } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
@@ -23,7 +23,10 @@ export function begin(parts: Parts, principal: Principal, intent: Intent, signal
   const running = parts.running.join(operation, intentHash, signal)
   if (running !== undefined) return { kind: 'known', operation, outcome: running.then(asReplay) }
   const recorded = recordedOutcome(parts, operation, intentHash)
-  if (recorded !== null) return { kind: 'known', operation, outcome: recorded.then(asReplay) }
+  if (recorded !== null) {
+    const outcome = recorded.then((known) => withReceipt(parts, known)).then(asReplay)
+    return { kind: 'known', operation, outcome }
+  }
   return { kind: 'new', operation, intentHash }
 }
 

@@ -97,7 +97,7 @@ export async function hold(
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   if (result.kind === 'moved')
     throw problem('operation-running', 'this operation is being held by another request', { operation })
-  return { ...outcome, operation, replayed: false }
+  return { ...outcome, operation, receipt: result.receipt, replayed: false }
 }
 
 /** Ends an operation that was held with a record of its own, and closes its approval request in the same commit. */
@@ -127,7 +127,7 @@ export async function endHeld(
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   if (result.kind === 'moved')
     throw problem('operation-running', 'this operation is being ended by another request', { operation })
-  return { ...payload.outcome, operation, replayed: false }
+  return { ...payload.outcome, operation, receipt: result.receipt, replayed: false }
 }
 
 /** The approval no longer fits what would happen: abort, tell, and let the agent ask anew under a new key. */

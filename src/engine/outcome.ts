@@ -3,7 +3,7 @@ import { OUTCOME_WAIT_MAX_MS } from './bounds.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { READ_RECORDS } from './reading.ts'
-import { readOperation, recordedOutcome } from './recorded-outcome.ts'
+import { readOperation, recordedOutcome, withReceipt } from './recorded-outcome.ts'
 import type { OperationId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
@@ -32,7 +32,7 @@ export async function outcome(
     const recorded = await recordedOutcome(parts, operation, null)
     const leftMs = until - parts.clock.nowMs()
     if (recorded !== null && (recorded.kind !== 'held' || leftMs <= 0))
-      return await parts.acknowledgement.answer(recorded, null, leftMs, signal)
+      return await parts.acknowledgement.answer(await withReceipt(parts, recorded), null, leftMs, signal)
     if (recorded === null && !parts.running.has(operation)) throw withoutOutcome(parts, operation)
     if (recorded === null && parts.clock.nowMs() >= until)
       throw problem('operation-running', 'it is under way', { operation })

@@ -41,6 +41,13 @@ export function recordedOutcome(
     : Promise.resolve({ ...payload.outcome, operation, replayed: false })
 }
 
+/** With the receipt of its record, when it has one: an outcome that is looked for again and again does without until it is answered. */
+export async function withReceipt(parts: Parts, outcome: Outcome): Promise<Outcome> {
+  if (outcome.receipt !== undefined) return outcome
+  const stored = parts.known.mayBeRecorded(outcome.operation) ? parts.reader.operation(outcome.operation) : null
+  return stored === null ? outcome : { ...outcome, receipt: await parts.committer.receipt(stored.position) }
+}
+
 async function fromLog(parts: Parts, stored: StoredOperation): Promise<Outcome> {
   const found = readOperation(parts, stored.position)
   if (found === null || found.record.op !== stored.operation)

@@ -79,12 +79,16 @@ export type Outcome =
       readonly code: string
       readonly title: string
       readonly detail: JsonObject
+      /** When its record is in the log: it had been held. Otherwise it is a side record, and nothing proves it. */
+      readonly receipt?: Receipt
       readonly replayed: boolean
     }
   | {
       readonly kind: 'denied'
       readonly operation: OperationId
       readonly rules: readonly string[]
+      /** As for `refused`. */
+      readonly receipt?: Receipt
       readonly replayed: boolean
     }
   | {
@@ -94,6 +98,8 @@ export type Outcome =
       readonly rules: readonly string[]
       readonly requires: readonly string[]
       readonly expiresAtMs: number
+      /** Of the record that holds it. */
+      readonly receipt?: Receipt
       readonly replayed: boolean
     }
 

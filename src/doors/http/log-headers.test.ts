@@ -65,6 +65,28 @@ test('a read carries the checkpoint of the log that it was read from, over its p
   assert.ok(verifyConsistency(kept.size, shown.size, kept.rootHash, shown.rootHash, proofIn(answer).proof))
 })
 
+test('what is held has the receipt of the record that holds it, also when it is asked for again', async () => {
+  await open('h1', 0)
+  const close = (): Promise<Answer> =>
+    ask(`${ledger.url}/v1/commands/close_account`, ledger.agent, {
+      body: { accountId: 'h1' },
+      headers: { 'idempotency-key': 'close-h1', 'plinth-log-since': '0' },
+    })
+  const first = await close()
+  assert.equal(first.status, 202)
+  const again = await close()
+  const outcome = await ask(`${ledger.url}${first.headers.get('location')}`, ledger.agent)
+  for (const { body } of [first, again, outcome]) {
+    const receipt = body['receipt'] as Receipt
+    verifyReceipt(receipt, log)
+    const { op, state } = JSON.parse(receipt.record) as { op: string; state: string }
+    assert.deepEqual([op, state], [body['operation'], 'held'])
+  }
+  assert.equal(noteIn(first), checkpointOf(first.body['receipt'] as Receipt))
+  const refused = await open('h1', 0)
+  assert.deepEqual([refused.status, refused.body['receipt']], [422, undefined]) // nothing in the log to prove
+})
+
 test('so does every other answer, and nothing is added for who does not ask', async () => {
   const self = await ask(`${ledger.url}/v1/self`, ledger.operator, { headers: { 'plinth-log-since': '0' } })
   assert.equal(noteIn(self), await ledger.system.engine.checkpoint())

@@ -1,7 +1,7 @@
 /** What goes back: answers as they are, faults as RFC 9457 problems. Both carry only what the engine or the registry said. */
 import type { Outcome, Timings } from '../../model/operation.ts'
 import { Problem, problem, type ProblemCode } from '../../model/problems.ts'
-import { checkpointOf } from '../../model/receipt.ts'
+import { checkpointOf, type Receipt } from '../../model/receipt.ts'
 import type { QueryOutcome } from '../../engine/engine.ts'
 
 export interface Reply {
@@ -58,15 +58,25 @@ export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
       }
     case 'held':
       headers.push('Location', `/v1/operations/${outcome.operation}/outcome`)
-      return json({ ...outcome, title: NEXT['held-title'], next: NEXT.held }, 202, headers, timings)
+      return under(
+        json({ ...outcome, title: NEXT['held-title'], next: NEXT.held }, 202, headers, timings),
+        outcome.receipt,
+      )
     case 'denied':
-      return json({ ...outcome, title: NEXT['denied-title'], next: NEXT.denied }, 403, headers, timings)
+      return under(
+        json({ ...outcome, title: NEXT['denied-title'], next: NEXT.denied }, 403, headers, timings),
+        outcome.receipt,
+      )
     case 'refused':
-      return json({ ...outcome, next: NEXT.refused }, 422, headers, timings)
+      return under(json({ ...outcome, next: NEXT.refused }, 422, headers, timings), outcome.receipt)
     default:
       return outcome satisfies never
   }
 }
+
+/** The reply under the checkpoint of its own receipt. */
+const under = (reply: Reply, receipt: Receipt | undefined): Reply =>
+  receipt === undefined ? reply : { ...reply, checkpoint: checkpointOf(receipt) }
 
 export function queryReply(outcome: QueryOutcome, timings: Timings): Reply {
   const headers = ['Plinth-Operation', outcome.operation]

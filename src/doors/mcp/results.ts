@@ -18,19 +18,20 @@ const result = (content: Content, text: string, meta: Content, isError: boolean)
 /** The receipt goes into `_meta`: evidence for the host to keep, not text for a model to read. */
 export function outcomeResult(outcome: Outcome): CallToolResult {
   const { kind, operation, replayed } = outcome
-  const meta = { 'plinth/operation': operation }
+  const receipt = outcome.receipt === undefined ? {} : { 'plinth/receipt': outcome.receipt }
+  const meta = { 'plinth/operation': operation, ...receipt }
   switch (kind) {
     case 'committed': {
       const { position, result: value, level } = outcome
       const content = { kind, operation, position, result: value, level, replayed }
-      return result(content, JSON.stringify(content), { ...meta, 'plinth/receipt': outcome.receipt }, false)
+      return result(content, JSON.stringify(content), meta, false)
     }
     case 'awaiting': {
       const { position, result: value, level, asked, obstacle } = outcome
       const next = `nothing needs to be done again; wait with \`plinth_outcome\` {"operation":"${operation}","waitMs":30000}`
       const content = { kind, operation, position, result: value, level, asked, obstacle, replayed, next }
       const text = `committed, awaiting level \`${asked}\`: ${JSON.stringify(content)}`
-      return result(content, text, { ...meta, 'plinth/receipt': outcome.receipt }, false)
+      return result(content, text, meta, false)
     }
     case 'held': {
       const { approval, requires, rules } = outcome
