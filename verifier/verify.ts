@@ -2394,6 +2394,8 @@ class Admissions {
     }
     if (this.#last === null) return false
     if (body === null) return unchecked('its payload is gone')
+    if (Object.hasOwn(body, '$sealed'))
+      return unchecked('what it asked is sealed under the keys of data subjects, or erased')
     const { authority, request } = body
     if (authority == null) return differs(`it is ${record.state} without an admission`)
     if (request == null && isSealed(body, '/request'))

@@ -29,3 +29,55 @@ export interface AdmissionsReport {
   readonly beside: { readonly verdicts: number; readonly agreed: number } | null
   readonly notChecked: readonly string[]
 }
+
+/** What a changed policy set would have said of one operation of the past. */
+export interface Flip {
+  /** Null for a denial or a read, which are kept beside the log. */
+  readonly position: number | null
+  readonly operation: string | null
+  readonly actor: string
+  readonly action: string
+  readonly run: string | null
+  readonly atMs: number
+  readonly was: GivenVerdict
+  readonly would: GivenVerdict & { readonly requires: readonly string[] }
+  /** What it did and would not have done, or would have done and did not. */
+  readonly change: {
+    readonly kind: 'would-not-have-happened' | 'would-have-happened' | 'would-have-waited' | 'none'
+    readonly events: readonly string[]
+    readonly streams: readonly string[]
+    readonly effects: readonly string[]
+  }
+  /**
+   * False behind the first flip of its run, and for what read something that would have been different: a model would have seen other answers, and
+   * may have called something else.
+   */
+  readonly predictable: boolean
+}
+/** Where the prediction for a run ends, and by which operation. */
+export interface PredictionEnd {
+  readonly run: string | null
+  readonly operation: string | null
+  readonly position: number | null
+  readonly because: 'first-flip-of-its-run' | 'read-what-would-differ'
+  /** Operations of the run, or resting on what differs, that come after. */
+  readonly after: number
+}
+export interface ReplayReport {
+  readonly policySet: string
+  readonly sinceMs: number
+  /** Verdicts in that time that were asked for again: of the log, and of denials and reads beside it. */
+  readonly verdicts: number
+  readonly flipped: number
+  /** Flips whose run had not flipped before and which read nothing that would differ: these are certain. */
+  readonly certain: number
+  readonly flips: readonly Flip[]
+  /** Where the next page begins; null at the end. */
+  readonly next: string | null
+  /** Streams that would stand otherwise, with the events that would be missing or be there besides: of certain flips alone. */
+  readonly streams: readonly { readonly stream: string; readonly missing: number; readonly besides: number }[]
+  readonly streamsMore: number
+  readonly ends: readonly PredictionEnd[]
+  readonly endsMore: number
+  readonly notChecked: readonly string[]
+}
