@@ -20,6 +20,8 @@ export interface Judgement {
   /** The release's, and what the set's own limits add to it: what admission is evaluated with. */
   readonly schema: PolicySchema
   readonly limits: readonly Limit[]
+  /** What of the set does not fit the application: such a rule fails where it applies, and so denies. */
+  readonly misfits: readonly string[]
   /** Whether a policy that somebody wrote sees this limit's value for this action. */
   seesHistory(action: string, limit: string): boolean
   verdict(request: CedarRequest): Verdict
@@ -75,6 +77,7 @@ export class PolicyBench {
     return {
       schema: set.schema,
       limits: set.limits,
+      misfits: [...set.faults, ...set.misfits],
       seesHistory: (action, limit) => set.seesHistory(action, groupOf(action), limit),
       verdict: (request) => set.plainVerdict(request, groupOf(request.action.id)),
       inScope: (request) => set.inScope(request),

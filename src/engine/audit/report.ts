@@ -81,3 +81,49 @@ export interface ReplayReport {
   readonly endsMore: number
   readonly notChecked: readonly string[]
 }
+
+/** One action that there is, what a principal could do with it, and what it did. */
+export interface ActionReach {
+  readonly action: string
+  readonly group: string
+  readonly could: 'always' | 'never' | 'depends'
+  /** Whether the action exists for it at all. */
+  readonly inScope: 'true' | 'false' | 'unknown'
+  /** Rules that settle it, where it is settled. */
+  readonly by: readonly string[]
+  readonly on: readonly {
+    readonly rule: string
+    readonly effect: 'permit' | 'forbid'
+    readonly hold: string | null
+    readonly text: string
+  }[]
+  readonly did: {
+    readonly committed: number
+    readonly held: number
+    readonly denied: number
+    readonly refused: number
+    readonly read: number
+    readonly lastAtMs: number | null
+  }
+}
+export interface ReachReport {
+  readonly principal: string
+  readonly kind: string
+  readonly roles: readonly string[]
+  readonly revoked: boolean
+  readonly position: number
+  readonly snapshot: number
+  readonly release: string
+  readonly actions: readonly ActionReach[]
+  /** Permits that could let it do something, with the actions they let it do and those it has done under them. */
+  readonly grants: readonly {
+    readonly rule: string
+    readonly file: string
+    readonly actions: readonly string[]
+    readonly used: readonly string[]
+  }[]
+  /** A policy file that takes away what it has not used; null when there is nothing to take away. */
+  readonly narrower: { readonly file: string; readonly text: string; readonly removes: readonly string[] } | null
+  readonly method: string
+  readonly notChecked: readonly string[]
+}
