@@ -29,6 +29,9 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal, subjectKeys),
   startWarden: async (...options) => (await import('./main/warden.ts')).startWarden(...options),
   audit: async (options, signal) => (await import('./main/audit.ts')).audit(options, signal),
+  policyReplay: async (options, signal) => (await import('./main/look-back.ts')).policyReplay(options, signal),
+  policyTest: async (options) => (await import('./main/look-back.ts')).policyTest(options),
+  reach: async (options, signal) => (await import('./main/look-back.ts')).reach(options, signal),
 })
 
 // Whatever is still open by now is not worth waiting for; a command that has ended ends. Unless output is still on its way, this never fires.

@@ -389,17 +389,25 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'policy',
-    summary: 'what they may do: show, check and publish Cedar policies (signed with the operator key)',
+    summary:
+      'what they may do: show, check, try and publish Cedar policies (publishing is signed with the operator key)',
     usage: [
       'policy status',
       'policy show [FILE]',
       'policy diff FOLDER',
+      'policy test [FOLDER] [--app PATH]',
+      'policy replay FOLDER [--last 7d]',
       'policy apply FOLDER [--yes]',
       'policy shadow [--last DURATION]',
     ],
     options: {
       ...SYSTEM_OPTIONS,
-      last: { type: 'string', value: 'DURATION', describe: 'how far to look back: 90m, 24h, 7d (default 24h)' },
+      app: { type: 'string', value: 'PATH', describe: 'test: the application whose schema the cases must fit' },
+      last: {
+        type: 'string',
+        value: 'DURATION',
+        describe: 'how far to look back: 90m, 24h, 7d (default: shadow 24h, replay everything)',
+      },
       ...OPERATOR,
       ...YES,
       ...PAGE,
@@ -499,5 +507,13 @@ export const COMMANDS: readonly Command[] = [
     },
     words: [0, 1],
     load: () => import('./commands/warden.ts'),
+  },
+  {
+    name: 'reach',
+    summary: 'what a principal could do beside what it did, and the narrower policy that would have been enough',
+    usage: ['reach PRINCIPAL [--at WHEN]'],
+    options: { dir: SYSTEM_OPTIONS['dir']!, ...AT },
+    words: [1, 1],
+    load: () => import('./commands/reach.ts'),
   },
 ]

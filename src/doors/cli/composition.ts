@@ -1,5 +1,5 @@
 /** What the command line needs built for it. `src/main.ts` supplies it, loading each part only when it is asked for. */
-import type { AdmissionsReport } from '../../engine/audit/report.ts'
+import type { AdmissionsReport, PolicyTestReport, ReachReport, ReplayReport } from '../../engine/audit/report.ts'
 import type { VerifyReport } from '../../engine/engine.ts'
 import type { StopMark } from '../../model/log-stop.ts'
 import type { Release } from '../../model/manifest.ts'
@@ -138,6 +138,34 @@ export interface WrittenKeys {
   readonly keys: readonly { readonly vkey: string; readonly after: number }[]
 }
 
+type Files = Readonly<Record<string, string>>
+type OnProgress = AuditOptions['onProgress']
+
+export interface ReplayOptions {
+  readonly dir: string
+  /** Policies to try, by file name. */
+  readonly files: Files
+  readonly sinceMs: number
+  /** Flips on the page, and how many come before it. */
+  readonly limit: number
+  readonly skip: number
+  readonly onProgress: OnProgress
+}
+export interface ReachOptions {
+  readonly dir: string
+  readonly principal: string
+  readonly at: { readonly position: number } | { readonly timeMs: number } | null
+  readonly onProgress: OnProgress
+}
+export interface PolicyTestOptions {
+  readonly folder: string
+  readonly files: Files
+  /** Texts of case files, by name. */
+  readonly cases: Files
+  /** Null takes the application that the folder lies in, or the one here. */
+  readonly application: string | null
+}
+
 export interface Composition {
   readonly logKeys: {
     /** @throws `usage`, `log-key-invalid`, `signer-unavailable`, `data-directory-locked` */
@@ -181,4 +209,7 @@ export interface Composition {
   ): Promise<VerifyReport>
   /** Re-evaluates every admission from records, snapshots and manifests alone. */
   audit(options: AuditOptions, signal: AbortSignal): Promise<AdmissionsReport>
+  policyReplay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport>
+  policyTest(options: PolicyTestOptions): Promise<PolicyTestReport>
+  reach(options: ReachOptions, signal: AbortSignal): Promise<ReachReport>
 }

@@ -14,6 +14,15 @@ export async function readPolicyFolder(folder: string): Promise<Readonly<Record<
   return files
 }
 
+/** Case files of a folder, `*.cases.json`, by their path in it. */
+export async function readCaseFiles(folder: string): Promise<Readonly<Record<string, string>>> {
+  const names = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll('\\', '/'))
+  const files: Record<string, string> = {}
+  for (const name of names.filter((one) => one.endsWith('.cases.json')).sort())
+    files[name] = await readFile(join(folder, name), 'utf8')
+  return files
+}
+
 async function cedarFiles(folder: string): Promise<readonly string[]> {
   try {
     const names = await readdir(folder, { recursive: true })

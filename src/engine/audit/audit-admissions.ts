@@ -208,10 +208,14 @@ class AdmissionsAudit {
       derived = judgement.inScope(scope)
         ? { verdict: verdict.kind, rules: verdict.rules }
         : { verdict: 'out-of-scope', rules: judgement.scopeRules(scope) }
+      const isAsked = canonicalJson(request) === canonicalJson(payload.request)
+      // Another version shows policies more, or less: then nothing here says what they would have seen.
+      if (!isAsked && authority !== null && authority.schema !== schema.hash)
+        return { kind: 'unchecked', what: OTHER_VERSION }
       const why =
         this.#authorityFault(position, transaction, authority, { snapshot, hash: found.hash, schema: schema.hash }) ??
         (this.#standing.hasActivated(release) ? null : `release \`${release}\` was never activated`) ??
-        (canonicalJson(request) === canonicalJson(payload.request) ? null : 'policy was asked something else') ??
+        (isAsked ? null : 'policy was asked something else') ??
         verdictFault(record, payload, verdict, derived) ??
         writtenFault(transaction, principal, manifest, snapshot, this.#standing)
       return why === null ? { kind: 'agreed' } : { kind: 'disagreed', why, derived }
@@ -242,7 +246,8 @@ class AdmissionsAudit {
       return 'its line commits to another admission than its payload holds'
     if (this.#bench.hashOf(snapshot.policies) !== authority.policySet)
       return `snapshot ${number} holds another policy set`
-    if (authority.schema !== schema) return 'it was evaluated under another schema than its release has'
+    // The schema follows from the manifest and from the version of Plinth; what counts is what comes out under this one.
+    if (authority.schema !== schema) this.#count(OTHER_VERSION)
     if (canonicalJson(authority.chain) !== canonicalJson(record.chain) || authority.onBehalfOf !== record.for)
       return 'it was given to somebody else'
     if (payload.request === null || sha256Hex(canonicalJson(payload.request)) !== authority.request)
@@ -291,7 +296,10 @@ class AdmissionsAudit {
     if (authority === null || request === null) return null
     const found = await this.#evidence.snapshot(authority.snapshot)
     if (found.kind !== 'found') return null
-    const release = await this.#releaseWithSchema(authority.schema, found.snapshot.policies)
+    const release =
+      (await this.#releaseWithSchema(authority.schema, found.snapshot.policies)) ??
+      this.#standing.releases.at(-1) ??
+      null
     const manifest = release === null ? null : await this.#evidence.manifest(release)
     if (release === null || manifest === null) return null
     const full = requestFromRecord(request)
@@ -320,6 +328,7 @@ class AdmissionsAudit {
   }
 }
 
+const OTHER_VERSION = 'an admission under the schema of another version of Plinth'
 const NOWHERE = { position: null, operation: null, actor: null, action: null, recorded: null, derived: null } as const
 
 const disagreed = (why: string): Finding => ({ kind: 'disagreed', why, derived: null })

@@ -76,13 +76,15 @@ export async function reachOfPrincipal(
     const { policies, faults } = readPolicyFiles(found.snapshot.policies)
     const fits = faults.length === 0 && judgement.misfits.length === 0
     const revoked = isRevoked(found.snapshot, entry)
-    const actions: (ActionReach & { readonly grants: readonly string[] })[] = []
+    const actions: ActionReach[] = []
+    const granting = new Map<string, readonly string[]>()
     for (const [action, { group }] of judgement.schema.actions) {
       const call = knownCall(entry, action, group, manifest, judgement.schema)
       const reach = revoked ? NOTHING : reachOf(policies, call, fits)
       const { did } = deeds.get(action) ?? { did: NO_DEEDS }
       const { class: could, scope: inScope, by, on, grants } = reach
-      actions.push({ action, group, could, inScope, by, on, did, grants })
+      actions.push({ action, group, could, inScope, by, on, did })
+      granting.set(action, grants)
     }
     const notChecked = [
       'policies of another time: what was allowed then may not be now, and the other way round',
@@ -90,9 +92,17 @@ export async function reachOfPrincipal(
       ...(forgotten ? ['reads that are no longer kept: queries in its reach are left to it'] : []),
     ]
     return {
-      ...{ principal, kind: entry.kind, roles: entry.roles, revoked, position, snapshot: standing.inForce, release },
-      actions: actions.map(({ grants: _, ...action }) => action),
-      grants: grantsOf(policies, actions, deeds),
+      ...{
+        principal,
+        principalKind: entry.kind,
+        roles: entry.roles,
+        revoked,
+        position,
+        snapshot: standing.inForce,
+        release,
+      },
+      actions,
+      grants: grantsOf(policies, granting, deeds),
       narrower: narrower(entry, actions, position, forgotten || evidence.beside === null),
       method: METHOD,
       notChecked,
@@ -168,12 +178,12 @@ function knownCall(
 
 function grantsOf(
   { scope, admission }: PolicyFiles,
-  actions: readonly (ActionReach & { readonly grants: readonly string[] })[],
+  granting: ReadonlyMap<string, readonly string[]>,
   deeds: ReadonlyMap<string, Deeds>,
 ): ReachReport['grants'] {
   return [...scope, ...admission].flatMap(({ id, file, policy }) => {
     if (policy.effect !== 'permit') return []
-    const granted = actions.filter(({ grants }) => grants.includes(id)).map(({ action }) => action)
+    const granted = [...granting].flatMap(([action, grants]) => (grants.includes(id) ? [action] : []))
     if (granted.length === 0) return []
     const isScope = scope.some((one) => one.id === id)
     const used = granted.filter((action) => {

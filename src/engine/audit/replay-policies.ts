@@ -108,6 +108,7 @@ class Replay {
 
   async add({ position, record, payload, events, damage }: Transaction): Promise<void> {
     if (damage !== null || record === null || payload === null) return
+    this.#release ??= record.release
     // What was decided before this record was written comes first.
     await this.#besideUpTo(position - events.length)
     this.#release = record.release

@@ -108,7 +108,7 @@ export interface ActionReach {
 }
 export interface ReachReport {
   readonly principal: string
-  readonly kind: string
+  readonly principalKind: string
   readonly roles: readonly string[]
   readonly revoked: boolean
   readonly position: number
@@ -126,4 +126,19 @@ export interface ReachReport {
   readonly narrower: { readonly file: string; readonly text: string; readonly removes: readonly string[] } | null
   readonly method: string
   readonly notChecked: readonly string[]
+}
+
+export interface PolicyTestReport {
+  readonly cases: number
+  readonly passed: number
+  readonly failed: readonly {
+    readonly file: string
+    readonly name: string
+    readonly expected: { readonly verdict: string; readonly rules: readonly string[] | null }
+    readonly got: { readonly verdict: string; readonly rules: readonly string[] } | null
+    readonly errors: readonly string[]
+  }[]
+  readonly faults: readonly string[]
+  readonly policies: number
+  readonly uncovered: readonly string[]
 }

@@ -10,15 +10,19 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { policyDifference, readPolicyFolder } from '../policy-folder.ts'
 import { table } from '../table.ts'
+import { replay } from './policy-replay.ts'
 import { shadow } from './policy-shadow.ts'
+import { test } from './policy-test.ts'
 
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, name] = call.words
   if (word === 'status') return await status(call)
   if (word === 'show') return await show(call, name)
   if (word === 'shadow') return await shadow(call)
+  if (word === 'test') return await test(call, name)
+  if (word === 'replay') return await replay(call, name)
   if (word !== 'diff' && word !== 'apply')
-    throw unknownWord('policy', word, ['status', 'show', 'shadow', 'diff', 'apply'])
+    throw unknownWord('policy', word, ['status', 'show', 'shadow', 'diff', 'apply', 'test', 'replay'])
   if (name === undefined)
     throw problem('usage', `say which folder: \`plinth policy ${word} FOLDER\``, { command: 'policy' })
   return await apply(call, name, word === 'diff')

@@ -1,0 +1,74 @@
+/** `plinth reach`: what a principal could do beside what it did, and the narrower policy that would have been enough. */
+import type { ActionReach, ReachReport } from '../../../engine/audit/report.ts'
+import { problem } from '../../../model/problems.ts'
+import type { CommandCall } from '../command.ts'
+import type { ReachOptions } from '../composition.ts'
+import { dataDirectory } from '../connection.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { interruptible } from '../interruptible.ts'
+import { table, time } from '../table.ts'
+import { printable } from '../terminal.ts'
+
+export async function run({ words, options, terminal, composition }: CommandCall): Promise<ExitCode> {
+  const report = await interruptible(terminal, (onProgress, signal) =>
+    composition.reach(
+      { dir: dataDirectory(options), principal: words[0] ?? '', at: asOf(options.text('at')), onProgress },
+      signal,
+    ),
+  )
+  if (terminal.json) terminal.data(JSON.stringify({ kind: 'reach', ...report }))
+  else show(report, (text) => terminal.data(text))
+  return EXIT.ok
+}
+
+function asOf(text: string | null): ReachOptions['at'] {
+  if (text === null) return null
+  if (/^(0|[1-9][0-9]{0,15})$/.test(text)) return { position: Number(text) }
+  const timeMs = Date.parse(text)
+  if (Number.isNaN(timeMs)) throw problem('usage', `\`--at ${text}\` is neither a position nor a time`)
+  return { timeMs }
+}
+
+function show(report: ReachReport, print: (text: string) => void): void {
+  const {
+    principal,
+    principalKind,
+    roles,
+    revoked,
+    position,
+    snapshot,
+    actions,
+    grants,
+    narrower,
+    method,
+    notChecked,
+  } = report
+  print(
+    printable(
+      `${principal}: ${principalKind}, roles ${roles.join(' ') || 'none'}${revoked ? ', REVOKED' : ''}; snapshot ${snapshot}, up to position ${position}`,
+    ),
+  )
+  print(table(['ACTION', 'COULD', 'BY OR DEPENDING ON', 'DID', 'LAST'], actions.map(row)))
+  for (const { rule, file, used } of grants)
+    if (used.length === 0) print(printable(`grant never used: ${rule} (${file})`))
+  for (const { action, on } of actions)
+    for (const { rule, text } of on.filter((_, place) => place < 3))
+      if (action !== '') print(printable(`${action} depends on ${rule}: ${text.replaceAll(/\s+/g, ' ')}`))
+  print(`method: ${method}`)
+  for (const what of notChecked) print(`not shown: ${printable(what)}`)
+  if (narrower === null) print('nothing to narrow: it has used all that it could do')
+  else print(`\nnarrower, as ${narrower.file} of the policy folder, then \`plinth policy apply\`:\n\n${narrower.text}`)
+}
+
+const row = ({ action, could, by, on, did }: ActionReach): readonly unknown[] => [
+  action,
+  could,
+  could === 'depends'
+    ? on.map(({ rule, hold }) => (hold === null ? rule : `${rule} (${hold} may lift)`)).join(' ')
+    : by.join(' '),
+  (['committed', 'held', 'denied', 'refused', 'read'] as const)
+    .filter((state) => did[state] > 0)
+    .map((state) => `${did[state]} ${state}`)
+    .join(', ') || 'never',
+  time(did.lastAtMs),
+]
