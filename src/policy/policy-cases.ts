@@ -80,11 +80,11 @@ export function runPolicyCases(
     for (const rule of scopeRules) covered.add(rule)
     if (answer?.kind !== 'allow') return { verdict: 'out-of-scope', rules: scopeRules }
     const { group } = schema.actions.get(one.action) ?? { group: 'engine' as const }
-    const { kind, rules } = set.plainVerdict(
+    const { kind, rules, observed } = set.plainVerdict(
       cedarRequest(set.schema, askedBy(one, principal, manifest, set.limits)),
       group,
     )
-    for (const rule of rules) covered.add(rule)
+    for (const rule of [...rules, ...(observed?.rules ?? [])]) covered.add(rule)
     return { verdict: kind, rules }
   }
 

@@ -44,7 +44,12 @@ interface Gate {
 }
 
 function gate(policies: readonly NamedPolicy[], call: KnownCall, fits: boolean): Gate {
-  const judged = policies.map((policy) => ({ policy, ...evaluatePartially(policy.policy, call) }))
+  const enforced = policies.filter(({ mode }) => mode === 'enforce')
+  const judged = enforced.map((policy) => {
+    const { applies, mayFail } = evaluatePartially(policy.policy, call)
+    // An obligation that nobody knows denies where its rule determines the verdict.
+    return { policy, applies, mayFail: mayFail || (policy.unknown.length > 0 && applies !== 'false') }
+  })
   const of = (effect: 'permit' | 'forbid', applies: Truth) =>
     judged.filter((one) => one.policy.policy.effect === effect && one.applies === applies)
   const ids = (some: typeof judged) => some.map(({ policy }) => policy.id)

@@ -6,10 +6,9 @@ import { someOfEverything } from '../../../test/support/bank-history.ts'
 import { BANK, NEVER, openBank, type Bank } from '../../../test/support/bank-system.ts'
 import { readPolicyFolder } from '../../doors/cli/policy-folder.ts'
 import { openDirectoryEvidence } from '../../main/evidence-directory.ts'
-import { setPolicies } from '../../warden/changes.ts'
 import { schemaOf } from '../../policy/schema.ts'
 import { policyFaults } from '../../policy/policy-set.ts'
-import { changeAuthority } from '../../../test/support/bank-policies.ts'
+import { changeAuthority } from '../../../test/support/authority.ts'
 import { reachOfPrincipal, type AsOf } from './reach-of-principal.ts'
 import { replayPolicies } from './replay-policies.ts'
 import type { ReachReport } from './report.ts'
@@ -80,10 +79,7 @@ test('the narrower policy admits all that it did, nothing of what it never used,
     replayed.flips.map(({ was }) => was.verdict),
     ['denied'],
   )
-  await changeAuthority(
-    bank,
-    setPolicies(files, () => []),
-  )
+  await changeAuthority(bank, { change: 'set-policies', files })
   assert.equal((await bank.do('deposit', { account: 'a', amount: 1 })).kind, 'committed')
   for (const unused of ['open_limited', 'overdraw'])
     await assert.rejects(bank.do(unused, { account: 'a', amount: 1, owner: 'x' }), { code: 'no-such-command' })
