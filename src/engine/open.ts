@@ -2,6 +2,7 @@
 import { LogStop, stopped } from './acknowledgement/log-stop.ts'
 import { openAcknowledgement, type AcknowledgementOptions } from './acknowledgement/open-acknowledgement.ts'
 import { recordResumed } from './acknowledgement/record-resumed.ts'
+import { recordWitnessPolicy } from './acknowledgement/record-witness-policy.ts'
 import { acknowledgementStatus } from './acknowledgement-status.ts'
 import { Aside } from './aside.ts'
 import { activate } from './activate.ts'
@@ -163,6 +164,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     await recordLogKey(parts) // the first record of a log names its key
     await recordAuthority(parts)
     await recordResumed(parts, dir)
+    await recordWitnessPolicy(parts)
   }
   await parts.breakers.restore(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   await activate(parts, new AbortController().signal) // takes as long as there are rows to rebuild

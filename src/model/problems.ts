@@ -372,7 +372,7 @@ export const PROBLEMS = spec({
     next: 'nothing more is written until an operator has looked at the evidence: docs/operating/witnesses.md#the-log-is-stopped',
   },
   'level-unavailable': {
-    status: 503,
+    status: 501,
     retry: 'same-key',
     title: 'this system cannot acknowledge at that level; nothing was written',
     next: 'ask for a lower level, or an operator configures what `detail` names: docs/operating/witnesses.md',

@@ -54,7 +54,7 @@ test('HTTP, MCP and the client ask for a level, are told which it stands at, and
   const missing = await put('h3', 'timestamped')
   assert.deepEqual(
     [missing.status, missing.body['code'], missing.body['retry']],
-    [503, 'level-unavailable', 'same-key'],
+    [501, 'level-unavailable', 'same-key'],
   )
   assert.equal((await mcp('witnessed', 'm1')).structuredContent['level'], 'witnessed')
   assert.equal((await mcp(7, 'm2')).structuredContent['code'], 'malformed-request')

@@ -1,11 +1,11 @@
 /** Levels as a caller meets them: a whole system, real witness processes, one of them a program that shares nothing with this one. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NEVER, openBank } from '../../../test/support/bank-system.ts'
 import { openVault, VAULT } from '../../../test/support/vault-system.ts'
-import { OTHER_WITNESS } from '../../../test/support/witnesses.ts'
+import { OTHER_WITNESS, startWitnessHere, writePolicy } from '../../../test/support/witnesses.ts'
 import type { Level } from '../../model/acknowledgement.ts'
 import { leafHash } from '../../model/merkle.ts'
 import type { Landed, Outcome } from '../../model/operation.ts'
@@ -14,6 +14,7 @@ import { parsePolicyFile } from '../../transparency-log/policy-file.ts'
 import { judgeCheckpoint } from '../../transparency-log/policy-file-quorum.ts'
 import { verifyInclusion } from '../../transparency-log/proofs.ts'
 import { parseTlogProof } from '../../transparency-log/tlog-proof.ts'
+import { witnessedPath } from './witnessed.ts'
 
 const fails = (code: string) => (error: unknown) => error instanceof Problem && error.code === code
 
@@ -127,6 +128,36 @@ test('what was witnessed stays so over a restart, also while the witnesses are a
   const replay = at(await again.do('seal', { box: 'a' }, { key: 'kept' }), 'witnessed')
   assert.equal(replay.position, sealed.position)
   cosignersOf(replay, policy)
+})
+
+test('a crash may forget that something was witnessed, another policy does not count it, and neither forgets that it was committed', async (t) => {
+  const opened = await openVault(t, { names: ['one', 'two'], threshold: 2, waitMs: 200, everyMs: 50 })
+  const { vault, witnesses, folder, logVkey, policy } = opened
+  const sealed = at(await vault.do('seal', { box: 'a' }, { key: 'kept' }), 'witnessed')
+  await vault.close()
+  for (const witness of witnesses) await witness.kill()
+  rmSync(witnessedPath(vault.dir))
+  const forgot = await vault.again()
+  assert.equal(awaiting(await forgot.do('seal', { box: 'a' }, { key: 'kept' })).position, sealed.position)
+  for (const witness of witnesses) await witness.again()
+  at(await forgot.engine.outcome(forgot.agent, sealed.operation, 10_000, NEVER), 'witnessed')
+  await forgot.close()
+  const three = await startWitnessHere(t, folder, 'three', logVkey)
+  await three.kill()
+  await writePolicy(folder, logVkey, [three], 1)
+  const otherwise = await vault.again()
+  assert.equal(awaiting(await otherwise.do('seal', { box: 'a' }, { key: 'kept' })).position, sealed.position)
+  await three.again()
+  const answer = at(await otherwise.engine.outcome(otherwise.agent, sealed.operation, 10_000, NEVER), 'witnessed')
+  assert.deepEqual(cosignersOf(answer, policy), ['three'])
+  await otherwise.close()
+  const without = await openBank(t, { dir: vault.dir, application: VAULT })
+  const { items } = await without.engine.records(without.operator, 0, 200, NEVER)
+  const adopted = items.flatMap(({ line, payload }) =>
+    line.includes('plinth.log/witnesses') && payload !== null ? [JSON.parse(payload) as { digest: string | null }] : [],
+  )
+  assert.equal(adopted.length, 3, 'each change of the policy is on record, also that there is none')
+  assert.deepEqual([new Set(adopted.map(({ digest }) => digest)).size, adopted.at(-1)?.digest], [3, null])
 })
 
 test('a level that this system cannot reach is refused before anything is written', async (t) => {

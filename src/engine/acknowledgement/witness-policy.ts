@@ -16,6 +16,7 @@ export interface WitnessPolicy {
   readonly path: string
   /** SHA-256 of the file's bytes: which policy was pinned. */
   readonly digest: Hash
+  readonly text: string
   readonly policy: PolicyFile
   readonly safety: QuorumSafety
   /** Witnesses that can be asked: those with an address. */
@@ -41,7 +42,7 @@ export function readWitnessPolicy(path: string, log: NoteVerifier): WitnessPolic
   if (judgeQuorum(policy, new Set(witnesses.map(({ name }) => name))).kind !== 'satisfied')
     throw fail('has a quorum that the witnesses with an address cannot make: give more of them one')
   const addresses = witnesses.map((one) => ({ ...one, url: one.url.replace(/\/+$/, '') }))
-  return { path, digest: sha256Hex(bytes), policy, safety, witnesses: addresses }
+  return { path, digest: sha256Hex(bytes), text: bytes.toString('utf8'), policy, safety, witnesses: addresses }
 }
 
 function readBytes(path: string): Buffer {
