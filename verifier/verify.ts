@@ -2854,16 +2854,21 @@ export function verifyEvidence(bytes: Uint8Array, trust: Trust): Report {
   judge.attempt('evidence', () => {
     const evidence = jsonObject(bytes)
     if (evidence['kind'] === undefined) return twoLeaves(evidence, judge, trust)
-    const notes = evidence['heads']
-    if (!Array.isArray(notes) || notes.length !== 2) return malformed('it does not hold two checkpoints')
-    const [before, after] = notes.map((note) => openCheckpoint(Buffer.from(String(note)), trust)) as [Opened, Opened]
+    const kind = evidence['kind']
+    // A client writes `heads`; a log that stopped at a witness's word writes what the witness holds, and what it refused.
+    const notes = evidence['heads'] ?? [evidence['head'], evidence['refused']]
+    if (!Array.isArray(notes) || notes.length !== 2 || !notes.every((note) => typeof note === 'string'))
+      return malformed('it does not hold two checkpoints: a refusal alone proves nothing')
+    const [before, after] = notes.map((note) => openCheckpoint(Buffer.from(note), trust)) as [Opened, Opened]
     judge.checkpoint = after
     if (evidence['v'] !== 1 || before.origin !== after.origin || evidence['origin'] !== after.origin)
       malformed('the checkpoints are not both of the log that it names')
-    if (evidence['kind'] === 'equivocation') return contradiction(evidence['contradiction'], before, after, judge)
-    if (evidence['kind'] === 'rollback' && before.size > after.size)
+    if (kind === 'equivocation') return contradiction(evidence['contradiction'], before, after, judge)
+    if (kind !== 'rollback' && kind !== 'withheld' && kind !== 'refusal') return malformed('it is of no known kind')
+    if (before.size === after.size) return contradiction({ kind: 'same-size' }, before, after, judge)
+    if (before.size > after.size && kind !== 'withheld')
       judge.find('rollback', null, `the log has signed ${before.size} records, and then shown ${after.size}`)
-    else if (evidence['kind'] === 'withheld' && 0 < before.size && before.size < after.size) {
+    else if (0 < before.size && before.size < after.size && kind !== 'rollback') {
       if (leadsOn(evidence['answer'], before, after)) malformed('the answer in it proves that the log has only grown')
       judge.find('missing', null, `no proof that ${after.size} records begin with the ${before.size} signed before`)
     } else malformed('its checkpoints do not show what it says')

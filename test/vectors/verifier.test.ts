@@ -20,10 +20,12 @@ import {
   parsePolicy,
   parseRecord,
   verifyConsistency,
+  verifyEvidence,
   verifyHeads,
   verifyInclusion,
   verifyReceipt,
   type Trust,
+  type Verdict,
 } from '../../verifier/verify.ts'
 import { checkpointOf, keyOf, Witness, type Raw } from './bundle/forge.ts'
 
@@ -191,4 +193,57 @@ test('the command line: verdicts are exit codes', () => {
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+})
+
+test('evidence: each form has its verdict, and what does not show it is INVALID', () => {
+  const head = (size: number, of: readonly Raw[] = records) => checkpointOf(of.slice(0, size), ORIGIN, signer)
+  const other = records.with(10, records[11] as Raw)
+  const otherTree = Tree.restore(0, () => new Uint8Array(), [])
+  for (const { line } of other.slice(0, 200)) otherTree.append(leafHash(line))
+  const prefix = { kind: 'other-prefix', root: otherTree.rootAt(100), proof: consistencyProof(otherTree, 100, 200) }
+  const path = (from: Tree, size: number) => inclusionProof(from, 10, size)
+  const leaf = {
+    ...{ kind: 'other-leaf', index: 10, leaves: [leaves[10], leaves[11]] },
+    proofs: [path(tree, 100), path(otherTree, 200)],
+  }
+  const same = { kind: 'same-size' }
+  const base = { v: 1, kind: 'equivocation', origin: ORIGIN }
+  const forked = [head(100), head(200, other)]
+  const good: [object, Verdict][] = [
+    [{ ...base, heads: [head(100), head(100, other)], contradiction: same }, 'EQUIVOCATION'],
+    [{ ...base, heads: forked, contradiction: prefix }, 'EQUIVOCATION'],
+    [{ ...base, heads: forked, contradiction: leaf }, 'EQUIVOCATION'],
+    [{ ...base, kind: 'rollback', heads: [head(200), head(100)] }, 'ROLLBACK'],
+    [{ ...base, kind: 'rollback', witness: 'w', head: head(200), refused: head(100) }, 'ROLLBACK'],
+    [{ ...base, kind: 'refusal', witness: 'w', head: head(100), refused: head(100, other) }, 'EQUIVOCATION'],
+    [{ ...base, kind: 'refusal', witness: 'w', head: head(100), refused: head(200, other) }, 'INSUFFICIENT'],
+    [{ ...base, kind: 'withheld', heads: forked, answer: null }, 'INSUFFICIENT'],
+  ]
+  const judged = (evidence: object) => verifyEvidence(Buffer.from(JSON.stringify(evidence)), trust).verdict
+  for (const [evidence, verdict] of good) assert.equal(judged(evidence), verdict, JSON.stringify(evidence).slice(0, 90))
+  const stranger = noteSigner(ORIGIN, generateKeyPairSync('ed25519').privateKey)
+  const [prefixed] = [good[1]?.[0] as object]
+  const bad: object[] = [
+    { ...prefixed, origin: 'log.example/other' },
+    { ...prefixed, v: 2 },
+    { ...prefixed, kind: 'other' },
+    { ...prefixed, heads: forked.toReversed() },
+    { ...prefixed, heads: [head(100), checkpointOf(other.slice(0, 200), ORIGIN, stranger)] },
+    { ...prefixed, heads: [head(100), head(200)] },
+    { ...prefixed, contradiction: { ...prefix, root: tree.rootAt(100) } },
+    { ...prefixed, contradiction: { ...prefix, proof: prefix.proof.slice(1) } },
+    { ...prefixed, contradiction: { ...prefix, proof: 'none' } },
+    { ...prefixed, contradiction: same },
+    { ...prefixed, contradiction: null },
+    { ...prefixed, contradiction: { ...leaf, leaves: [leaves[10], leaves[10]] } },
+    { ...prefixed, contradiction: { ...leaf, index: 11 } },
+    { ...base, heads: [head(100), head(100)], contradiction: same },
+    { ...base, kind: 'rollback', heads: [head(100), head(200)] },
+    { ...base, kind: 'rollback', heads: [head(100), head(100)] },
+    { ...base, kind: 'withheld', heads: [head(100), head(200)], answer: { proof: consistencyProof(tree, 100, 200) } },
+    { ...base, kind: 'refusal', witness: 'w', head: null, refused: head(100) },
+    { ...base, heads: [1, 2] },
+    {},
+  ]
+  for (const evidence of bad) assert.equal(judged(evidence), 'INVALID', JSON.stringify(evidence).slice(0, 120))
 })
