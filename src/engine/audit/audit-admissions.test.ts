@@ -12,6 +12,9 @@ import { audit as auditOf } from '../../main/audit.ts'
 import { exportLog } from '../../main/export-log.ts'
 import { signNote } from '../../model/signed-note.ts'
 import { snapshotText } from '../../warden/snapshot.ts'
+import type { PrincipalId } from '../../model/ids.ts'
+import { openDirectoryEvidence } from '../../main/evidence-directory.ts'
+import { auditAdmissions } from './audit-admissions.ts'
 import type { AdmissionsReport } from './report.ts'
 
 const audit = (dir: string): Promise<AdmissionsReport> =>
@@ -134,6 +137,31 @@ test('limits are counted again from the log: raced, relied on, and across a chan
   const report = await audit(bank.dir)
   assert.deepEqual(report.disagreed, [])
   assert.ok(report.admissions > 13)
+})
+
+test('what landed while a switch was on is found', async (t) => {
+  const dir = await historyOf(t)
+  const evidence = await openDirectoryEvidence(dir, null)
+  t.after(() => evidence.close())
+  const entry = { id: 's', action: 'stop', reason: 'x', by: 'operator', atMs: 0 } as const
+  const scope = { kind: 'command', value: 'transfer' } as const
+  // As if these snapshots had carried it: the log is one of a runtime that did not look.
+  const report = await auditAdmissions(
+    {
+      ...evidence,
+      async snapshot(number) {
+        const found = await evidence.snapshot(number)
+        const on = { ...entry, by: entry.by as PrincipalId, scope }
+        return found.kind === 'found' ? { ...found, snapshot: { ...found.snapshot, switches: [on] } } : found
+      },
+    },
+    () => {},
+    NEVER,
+  )
+  assert.deepEqual(
+    report.disagreed.map(({ action, why }) => [action, why]),
+    [['transfer', 'the switch `s` was on: stop']],
+  )
 })
 
 test('a bundle carries what an audit elsewhere needs, and an audit of it agrees or names the first that fails', async (t) => {

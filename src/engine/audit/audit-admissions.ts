@@ -14,6 +14,7 @@ import type { AdmissionsReport, Disagreement, GivenVerdict } from './report.ts'
 import { Standing } from './standing.ts'
 import { transactionsOf, type Transaction } from './transactions.ts'
 import { isEngineEntity } from '../engine-streams.ts'
+import { principalsOf } from '../switches.ts'
 import type { OperationPayload } from '../operation-payload.ts'
 import type { Authority } from '../../model/admission.ts'
 import { sha256Hex, streamParts, type ReleaseId } from '../../model/ids.ts'
@@ -27,6 +28,7 @@ import { ContextError } from '../../policy/context-type.ts'
 import { cedarRequest, emptyRequest, recordedRequest, requestFromRecord, scopeRequest } from '../../policy/request.ts'
 import type { Verdict } from '../../policy/verdict.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
+import { switchInTheWay } from '../../warden/switches.ts'
 
 export const DISAGREED_MAX = 1_000
 const BREATHE_EVERY = 200 // transactions between looks at the signal and whoever else waits
@@ -217,7 +219,8 @@ class AdmissionsAudit {
         (this.#standing.hasActivated(release) ? null : `release \`${release}\` was never activated`) ??
         (isAsked ? null : 'policy was asked something else') ??
         verdictFault(record, payload, verdict, derived) ??
-        writtenFault(transaction, principal, manifest, snapshot, this.#standing)
+        writtenFault(transaction, principal, manifest, snapshot, this.#standing) ??
+        (await this.#switchFault(transaction, manifest.name, snapshot))
       return why === null ? { kind: 'agreed' } : { kind: 'disagreed', why, derived }
     } catch (error) {
       if (!(error instanceof Mismatch)) throw error
@@ -258,6 +261,34 @@ class AdmissionsAudit {
     if (authority.evaluator !== EVALUATOR)
       this.#count(`that \`${authority.evaluator}\` and \`${EVALUATOR}\`, with which this was evaluated, are alike`)
     return null
+  }
+
+  /**
+   * Levers are compared in the commit, in the thread that puts snapshots in force: what lands behind the record of one passed its switches. One that
+   * is off again in the next may have been off by then.
+   */
+  async #switchFault(
+    { record, payload }: { readonly record: OperationRecord; readonly payload: OperationPayload },
+    application: string,
+    decidedUnder: AuthoritySnapshot,
+  ): Promise<string | null> {
+    if (record.state === 'denied') return null
+    const number = Math.max(decidedUnder.number, this.#standing.inForce)
+    const [now, next] = [await this.#evidence.snapshot(number), await this.#evidence.snapshot(number + 1)]
+    if (now.kind !== 'found') return null
+    const subject = {
+      application,
+      tenant: record.tenant,
+      principals: principalsOf({ chain: record.chain, onBehalfOf: record.for }),
+      run: record.run,
+      command: record.action,
+      effects: record.effects.map(({ effect }) => effect),
+      policySet: payload.authority?.policySet ?? null,
+    }
+    const found = switchInTheWay(now.snapshot.switches, subject, 'change')
+    if (found === null) return null
+    if (next.kind === 'found' && !next.snapshot.switches.some(({ id }) => id === found.id)) return null
+    return `the switch \`${found.id}\` was on: ${found.action}`
   }
 
   /** A snapshot that was passed over quickly is bound by the links of a later one that is on record. */
