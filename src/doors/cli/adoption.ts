@@ -1,7 +1,7 @@
 /** Publishes an authority change, and waits until the running system says that it decides by it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Self } from '../../engine/engine.ts'
-import { Problem } from '../../model/problems.ts'
+import { Problem, type ProblemCode } from '../../model/problems.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
 import type { ChangeDocument } from '../../warden/change-document.ts'
 import { requestChange, withWarden } from '../../warden/operate.ts'
@@ -23,6 +23,8 @@ export type Adoption =
   | { readonly kind: 'published'; readonly snapshot: number }
   /** Signed by this operator; others must sign too. */
   | Extract<Submitted, { kind: 'waiting' }>
+  /** Signed and published; this credential may not see whether the system decides by it (any more). */
+  | { readonly kind: 'unseen'; readonly snapshot: number }
   | { readonly kind: 'not-adopted'; readonly snapshot: number; readonly waitedMs: number }
 
 /** The newest snapshot that the warden has published. */
@@ -53,13 +55,20 @@ export async function waitForAdoption(
   const { snapshot } = submitted
   if (connection === null) return { kind: 'published', snapshot }
   while (performance.now() - startedMs < WAIT_MS_MAX) {
-    const adopted = await adoptedNumber(connection)
+    const adopted = await adoptedNumber(connection).catch((error: unknown) => {
+      if (error instanceof Problem && UNSEEN.has(error.code)) return 'unseen' as const
+      throw error
+    })
+    if (adopted === 'unseen') return { kind: 'unseen', snapshot }
     if (adopted === null) return { kind: 'published', snapshot }
     if (adopted >= snapshot) return { kind: 'adopted', snapshot, ms: performance.now() - startedMs }
     await sleep(ASK_EVERY_MS)
   }
   return { kind: 'not-adopted', snapshot, waitedMs: WAIT_MS_MAX }
 }
+
+/** A change may take from the one who asked for it what it takes to look. */
+const UNSEEN: ReadonlySet<ProblemCode> = new Set(['forbidden', 'principal-revoked', 'credentials-invalid'])
 
 /** What a change's outcome tells the shell. */
 export const exitCodeOfAdoption = ({ kind }: Adoption): ExitCode =>
@@ -95,6 +104,8 @@ export const adoptionLine = (adoption: Adoption): string => {
       const missing = Object.entries(adoption.missing).map(([kind, count]) => `${count} more for ${kind}`)
       return `request ${adoption.request} waits for signatures: ${missing.join(', ')}; another operator signs it with \`plinth operator sign ${adoption.request}\``
     }
+    case 'unseen':
+      return `snapshot ${adoption.snapshot} is signed and published; this credential may not see what the running system decides by`
     case 'not-adopted':
       return `snapshot ${adoption.snapshot} is signed, but the running system has not adopted it after ${adoption.waitedMs} ms: see \`plinth policy status\``
     default:
