@@ -20,3 +20,13 @@ export const addressOf = (input: Address): Address => ({
   state: input.state,
   zip: input.zip,
 })
+
+/** What stands in place of a customer's address once that customer is erased. */
+export const ERASED_ADDRESS: Address = {
+  address1: '[erased]',
+  address2: '',
+  city: '[erased]',
+  country: '',
+  state: '',
+  zip: '[erased]',
+}

@@ -3,9 +3,10 @@ import { entity, importer, money } from 'plinth'
 import type { StateOf } from 'plinth'
 import { z } from 'zod'
 import { centsOf, dollarsOf } from '../shared/dollars.ts'
-import { address } from './address.ts'
+import { address, ERASED_ADDRESS } from './address.ts'
 import { orderRecord, orderStatus } from './records.ts'
 import type { OrderRecord } from './records.ts'
+import { user } from './user.ts'
 
 const line = z.object({
   name: z.string(),
@@ -27,7 +28,7 @@ const exchange = z.object({
 
 const state = z.object({
   ordinal: z.int(),
-  userId: z.string(),
+  userId: user.id(),
   address,
   lines: z.array(line),
   status: orderStatus,
@@ -87,6 +88,10 @@ export const order = entity('order', {
     'payment-moved-back': (order) => ({ ...order, payments: order.payments.slice(0, -2) }),
     'return-withdrawn': (order) => ({ ...order, status: 'delivered', returning: null }),
     'exchange-withdrawn': (order) => ({ ...order, status: 'delivered', exchange: null }),
+  },
+  personal: {
+    subject: 'userId',
+    events: { imported: { address: ERASED_ADDRESS }, 'address-changed': ERASED_ADDRESS },
   },
 })
 export type Order = StateOf<typeof order>

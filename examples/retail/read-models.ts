@@ -9,6 +9,7 @@ export const usersByEmail = readModel('users_by_email', {
   of: user,
   row: z.object({ email: z.string(), ordinal: z.int() }),
   indexes: [['email', 'ordinal']],
+  personal: ['email'],
   from: (user) => ({ email: user.email.toLowerCase(), ordinal: user.ordinal }),
 })
 
@@ -17,6 +18,7 @@ export const usersByName = readModel('users_by_name', {
   of: user,
   row: z.object({ firstName: z.string(), lastName: z.string(), zip: z.string(), ordinal: z.int() }),
   indexes: [['firstName', 'lastName', 'zip', 'ordinal']],
+  personal: ['firstName', 'lastName', 'zip'],
   from: (user) => ({
     firstName: user.firstName.toLowerCase(),
     lastName: user.lastName.toLowerCase(),

@@ -3,7 +3,7 @@ import { entity, importer, money } from 'plinth'
 import type { StateOf } from 'plinth'
 import { z } from 'zod'
 import { centsOf, dollarsOf } from '../shared/dollars.ts'
-import { address } from './address.ts'
+import { address, ERASED_ADDRESS } from './address.ts'
 import { userRecord } from './records.ts'
 import type { UserRecord } from './records.ts'
 
@@ -47,6 +47,19 @@ export const user = entity('user', {
         ]),
       ),
     }),
+  },
+  personal: {
+    events: {
+      imported: {
+        firstName: '[erased]',
+        lastName: '[erased]',
+        address: ERASED_ADDRESS,
+        email: '[erased]',
+        paymentMethods: {},
+      },
+      'address-changed': ERASED_ADDRESS,
+      'gift-card-moved': { methodId: '[erased]' },
+    },
   },
 })
 export type User = StateOf<typeof user>

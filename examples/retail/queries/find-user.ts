@@ -7,6 +7,7 @@ export const findUserIdByEmail = query('find_user_id_by_email', {
   describe: 'Find a customer’s id by e-mail address.',
   input: z.strictObject({ email: z.string().describe('e-mail address') }),
   output: z.string(),
+  personal: ['email'],
   async read(tx, { email }) {
     const [found] = await tx.find(usersByEmail, { where: { email: email.toLowerCase() }, order: ['ordinal'], limit: 1 })
     return found?.id ?? tx.refuse('not-found', {})
@@ -21,6 +22,7 @@ export const findUserIdByNameZip = query('find_user_id_by_name_zip', {
     zip: z.string().describe('postal code'),
   }),
   output: z.string(),
+  personal: ['first_name', 'last_name', 'zip'],
   async read(tx, { first_name, last_name, zip }) {
     const [found] = await tx.find(usersByName, {
       where: { firstName: first_name.toLowerCase(), lastName: last_name.toLowerCase(), zip },
