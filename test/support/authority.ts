@@ -7,6 +7,9 @@ import type { ChangeDocument } from '../../src/warden/change-document.ts'
 import { Journal } from '../../src/warden/journal.ts'
 import { requestChange, withWarden, type WardenPlace } from '../../src/warden/operate.ts'
 import { memorySigner } from '../../src/warden/operator-signer.ts'
+import { sha256Hex, type PrincipalId } from '../../src/model/ids.ts'
+import type { Credentials } from '../../src/model/principal.ts'
+import { newApiKey } from '../../src/warden/secrets.ts'
 import { NEVER, type Bank } from './bank-system.ts'
 
 /** The warden of a data directory that keeps it inside. */
@@ -44,4 +47,25 @@ export async function changeAuthority(bank: Bank, ...changes: readonly ChangeDoc
   while ((await bank.engine.self(bank.operator, NEVER)).authority.snapshot < number)
     await new Promise((resolve) => setTimeout(resolve, 5))
   return number
+}
+
+/** One more principal, owned by the operator, with a key of its own; resolves when the running system knows it. */
+export async function addPrincipalWithKey(
+  bank: Bank,
+  added: {
+    readonly id: string
+    readonly kind: 'human' | 'agent' | 'service'
+    readonly roles: string[]
+    readonly tenant: string
+  },
+): Promise<Credentials> {
+  const secret = newApiKey()
+  const owner = 'operator' as PrincipalId
+  const id = added.id as PrincipalId
+  await changeAuthority(
+    bank,
+    { change: 'add-principal', principal: { ...added, id, owner } },
+    { change: 'add-key', principal: id, key: { name: 'first', hash: sha256Hex(secret), expiresAtMs: null } },
+  )
+  return { bearer: secret, onBehalfOf: null }
 }

@@ -65,6 +65,45 @@ entity('a', {
 entity('a', {
   state,
   events,
+  opens: ['opened'],
+  evolve: { opened: (_none, { total }) => ({ status: 'open', total }), shut: (old) => old },
+  personal: { events: { opened: { total: 0 } } },
+})
+entity('a', {
+  state,
+  events,
+  opens: ['opened'],
+  evolve: { opened: (_none, { total }) => ({ status: 'open', total }), shut: (old) => old },
+  // @ts-expect-error: the state has no such member that is a text
+  personal: { subject: 'total', events: {} },
+})
+entity('a', {
+  state,
+  events,
+  opens: ['opened'],
+  evolve: { opened: (_none, { total }) => ({ status: 'open', total }), shut: (old) => old },
+  // @ts-expect-error: the event has no such member
+  personal: { events: { opened: { name: '' } } },
+})
+entity('a', {
+  state,
+  events,
+  opens: ['opened'],
+  evolve: { opened: (_none, { total }) => ({ status: 'open', total }), shut: (old) => old },
+  // @ts-expect-error: there is no such event
+  personal: { events: { born: {} } },
+})
+entity('a', {
+  state,
+  events,
+  opens: ['opened'],
+  evolve: { opened: (_none, { total }) => ({ status: 'open', total }), shut: (old) => old },
+  // @ts-expect-error: what stands in is a value of the member's own type
+  personal: { events: { opened: { total: '[erased]' } } },
+})
+entity('a', {
+  state,
+  events,
   // @ts-expect-error: the initial state must fit the schema
   initial: { status: 'open' },
   evolve: { opened: (old, { total }) => ({ ...old, total }), shut: (old) => ({ ...old, status: 'shut' }) },
