@@ -34,6 +34,7 @@ function underControl() {
     states,
     history: new History(0),
     known: { note: () => {} },
+    personal: null,
     reader,
     committer,
     release: { manifest: { entities: { counter: {} } } },
