@@ -2435,7 +2435,11 @@ class Admissions {
     )
     if (derived !== verdict) differs(`policy says ${derived}, and yet it is ${record.state}`)
     if (canonical(rules) !== canonical(authority.rules)) differs('other rules determine it')
-    if (record.action === 'plinth.approve') this.#decision(body, snapshot, principal, events)
+    if (record.action === 'plinth.approve') {
+      if ((body.input as Record<string, unknown> | null)?.['verdict'] === 'grant')
+        return unchecked('standing grants are not followed here')
+      this.#decision(body, snapshot, principal, events)
+    }
     if (
       record.action === 'plinth.attest' &&
       (events.length !== 1 ||
@@ -2530,6 +2534,8 @@ class Admissions {
   /** Roles of those who approved, as policies see them. */
   #approvalsOf(record: LogRecord, { approvals }: Admitted): readonly string[] {
     const id = record.state === 'held' ? undefined : this.#held.get(record.op)
+    if (id === undefined && approvals[0]?.approval.startsWith('grt_') === true)
+      return unchecked('it rests on a standing grant, and these are not followed here')
     if (id === undefined) return approvals.length === 0 ? [] : differs('it names approvals, and was never held')
     const { operation, state, approvedBy = [] } = this.#approvals.get(id) ?? {}
     if (operation !== record.op || state !== 'approved') differs('it went on without being approved')

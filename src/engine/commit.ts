@@ -3,6 +3,7 @@ import { askedLevel } from './acknowledgement/asked-level.ts'
 import { closingStep } from './approval-request.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
 import type { Accepted } from './decide.ts'
+import type { GrantUse } from './grants.ts'
 import { handIn } from './hand-in.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
@@ -27,6 +28,7 @@ export async function commit(
   decision: Accepted,
   { admission, read }: Admitted,
   attempts: number,
+  use: GrantUse | null = null,
 ): Promise<Outcome | { readonly kind: 'moved' }> {
   const reads = decision.session.readSet()
   const versions = new Map<StreamId, number>(reads.streams.map(({ stream, version }) => [stream, version]))
@@ -42,21 +44,22 @@ export async function commit(
     decision.states.map(({ entity, id, state }) => [streamId(entity, id), JSON.stringify(state)]),
   )
   const closing = proposal.resumed === null ? null : closingStep(proposal.resumed, 'committed')
-  if (closing !== null) {
-    versions.set(closing.stream, closing.event.version)
-    after.set(closing.stream, closing.state)
+  const steps = [closing, use].filter((step) => step !== null)
+  for (const { stream, event, state } of steps) {
+    versions.set(stream, event.version)
+    after.set(stream, state)
   }
   const request: CommitRequest = {
     ...envelopeOf(parts, proposal, admission),
     state: 'committed',
     streams: [
       ...reads.streams.map(({ stream, version }) => ({ stream, version })),
-      ...(closing === null ? [] : [{ stream: closing.stream, version: closing.version }]),
+      ...steps.map(({ stream, version }) => ({ stream, version })),
     ],
     finds: reads.finds,
     readPosition: reads.position,
     history: claimsOf(read),
-    events: closing === null ? events : [...events, closing.event],
+    events: [...events, ...steps.map(({ event }) => event)],
     rows: closing === null ? decision.rows : [...decision.rows, closing.row],
     effects: [
       ...decision.effects.map(({ effect, payload, pins }) => ({ effect, payload: JSON.stringify({ payload, pins }) })),

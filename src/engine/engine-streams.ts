@@ -8,6 +8,7 @@ import type { StoredEvent } from '../storage/storage.ts'
 
 export const RUN = 'plinth.run'
 export const APPROVAL = 'plinth.approval'
+export const GRANT = 'plinth.grant'
 export const RELEASE = 'plinth.release'
 export const AUTHORITY = 'plinth.authority'
 export const BREAKER = 'plinth.breaker'
@@ -20,6 +21,9 @@ export const isEngineEntity = (entity: string): boolean => entity.startsWith('pl
 export const streamOfErasures = (tenant: string, subject: string): StreamId => streamId(ERASURE, `${tenant}:${subject}`)
 export const runStream = (run: RunId): StreamId => streamId(RUN, run)
 export const approvalStream = (approval: ApprovalId): StreamId => streamId(APPROVAL, approval)
+
+/** All grants to one principal for one command. */
+export const grantStream = (to: string, command: string): StreamId => streamId(GRANT, `${to}:${command}`)
 
 /** Every engine event carries the members that it sets: the state is all of them, the latest winning. */
 export function foldEngineStream(

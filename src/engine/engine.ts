@@ -302,6 +302,8 @@ export interface Engine {
     signal: AbortSignal,
     card?: string | null,
   ): Promise<Outcome>
+  /** A standing grant: `grant` is canonical ApprovalGrant JSON, `signature` base64 Ed25519 by the approver's key. */
+  giveGrant(credentials: Credentials, grant: string, signature: string, signal: AbortSignal): Promise<Outcome>
   /** Several decisions of one approver, all recorded or none; each operation then goes on by itself. Outcomes in order. */
   decideApprovals(
     credentials: Credentials,

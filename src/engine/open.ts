@@ -17,6 +17,7 @@ import { effects } from './effects.ts'
 import type { Engine } from './engine.ts'
 import { ERASE, erase, finishErasures } from './erase.ts'
 import { startHeads, type HeadsOptions } from './heads/state-heads.ts'
+import { giveGrant } from './grants.ts'
 import { History } from './history/history.ts'
 import { IMPORT, importRecords } from './import-records.ts'
 import { operations } from './operations.ts'
@@ -207,6 +208,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
     decideApproval: (credentials, decision, signature, signal, card = null) =>
       decideApproval(parts, credentials, { decision, signature, card }, signal),
+    giveGrant: (credentials, grant, signature, signal) => giveGrant(parts, credentials, grant, signature, signal),
     decideApprovals: (credentials, decisions, signal) => decideApprovals(parts, credentials, decisions, signal),
     async stopReport(credentials, id, signal) {
       await mayRead(parts, credentials, { stopReport: id }, signal)

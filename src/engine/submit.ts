@@ -15,6 +15,7 @@ import { changedSinceApproval, hold } from './hold.ts'
 import type { Timed } from './engine.ts'
 import { recordFailure } from './failed.ts'
 import { adoptLimits } from './history/adopt-limits.ts'
+import { usableGrant, type GrantUse } from './grants.ts'
 import { historyStillHolds } from './history/history.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
@@ -108,6 +109,23 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
       const admitted = admit(parts, proposal, decision.admitRequest)
       const { admission, read } = admitted
       watch.lap('admit')
+      if (
+        admission.kind === 'held' &&
+        admission.grants &&
+        proposal.resumed === null &&
+        proposal.approvals.length === 0
+      ) {
+        const use = await usableGrant(parts, proposal, decision, admission.requires, signal)
+        if (use !== null) {
+          const result = await commitUnderGrant(parts, proposal, decision, use, attempts, signal)
+          turn.end()
+          if (result === null) continue
+          watch.lap('commit')
+          if (result.kind !== 'moved') return result
+          inTurn.add(use.stream)
+          continue
+        }
+      }
       if (admission.kind !== 'denied') parts.acknowledgement.require(levelOf(parts, proposal, decision))
       if (admission.kind !== 'admitted') {
         turn.end()
@@ -147,4 +165,20 @@ function changedSince(parts: Parts, proposal: Proposal, decision: Accepted): rea
   const now = boundBy(parts, proposal, decision)
   if (bindsOf(now) === binds) return []
   return bound === null || bindsOf(bound) !== binds ? BOUND_PARTS : changedParts(bound, now)
+}
+
+/** The same once more, with what a grant stands in for; null when it is still not admitted, and so is to be decided again. */
+function commitUnderGrant(
+  parts: Parts,
+  proposal: Proposal,
+  decision: Accepted,
+  use: GrantUse,
+  attempts: number,
+  signal: AbortSignal,
+): ReturnType<typeof commit> | null {
+  signal.throwIfAborted()
+  const admitted = admit(parts, proposal, { ...decision.admitRequest, approvals: use.approvals })
+  if (admitted.admission.kind !== 'admitted') return null
+  parts.acknowledgement.require(levelOf(parts, proposal, decision))
+  return commit(parts, proposal, decision, admitted, attempts, use)
 }

@@ -5,6 +5,7 @@
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { strictBase64 } from '../model/signed-note.ts'
+import type { ApprovalGrant } from '../model/approval-grant.ts'
 import type { PrincipalId } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
@@ -23,6 +24,36 @@ const approvalDecision = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
   by: z.string().min(1).max(128),
+  reason: z.string().max(REASON_LENGTH_MAX),
+  decidedAtMs: z.int().min(0),
+})
+
+const conditionPath = z.string().regex(/^(?:input|facts)(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}){1,8}$/)
+const approvalGrant = z.strictObject({
+  format: z.literal(1),
+  verdict: z.literal('grant'),
+  grant: z.string().regex(/^grt_[a-z2-7]{26}$/),
+  by: z.string().min(1).max(128),
+  to: z.string().min(1).max(128),
+  command: z.string().min(1).max(128),
+  tool: z.string().regex(/^[0-9a-f]{64}$/),
+  where: z
+    .record(
+      conditionPath,
+      z
+        .strictObject({
+          is: z.union([z.string().max(1_000), z.int(), z.boolean()]),
+          atMost: z.int(),
+          atLeast: z.int(),
+          startsWith: z.string().max(1_000),
+        })
+        .partial()
+        .refine((one) => Object.keys(one).length > 0, 'says nothing'),
+    )
+    .refine((one) => Object.keys(one).length <= 32, 'has more than 32 conditions'),
+  usesMax: z.int().min(1).max(1_000),
+  sum: z.strictObject({ path: conditionPath, max: z.int().min(0) }).nullable(),
+  expiresAtMs: z.int().min(0),
   reason: z.string().max(REASON_LENGTH_MAX),
   decidedAtMs: z.int().min(0),
 })
@@ -47,6 +78,28 @@ export function signApproval(decision: ApprovalDecision, privateKey: string): Si
  */
 export function verifyApproval(snapshot: AuthoritySnapshot, signed: SignedApproval): ApprovalDecision {
   const decision = parse(signed.decision)
+  verifySigned(snapshot, decision, signed)
+  return decision
+}
+
+/** A grant that is what its approver signed, by somebody who may sign now. @throws as `verifyApproval` */
+export function verifyGrant(snapshot: AuthoritySnapshot, signed: SignedApproval): ApprovalGrant {
+  const grant = parseAs<ApprovalGrant>(approvalGrant, signed.decision)
+  verifySigned(snapshot, grant, signed)
+  return grant
+}
+
+/** @param privateKey PKCS #8, PEM, Ed25519 @throws `approval-invalid` for a grant that could never verify */
+export function signGrant(grant: ApprovalGrant, privateKey: string): SignedApproval {
+  const text = canonicalJson(parseAs(approvalGrant, canonicalJson(grant)))
+  return { decision: text, signature: sign(null, Buffer.from(text), createPrivateKey(privateKey)).toString('base64') }
+}
+
+function verifySigned(
+  snapshot: AuthoritySnapshot,
+  decision: { readonly by: PrincipalId },
+  signed: SignedApproval,
+): void {
   if (canonicalJson(decision) !== signed.decision)
     throw problem('approval-invalid', 'the decision is not in canonical form')
   const approver = snapshot.principals.find(({ id }) => id === decision.by)
@@ -60,10 +113,11 @@ export function verifyApproval(snapshot: AuthoritySnapshot, signed: SignedApprov
   )
     throw problem('approval-invalid', `the signature is not by \`${decision.by}\``)
   refuseRevoked(snapshot, approver)
-  return decision
 }
 
-function parse(text: string): ApprovalDecision {
+const parse = (text: string): ApprovalDecision => parseAs<ApprovalDecision>(approvalDecision, text)
+
+function parseAs<Form>(form: z.ZodType, text: string): Form {
   if (text.length > DECISION_BYTES_MAX || !text.isWellFormed())
     throw problem('approval-invalid', `the decision is not text of at most ${DECISION_BYTES_MAX} characters`)
   let value: unknown
@@ -72,12 +126,12 @@ function parse(text: string): ApprovalDecision {
   } catch (error) {
     throw problem('approval-invalid', 'the decision is not JSON', {}, error)
   }
-  const parsed = approvalDecision.safeParse(value)
+  const parsed = form.safeParse(value)
   if (!parsed.success) {
     const errors = parsed.error.issues.slice(0, 10).map((issue) => `\`${issue.path.join('.')}\`: ${issue.message}`)
     throw problem('approval-invalid', errors.join('; '), { errors })
   }
-  return parsed.data as ApprovalDecision
+  return parsed.data as Form
 }
 
 function keyOf(spki: string): KeyObject {

@@ -1,7 +1,7 @@
 /** All routes of the door: the router finds them, the OpenAPI document lists them. */
 import type { Route } from './route.ts'
 import { anchorNow, listAnchors } from './routes/anchors.ts'
-import { decideApproval, decideApprovals, getApproval, listApprovals } from './routes/approvals.ts'
+import { decideApproval, decideApprovals, getApproval, giveGrant, listApprovals } from './routes/approvals.ts'
 import { attestRun, submitCommand } from './routes/commands.ts'
 import { listEffects } from './routes/effects.ts'
 import { eraseSubject } from './routes/erasures.ts'
@@ -37,6 +37,7 @@ export const allRoutes = (): readonly Route[] => [
   getApproval,
   decideApproval,
   decideApprovals,
+  giveGrant,
   getStopReport,
   listRecords,
   getCheckpoint,

@@ -3,12 +3,15 @@
  * release's manifest), with which input, facts, attested facts, approvals, and to do what (from the events and effects of the same transaction).
  * What the record claims to have asked is compared with this; it is never the source of it.
  */
-import { isEngineEntity, runStream } from '../engine-streams.ts'
+import { toolHash } from '../approval-binding.ts'
+import { OPERATION_TIMEOUT_MS } from '../bounds.ts'
+import { GRANT, isEngineEntity, runStream } from '../engine-streams.ts'
 import { Mismatch } from './mismatch.ts'
 import { subjectOf, type Standing } from './standing.ts'
 import type { Transaction } from './transactions.ts'
 import type { OperationPayload } from '../operation-payload.ts'
 import { delegationFault, directoryOf, principalOf } from '../../identity/chain.ts'
+import { coveredBy } from '../../model/approval-grant.ts'
 import type { Impact } from '../../model/decision.ts'
 import { streamParts } from '../../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../../model/json.ts'
@@ -73,7 +76,7 @@ export function questionOf(
   const resource = target !== undefined && typeof id === 'string' ? { entity: target.entity, id } : null
   const attested = attestedFor(record, payload, standing, taken)
   const impact = command === undefined ? null : impactFor(record, payload, events, manifest)
-  const approvals = approvalsFor(record, payload, standing)
+  const approvals = approvalsFor(record, payload, standing, manifest, events)
   const flow = command !== undefined && declaresFlow(manifest) ? flowOf(payload, taken) : null
   return {
     asked: { ...common, resource, attested, impact, flow, approvals, history: command === undefined ? null : history },
@@ -132,10 +135,17 @@ function approvalsFor(
   record: OperationRecord,
   payload: OperationPayload,
   standing: Standing,
+  manifest: Manifest,
+  events: Transaction['events'],
 ): AdmitRequest['approvals'] {
   const claimed = payload.authority?.approvals ?? []
   const held = record.state === 'held' ? null : standing.waiting(record.op)
-  if (held === null) return claimed.length === 0 ? [] : mismatch('it names approvals, and was never held')
+  if (held === null) {
+    const [first] = claimed
+    if (first === undefined) return []
+    if (!first.approval.startsWith('grt_')) return mismatch('it names approvals, and was never held')
+    return grantedFor(record, payload, standing, manifest, events)
+  }
   const { approval, subject } = held
   if (approval === undefined || approval.operation !== record.op)
     return mismatch('its approval request is not on record')
@@ -143,6 +153,30 @@ function approvalsFor(
   if (record.state === 'committed' && subject !== null && subjectOf(payload) !== subject)
     mismatch('what was approved is not what was done')
   return approval.approvedBy.map(({ by, role }) => ({ approval: approval.approval, by, role }))
+}
+
+/** A grant counts when the log holds it, it covers this call, and its use was written with it. The roles are those of the record. */
+function grantedFor(
+  record: OperationRecord,
+  payload: OperationPayload,
+  standing: Standing,
+  manifest: Manifest,
+  events: Transaction['events'],
+): AdmitRequest['approvals'] {
+  const claimed = payload.authority?.approvals ?? []
+  const [first] = claimed
+  const grant = first === undefined ? undefined : standing.grant(first.approval)
+  if (grant === undefined || claimed.some(({ approval, by }) => approval !== grant.grant || by !== grant.by))
+    return mismatch('it names a grant that is not on record')
+  const tool = toolHash(manifest, record.action)
+  const call = { to: record.actor, command: record.action, tool, input: payload.input, facts: payload.facts }
+  const covered = coveredBy(grant, call, record.t - OPERATION_TIMEOUT_MS)
+  if ('why' in covered) return mismatch(`the grant does not cover it: ${covered.why}`)
+  const used = events.find((event) => streamParts(event.record.stream).entity === GRANT)?.data?.[grant.grant]
+  const expected = { ...grant, uses: grant.uses + 1, spent: grant.spent + covered.amount }
+  if (!sameJson(used ?? null, expected)) return mismatch('it used a grant and did not write it down')
+  const roles = (payload.request?.context['approvals'] ?? []) as readonly string[]
+  return roles.map((role) => ({ approval: grant.grant, by: grant.by, role }))
 }
 
 const sameJson = (one: unknown, other: unknown): boolean => canonicalJson(one) === canonicalJson(other)

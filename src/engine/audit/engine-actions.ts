@@ -7,7 +7,7 @@ import type { AuditedEvent, Transaction } from './transactions.ts'
 import { ATTEST } from '../attest.ts'
 import { APPROVE } from '../decide-approval.ts'
 import { ERASE } from '../erase.ts'
-import { approvalStream, isEngineEntity, runStream, streamOfErasures } from '../engine-streams.ts'
+import { approvalStream, GRANT, grantStream, isEngineEntity, runStream, streamOfErasures } from '../engine-streams.ts'
 import { IMPORT } from '../import-records.ts'
 import type { OperationPayload } from '../operation-payload.ts'
 import { streamParts, type ApprovalId } from '../../model/ids.ts'
@@ -17,7 +17,7 @@ import type { Erasure } from '../../model/personal.ts'
 import type { Principal } from '../../model/principal.ts'
 import { Problem } from '../../model/problems.ts'
 import type { OperationRecord } from '../../model/record.ts'
-import { verifyApproval } from '../../warden/approval-decision.ts'
+import { verifyApproval, verifyGrant } from '../../warden/approval-decision.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
 
 type Written = Transaction & { readonly record: OperationRecord; readonly payload: OperationPayload }
@@ -40,6 +40,8 @@ export function writtenFault(
   const own = approval === undefined ? null : approvalStream(approval as ApprovalId)
   const wrong = events.find(({ record: { stream } }) => {
     const { entity } = streamParts(stream)
+    if (payload.authority?.approvals[0]?.approval.startsWith('grt_') === true && entity === GRANT)
+      return stream !== grantStream(record.actor, record.action)
     return isEngineEntity(entity) ? stream !== own : !declared.includes(entity)
   })
   return wrong === undefined ? null : `\`${record.action}\` may not append to \`${wrong.record.stream}\``
@@ -87,6 +89,7 @@ function approveFault(
   snapshot: AuthoritySnapshot,
   standing: Standing,
 ): string | null {
+  if ((input as JsonObject)['verdict'] === 'grant') return grantFault(input as JsonObject, events, approver, snapshot)
   const { decisions } = input as JsonObject
   const decided = Array.isArray(decisions) ? (decisions as readonly JsonObject[]) : [input as JsonObject]
   if (events.length !== decided.length) return 'it wrote to another approval request than was decided'
@@ -95,6 +98,30 @@ function approveFault(
       .map((one, place) => decisionFault(one, events[place] as AuditedEvent, approver, snapshot, standing))
       .find((fault) => fault !== null) ?? null
   )
+}
+
+/** A grant is written down exactly as its approver signed it, unused. */
+function grantFault(
+  { signature, ...grant }: JsonObject,
+  events: readonly AuditedEvent[],
+  approver: Principal,
+  snapshot: AuthoritySnapshot,
+): string | null {
+  try {
+    const { by, to, command } = verifyGrant(snapshot, { decision: canonicalJson(grant), signature: String(signature) })
+    if (by !== approver.id || approver.kind === 'agent' || approver.chain.some(({ principal }) => principal === to))
+      return 'it was granted by who would use it, or by an agent'
+    const [event, ...more] = events
+    const written = { ...grant, chain: approver.chain, uses: 0, spent: 0 }
+    const asSigned =
+      more.length === 0 &&
+      event?.record.stream === grantStream(to, command) &&
+      canonicalJson(event.data) === canonicalJson({ [String(grant['grant'])]: written })
+    return asSigned ? null : 'what was put on record is not what was granted'
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    return `the grant is not its approver’s: ${error.detail}`
+  }
 }
 
 function decisionFault(

@@ -3,9 +3,10 @@
  * waits for approval and who approved it. All that an admission rests on beside its own record.
  */
 import type { AuditedEvent, Transaction } from './transactions.ts'
-import { APPROVAL, AUTHORITY, foldEngineStream, RELEASE, RUN } from '../engine-streams.ts'
+import { APPROVAL, AUTHORITY, foldEngineStream, GRANT, RELEASE, RUN } from '../engine-streams.ts'
 import { LruMap } from '../lru-map.ts'
 import type { ApprovalState } from '../approval-request.ts'
+import type { GrantState } from '../../model/approval-grant.ts'
 import { sha256Hex, streamParts, type Hash, type ReleaseId, type StreamId } from '../../model/ids.ts'
 import { canonicalJson, type JsonObject, type JsonText } from '../../model/json.ts'
 
@@ -27,6 +28,7 @@ export class Standing {
   readonly #releases = new Set<string>()
   readonly #runs = new LruMap<StreamId, { readonly version: number; readonly state: JsonText }[]>(RUNS_KEPT)
   readonly #approvals = new Map<string, ApprovalState>()
+  readonly #grants = new Map<string, GrantState>()
   readonly #waiting = new Map<string, Waiting & { readonly approval: string }>()
 
   adopted(number: number): { readonly hash: string; readonly position: number } | undefined {
@@ -56,6 +58,10 @@ export class Standing {
     if (version === 0) return {}
     const found = this.#runs.get(stream)?.find((one) => one.version === version)
     return found === undefined ? undefined : (JSON.parse(found.state) as JsonObject)
+  }
+  /** A standing grant, as its last use left it. */
+  grant(id: string): GrantState | undefined {
+    return this.#grants.get(id)
   }
   approval(id: string): ApprovalState | undefined {
     return this.#approvals.get(id)
@@ -88,6 +94,8 @@ export class Standing {
       if (typeof data['release'] === 'string' && data['release'] !== '') this.#releases.add(data['release'])
     } else if (entity === RUN) this.#attest(record.stream, record.n, data)
     else if (entity === APPROVAL) this.#approve(id, record.type, data)
+    else if (entity === GRANT)
+      for (const [grant, state] of Object.entries(data)) this.#grants.set(grant, state as unknown as GrantState)
   }
 
   #attest(stream: StreamId, version: number, data: JsonObject): void {

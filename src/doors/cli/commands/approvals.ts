@@ -7,6 +7,7 @@ import { canonicalJson } from '../../../model/json.ts'
 import type { Outcome } from '../../../model/operation.ts'
 import { problem } from '../../../model/problems.ts'
 import type { ApprovalDecision } from '../../../warden/authority.ts'
+import { grant } from './approvals-grant.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
 import { confirmed } from '../confirm.ts'
 import { dataDirectory, findConnection, type Connection } from '../connection.ts'
@@ -21,10 +22,11 @@ import { printable } from '../terminal.ts'
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, approval, ...more] = call.words
   if (word === 'list') return await list(call)
-  if (word !== 'show' && word !== 'approve' && word !== 'refuse')
-    throw unknownWord('approvals', word, ['list', 'show', 'approve', 'refuse'])
+  if (word !== 'show' && word !== 'approve' && word !== 'refuse' && word !== 'grant')
+    throw unknownWord('approvals', word, ['list', 'show', 'approve', 'refuse', 'grant'])
   if (approval === undefined)
     throw problem('usage', `say which one: \`plinth approvals ${word} APPROVAL\``, { command: 'approvals' })
+  if (word === 'grant') return await grant(call, approval)
   return word === 'show' ? await show(call, approval) : await decide(call, [approval, ...more], word)
 }
 

@@ -66,6 +66,31 @@ export const decideApproval: Route = {
   },
 }
 
+export const giveGrant: Route = {
+  method: 'POST',
+  path: '/v1/approvals/grants',
+  id: 'giveGrant',
+  describe: 'Hands in a standing grant, signed with the approver’s own key: approval in advance, within bounds.',
+  query: [],
+  body: {
+    type: 'object',
+    properties: {
+      grant: { type: 'string', description: 'The grant as canonical JSON, exactly as signed.' },
+      signature: { type: 'string', description: 'Ed25519 signature over the text, base64.' },
+    },
+    required: ['grant', 'signature'],
+    additionalProperties: false,
+  },
+  headers: [],
+  answers: { 200: 'The operation that put it on record.' },
+  async handle(engine, request) {
+    const { grant, signature } = (request.body ?? {}) as Record<string, Json>
+    if (typeof grant !== 'string' || typeof signature !== 'string')
+      throw problem('malformed-request', 'the body holds the texts `grant` and `signature`')
+    return json(await engine.giveGrant(request.credentials, grant, signature, request.signal))
+  },
+}
+
 export const decideApprovals: Route = {
   method: 'POST',
   path: '/v1/approvals/decisions',

@@ -1,0 +1,131 @@
+/**
+ * Standing grants: given by an approver with a signed text, kept on one engine stream for each principal and command, used in the commit of what they
+ * let through. The stream's version is compared there, so that no two calls take the same use.
+ */
+import { toolHash } from './approval-binding.ts'
+import { APPROVE } from './decide-approval.ts'
+import type { Accepted } from './decide.ts'
+import { engineOperation } from './engine-operation.ts'
+import { foldEngineStream, GRANT, grantStream } from './engine-streams.ts'
+import type { Parts } from './parts.ts'
+import type { Approval, Proposal } from './proposal.ts'
+import { coveredBy, type GrantState } from '../model/approval-grant.ts'
+import type { StreamId } from '../model/ids.ts'
+import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
+import type { Outcome } from '../model/operation.ts'
+import type { Credentials } from '../model/principal.ts'
+import { Problem, problem } from '../model/problems.ts'
+import { verifyGrant } from '../warden/approval-decision.ts'
+
+/** Ever given to one principal for one command: all of them are read when an operation would be held. */
+export const GRANTS_MAX = 500
+export const GRANT_MAX_MS = 30 * 86_400_000
+
+/** The step that a use adds to the commit. */
+export interface GrantUse {
+  readonly approvals: readonly Approval[]
+  readonly stream: StreamId
+  readonly version: number
+  readonly event: {
+    readonly stream: StreamId
+    readonly version: number
+    readonly type: string
+    readonly data: JsonText
+  }
+  readonly state: JsonText
+}
+
+/** Puts a grant on record. @returns the operation that did. @throws `approval-invalid`, `approval-settled`, `forbidden` */
+export async function giveGrant(
+  parts: Parts,
+  credentials: Credentials,
+  text: string,
+  signature: string,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const approver = await parts.identity.authenticate(credentials, signal)
+  const grant = verifyGrant(parts.authority.current(), { decision: text, signature })
+  if (grant.by !== approver.id)
+    throw problem('approval-invalid', `the grant is signed by \`${grant.by}\`, sent by \`${approver.id}\``)
+  if (approver.kind === 'agent' || approver.chain.some(({ principal }) => principal === grant.to))
+    throw problem('approval-invalid', 'a grant is given by somebody else than who uses it, and never by an agent')
+  const nowMs = parts.clock.nowMs()
+  if (grant.expiresAtMs <= nowMs || grant.expiresAtMs > nowMs + GRANT_MAX_MS)
+    throw problem('approval-invalid', 'a grant ends within 30 days')
+  if (grant.tool !== toolHash(parts.release.manifest, grant.command))
+    throw problem('approval-invalid', `the grant is for another definition of \`${grant.command}\``)
+  const stream = grantStream(grant.to, grant.command)
+  return engineOperation(
+    parts,
+    approver,
+    {
+      command: APPROVE,
+      input: { ...grant, signature } as unknown as JsonObject,
+      idempotencyKey: grant.grant,
+      run: null,
+      correlation: null,
+      causation: null,
+    },
+    async (stop) => {
+      const { version, state } = await parts.states.at(stream, parts.states.visible, stop)
+      const given = state === null ? {} : (JSON.parse(state) as JsonObject)
+      if (Object.keys(given).length >= GRANTS_MAX || Object.hasOwn(given, grant.grant))
+        throw problem('approval-settled', `at most ${GRANTS_MAX} grants are kept for one command, each once`)
+      const entry: GrantState = { ...grant, chain: approver.chain as unknown as readonly Json[], uses: 0, spent: 0 }
+      const data = canonicalJson({ [grant.grant]: entry })
+      return {
+        streams: [{ stream, version }],
+        events: [{ stream, version: version + 1, type: 'granted', data }],
+        rows: [],
+        after: new Map([[stream, foldEngineStream(GRANT, state, [{ data }])]]),
+        result: { grant: grant.grant },
+      }
+    },
+    signal,
+  )
+}
+
+/** A grant that covers what would be held, and whose approver could approve it now; null when there is none. */
+export async function usableGrant(
+  parts: Parts,
+  { principal, intent, input }: Proposal,
+  decision: Accepted,
+  requires: readonly string[],
+  signal: AbortSignal,
+): Promise<GrantUse | null> {
+  const stream = grantStream(principal.id, intent.command)
+  const { version, state } = await parts.states.at(stream, parts.states.visible, signal)
+  if (state === null) return null
+  const tool = toolHash(parts.release.manifest, intent.command)
+  const call = { to: principal.id, command: intent.command, tool, input, facts: decision.facts }
+  for (const grant of Object.values(JSON.parse(state) as Record<string, GrantState>)) {
+    const covered = coveredBy(grant, call, parts.clock.nowMs())
+    if ('why' in covered || !mayStillApprove(parts, grant, requires) || grant.by === principal.onBehalfOf) continue
+    const used = { ...grant, uses: grant.uses + 1, spent: grant.spent + covered.amount }
+    const data = canonicalJson({ [grant.grant]: used })
+    return {
+      approvals: requires.map((role) => ({ approval: grant.grant, by: grant.by, role })),
+      stream,
+      version,
+      event: { stream, version: version + 1, type: 'used', data },
+      state: foldEngineStream(GRANT, state, [{ data }]),
+    }
+  }
+  return null
+}
+
+/** Live, with the epochs of then, and in every role that is asked for. */
+function mayStillApprove(parts: Parts, grant: GrantState, requires: readonly string[]): boolean {
+  try {
+    const approver = parts.identity.byId(grant.by)
+    return (
+      approver.kind !== 'agent' &&
+      parts.identity.isLive(approver) &&
+      canonicalJson(approver.chain) === canonicalJson(grant.chain) &&
+      requires.every((role) => approver.roles.includes(role))
+    )
+  } catch (error) {
+    if (error instanceof Problem) return false
+    throw error
+  }
+}
