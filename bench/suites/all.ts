@@ -9,6 +9,7 @@ import { proofs } from './proofs.ts'
 import { retail } from './retail.ts'
 import { sandbox } from './sandbox.ts'
 import { storage } from './storage.ts'
+import { stop } from './stop.ts'
 import { witness } from './witness.ts'
 
 export const SUITES: readonly Suite[] = [
@@ -19,6 +20,7 @@ export const SUITES: readonly Suite[] = [
   retail,
   sandbox,
   admission,
+  stop,
   witness,
   proofs,
   growth,
