@@ -4,8 +4,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { NEVER, openBank, temporaryDirectory, type Bank } from '../../test/support/bank-system.ts'
+import { stolenKey } from '../../test/support/log-key.ts'
 import { openVault } from '../../test/support/vault-system.ts'
 import { readAnchors } from '../main/anchors.ts'
+import { verifyAnchors } from '../main/verify-anchors.ts'
+import { openSqliteReader } from '../storage/sqlite/reader.ts'
+import { signCheckpoint } from '../transparency-log/checkpoint.ts'
 import { Problem } from '../model/problems.ts'
 import { openAnyCheckpoint, logOfKey } from '../transparency-log/cosignature-checkpoint.ts'
 import { parseVerifierKey } from '../model/signed-note.ts'
@@ -150,4 +154,55 @@ test('a file of anchors that cannot be used says what is wrong with which', asyn
   writeFileSync(path, config())
   assert.equal(readAnchors(dir, null).length, 1)
   assert.deepEqual(readAnchors(join(dir, 'other'), null), [])
+})
+
+test('the audit of a data directory looks at its anchors: each stamp, and whether the log still has what was stamped', async (t) => {
+  const bank = await openBank(t, { onProblem: () => {} })
+  writeFileSync(join(bank.dir, 'anchors.json'), config({ everySeconds: 3_600 }))
+  const stamping = await bank.again()
+  await stamping.do('open_account', { account: 'a', owner: 'ada' })
+  await stamping.engine.anchorNow(stamping.operator, NEVER)
+  await stamping.close()
+  const key = parseVerifierKey(readFileSync(join(bank.dir, 'log.vkey'), 'utf8').trim())
+  const audit = () => {
+    const reader = openSqliteReader(bank.dir)
+    try {
+      return verifyAnchors(bank.dir, reader, key)
+    } finally {
+      reader.close()
+    }
+  }
+  assert.deepEqual(audit(), { findings: [], notChecked: [] })
+  const folder = join(bank.dir, 'anchors')
+  const names = readdirSync(folder).filter((name) => name.includes('asked'))
+  const [note, stamp] = ['.checkpoint', '.tsr'].map((end) =>
+    join(folder, names.find((name) => name.endsWith(end)) ?? ''),
+  )
+  const [good, token] = [readFileSync(note as string, 'utf8'), readFileSync(stamp as string)]
+  const found = (path: string, content: string | Buffer): string => {
+    const before = readFileSync(path)
+    writeFileSync(path, content)
+    const { findings } = audit()
+    writeFileSync(path, before)
+    return findings.map(({ what }) => what).join('\n')
+  }
+  const { rootHash, size } = openAnyCheckpoint(good, logOfKey(key))
+  const signer = stolenKey(bank.dir)
+  const signed = (over: number, root: string) =>
+    signCheckpoint({ origin: key.name, size: over, rootHash: root as never }, signer)
+  assert.match(
+    found(
+      note as string,
+      signed(
+        size,
+        rootHash.replace(/^./, (hex) => (hex === '0' ? '1' : '0')),
+      ),
+    ),
+    /another root there now/,
+  )
+  assert.match(found(note as string, signed(size + 5_000, rootHash)), /another number of records/)
+  const flipped = Buffer.from(token)
+  flipped[token.length - 2] = (flipped[token.length - 2] as number) ^ 1
+  assert.match(found(stamp as string, flipped), /does not verify/)
+  assert.deepEqual(audit(), { findings: [], notChecked: [] })
 })

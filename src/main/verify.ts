@@ -17,6 +17,7 @@ import { openPolicy } from '../policy/open.ts'
 import { openAuthoritySource } from '../warden/source.ts'
 import { openSandbox } from '../sandbox/open-sandbox.ts'
 import { openSqliteAuditReader } from '../storage/sqlite/reader.ts'
+import { verifyAnchors } from './verify-anchors.ts'
 import { authorityFolder, pinnedKey, isDataDirectory, lastRelease } from './data-directory.ts'
 
 /**
@@ -46,14 +47,18 @@ export async function verifyOffline(
   if (personal !== null) opened.defer(() => personal.keys.close())
   const keys = personal?.keys ?? null
   const report = await verify({ reader, release, sandbox, committer, log, keys, ...grounds }, onProgress, signal)
+  const anchors = verifyAnchors(dir, reader, log)
+  const findings = [...report.findings, ...anchors.findings]
+  const verdict = anchors.findings.length > 0 ? 'invalid' : report.verdict
   const notChecked =
     keyFile === null
       ? [
           ...report.notChecked,
+          ...anchors.notChecked,
           'that the key of the log is its own: compare `log.vkey` with a copy kept elsewhere (`--key`)',
         ]
-      : report.notChecked
-  return { ...report, notChecked }
+      : [...report.notChecked, ...anchors.notChecked]
+  return { ...report, verdict, findings, notChecked }
 }
 
 /** What admissions are derived again with. Nothing when the authority does not verify: then the report says that they were not checked. */

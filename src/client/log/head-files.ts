@@ -8,7 +8,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { NoteError } from '../../model/signed-note.ts'
+import { NoteError, verifyNote } from '../../model/signed-note.ts'
 import { openAnyCheckpoint, type PinnedLog } from '../../transparency-log/cosignature-checkpoint.ts'
 import { EVIDENCE_MAX, type HeadStore } from './head-store.ts'
 import { LogFault } from './log-fault.ts'
@@ -34,7 +34,7 @@ export function fileHeads(folder: string): HeadStore {
       const checkpoint = openAnyCheckpoint(note, log)
       const [largest] = await headsOf(folder, log)
       if (largest !== undefined && largest.size >= checkpoint.size) return
-      const key = log.keys.find((one) => note.includes(`\n— ${one.name} `))?.keyHash ?? ''
+      const key = verifyNote(note, log.keys).signedBy[0]?.keyHash ?? ''
       await create(join(folder, folderOf(log)), `${String(checkpoint.size).padStart(16, '0')}-${key}.head`, note)
       const [, ...smaller] = await headsOf(folder, log)
       for (const { path } of smaller) await rm(path, { force: true })

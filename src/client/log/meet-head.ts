@@ -1,7 +1,7 @@
 /** A head that somebody else has: held against the one that is kept. Nobody is trusted but the log's own signature. */
 import { checkpointOf, type Receipt } from '../../model/receipt.ts'
 import { NoteError, parseVerifierKey } from '../../model/signed-note.ts'
-import { logOfKey, openAnyCheckpoint } from '../../transparency-log/cosignature-checkpoint.ts'
+import { openAnyCheckpoint, type PinnedLog } from '../../transparency-log/cosignature-checkpoint.ts'
 import { compareHeads } from '../../transparency-log/head-evidence.ts'
 import type { HeadStore } from './head-store.ts'
 import { LogFault } from './log-fault.ts'
@@ -21,9 +21,10 @@ export interface Meeting {
  */
 export async function meetHead(
   text: string,
-  { vkey, heads, prove }: { readonly vkey: string; readonly heads: HeadStore; readonly prove: Prove },
+  { vkeys, heads, prove }: { readonly vkeys: readonly string[]; readonly heads: HeadStore; readonly prove: Prove },
 ): Promise<Meeting> {
-  const log = logOfKey(parseVerifierKey(vkey))
+  const keys = vkeys.map(parseVerifierKey)
+  const log: PinnedLog = { origin: keys[0]?.name ?? '', keys }
   const note = noteIn(text)
   let shown: number
   try {

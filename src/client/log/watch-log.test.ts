@@ -1,12 +1,13 @@
 /** What a client makes of what a log shows it: logs that grow, fork, shrink and keep silent, and stores in memory and in files. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { Consistency, Receipt } from '../../model/receipt.ts'
 import type { Position } from '../../model/ids.ts'
-import { formatVerifierKey } from '../../model/signed-note.ts'
+import { formatVerifierKey, noteSigner } from '../../model/signed-note.ts'
 import { inclusionProof } from '../../transparency-log/proofs.ts'
 import { formatTlogProof } from '../../transparency-log/tlog-proof.ts'
 import { TestLog } from '../../transparency-log/witness/testing/test-log.ts'
@@ -225,6 +226,20 @@ test('files: heads outlast the process, never get smaller, and evidence is kept 
   const other = new TestLog().grow(4)
   await seen(watched(other, fileHeads(path)), other, 4) // the same origin under another key is another log
   assert.equal((await watched(log, fileHeads(path)).begin()).since, 90)
+})
+
+test('a log that changes its key is followed by whoever has pinned both', async (t) => {
+  const path = folder(t)
+  const before = new TestLog().grow(90)
+  const after = new TestLog(noteSigner(before.signer.name, generateKeyPairSync('ed25519').privateKey)).grow(90)
+  const watch = watchLog({ vkey: [keyOf(before), keyOf(after)], heads: fileHeads(path) })
+  await seen(watch, before, 50)
+  await seen(watch, after, 80)
+  const [name = ''] = readdirSync(path)
+  assert.deepEqual(readdirSync(join(path, name)), [`0000000000000080-${after.signer.keyHash}.head`])
+  const fault = await faultOf(seen(watch, forked(after, 20, 85), 85))
+  assert.equal(fault.code, 'log-equivocation')
+  assert.throws(() => watchLog({ vkey: [], heads: memoryHeads() }), /needed/)
 })
 
 test('files: a head that was edited is not taken for one, and not guessed around', async (t) => {

@@ -53,7 +53,8 @@ export const SYSTEM_OPTIONS: Options = {
   vkey: {
     type: 'string',
     value: 'KEY',
-    describe: 'public key of the log, or a file with it (or PLINTH_VKEY; default: the data directory’s `log.vkey`)',
+    describe:
+      'public key of the log, or a file with it, one a line (or PLINTH_VKEY; default: the data directory’s `log.vkey`)',
   },
   heads: {
     type: 'string',

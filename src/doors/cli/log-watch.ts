@@ -14,14 +14,15 @@ const VKEY = /^[^+\s]+\+[0-9a-f]{8}\+\S+$/
 const OFF = 'off'
 
 /**
- * The log's public key: from the command line, the environment, or the data directory when the system is the one that runs on it.
+ * The log's public keys, one unless the log changes its key: from the command line, the environment, or the data directory when the system is the one
+ * that runs on it. A file holds one a line.
  * @returns null when nobody has said whose signature counts @throws `usage`
  */
-export async function pinnedKey(options: ParsedOptions, dir: string | null): Promise<string | null> {
+export async function pinnedKeys(options: ParsedOptions, dir: string | null): Promise<readonly string[] | null> {
   const named = options.text('vkey') ?? (process.env['PLINTH_VKEY'] || null)
-  if (named !== null) return checked(VKEY.test(named) ? named : await keyIn(named))
+  if (named !== null) return checked(VKEY.test(named) ? [named] : await keysIn(named))
   const beside = dir === null ? null : join(dir, 'log.vkey')
-  return beside === null || !existsSync(beside) ? null : checked(await keyIn(beside))
+  return beside === null || !existsSync(beside) ? null : checked(await keysIn(beside))
 }
 
 /** Null where the heads are switched off. */
@@ -33,23 +34,24 @@ export function headStore(options: ParsedOptions): HeadStore | null {
 /** @param dir data directory of the system that is called; null for one elsewhere @returns null when no key is pinned, or heads are off */
 export async function openLogWatch(options: ParsedOptions, dir: string | null): Promise<LogWatch | null> {
   const heads = headStore(options)
-  const vkey = heads === null ? null : await pinnedKey(options, dir)
+  const vkey = heads === null ? null : await pinnedKeys(options, dir)
   return heads === null || vkey === null ? null : watchLog({ vkey, heads })
 }
 
 /** @throws `usage` */
-async function keyIn(path: string): Promise<string> {
+async function keysIn(path: string): Promise<readonly string[]> {
   try {
-    return (await readFile(path, 'utf8')).trim()
+    return (await readFile(path, 'utf8')).trim().split(/\s+/)
   } catch (cause) {
     throw problem('usage', `\`${path}\` is neither a key nor a file that holds one`, {}, cause)
   }
 }
 
-function checked(vkey: string): string {
+function checked(vkeys: readonly string[]): readonly string[] {
   try {
-    parseVerifierKey(vkey)
-    return vkey
+    const [first, ...others] = vkeys.map(parseVerifierKey)
+    if (others.some(({ name }) => name !== first?.name)) throw new NoteError('they are those of several logs')
+    return vkeys
   } catch (error) {
     if (!(error instanceof NoteError)) throw error
     throw problem('usage', `the key of the log: ${error.message}`, {}, error)

@@ -12,7 +12,7 @@ import type { Consistency } from '../../../model/receipt.ts'
 import type { CommandCall } from '../command.ts'
 import { dataDirectory, findConnection, type Connection } from '../connection.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { headStore, logProblem, pinnedKey } from '../log-watch.ts'
+import { headStore, logProblem, pinnedKeys } from '../log-watch.ts'
 import { request } from '../http-client.ts'
 import { printable } from '../terminal.ts'
 
@@ -21,9 +21,9 @@ const HEAD_BYTES_MAX = 1_000_000 // as a note may have
 
 export async function gossip({ options, terminal }: CommandCall, from: string | undefined): Promise<ExitCode> {
   if (from === undefined) throw problem('usage', 'say whose head: `plinth log gossip URL|FILE`', { command: 'log' })
-  const vkey = await pinnedKey(options, dataDirectory(options))
+  const vkeys = await pinnedKeys(options, dataDirectory(options))
   const heads: HeadStore | null = headStore(options)
-  if (vkey === null) throw problem('usage', 'the key of the log is needed: `--vkey`', { command: 'log' })
+  if (vkeys === null) throw problem('usage', 'the key of the log is needed: `--vkey`', { command: 'log' })
   if (heads === null) throw problem('usage', 'heads are switched off: `--heads FOLDER`', { command: 'log' })
   const text = /^https?:/.test(from) ? await fetched(from) : await read(from)
   const connection = await findConnection(options).catch((error: unknown) => {
@@ -31,7 +31,7 @@ export async function gossip({ options, terminal }: CommandCall, from: string | 
     throw error
   })
   try {
-    const met = await meetHead(text, { vkey, heads, prove: (small, large) => prove(connection, small, large) })
+    const met = await meetHead(text, { vkeys, heads, prove: (small, large) => prove(connection, small, large) })
     if (terminal.json) terminal.data(JSON.stringify({ kind: 'gossip', ...met }))
     else terminal.data(printable(`${SAYS[met.result]}: ${met.shown} records there, ${met.kept} kept here`))
     return met.result === 'unknown' ? EXIT.tryAgain : EXIT.ok

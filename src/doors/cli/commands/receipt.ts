@@ -5,11 +5,11 @@ import { problem } from '../../../model/problems.ts'
 import type { LogRecord } from '../../../model/record.ts'
 import type { Receipt } from '../../../model/receipt.ts'
 import { NoteError, parseVerifierKey } from '../../../model/signed-note.ts'
-import { verifyWithKey } from '../../../client/log/check-receipt.ts'
+import { verifyWithKeys } from '../../../client/log/check-receipt.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
 import { dataDirectory } from '../connection.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { pinnedKey } from '../log-watch.ts'
+import { pinnedKeys } from '../log-watch.ts'
 import { time } from '../table.ts'
 import { printable } from '../terminal.ts'
 
@@ -17,11 +17,11 @@ export async function run({ words, options, terminal }: CommandCall): Promise<Ex
   const [word, file] = words
   if (word !== 'check') throw unknownWord('receipt', word, ['check'])
   if (file === undefined) throw problem('usage', 'say which: `plinth receipt check FILE`', { command: 'receipt' })
-  const vkey = await pinnedKey(options, dataDirectory(options))
-  if (vkey === null) throw problem('usage', 'the key of the log is needed: `--vkey`', { command: 'receipt' })
+  const vkeys = await pinnedKeys(options, dataDirectory(options))
+  if (vkeys === null) throw problem('usage', 'the key of the log is needed: `--vkey`', { command: 'receipt' })
   const receipt = await readReceipt(file)
   try {
-    const checkpoint = verifyWithKey(receipt, parseVerifierKey(vkey))
+    const checkpoint = verifyWithKeys(receipt, vkeys.map(parseVerifierKey))
     const record = JSON.parse(receipt.record) as LogRecord
     if (terminal.json) terminal.data(JSON.stringify({ kind: 'receipt', valid: true, ...checkpoint, record }))
     else {
