@@ -21,7 +21,7 @@ export interface Finding {
   readonly what: string
 }
 /** What of a record its neighbour is checked against. */
-export type Link = Pick<LineSketch, 'i' | 'n' | 'op' | 't'>
+export type Link = Pick<LineSketch, 'log' | 'i' | 'n' | 'op' | 't'>
 /** The events of one stream within a stretch. */
 export interface StreamSpan {
   readonly stream: StreamId
@@ -86,6 +86,7 @@ export function linkFault(before: Link | null, link: Link): string | null {
   const open = before !== null && before.i < before.n - 1
   const fits = open && before.op === link.op && before.n === link.n && before.t === link.t
   if (link.i !== (open ? before.i + 1 : 0) || (open && !fits)) return 'a transaction is incomplete'
+  if (before !== null && before.log !== link.log) return `the record is of the log \`${link.log}\``
   return before !== null && link.t < before.t ? 'the record is older than the one before it' : null
 }
 
@@ -141,7 +142,7 @@ class ChunkAudit {
       this.find(position, 'a transaction does not end in its operation')
     if (this.last === null) this.first = record
     else this.find(position, linkFault(this.last, record))
-    this.last = { i: record.i, n: record.n, op: record.op, t: record.t }
+    this.last = { log: record.log, i: record.i, n: record.n, op: record.op, t: record.t }
     if (record.event !== null) this.#addEvent(position, record.event, leaf)
   }
 

@@ -115,6 +115,9 @@ class Joined {
     const audit = reader.audit(last)
     const { faults, events, streams, tiles } = audit
     for (const fault of faults) this.find(null, fault)
+    const origin = reader.meta('origin')
+    if (origin !== null && this.#last !== null && origin !== this.#last.log)
+      this.find(null, `the store says that its log is \`${origin}\`, and the records that it is \`${this.#last.log}\``)
     if (!same(events, this.#events)) this.find(null, 'the index of events is not that of the records')
     if (!same(streams, this.#since)) this.find(null, 'the index of streams is not that of the records')
     const stored = this.#tiles.expected

@@ -36,6 +36,16 @@ export const NOTE_SIGNATURES_MAX = 100 // same source; bounds the work that a ho
 const ED25519 = 1 // signature type byte
 const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex') // DER header before the 32 key bytes
 const NAME = /^[^\s+\p{Cc}]+$/u
+/** y of the points of small order, the sign bit cleared: a key like that verifies signatures that nobody made. */
+const SMALL_ORDER = new Set([
+  '00'.repeat(32),
+  `01${'00'.repeat(31)}`,
+  `ec${'ff'.repeat(30)}7f`,
+  `ed${'ff'.repeat(30)}7f`,
+  `ee${'ff'.repeat(30)}7f`,
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+])
 
 /** Splits a note into text and signatures without verifying any. @throws NoteError */
 export function parseNote(note: string): SignedNote {
@@ -97,6 +107,7 @@ export function parseVerifierKey(text: string): NoteVerifier {
   if (key === null || key.length !== 33 || key[0] !== ED25519)
     throw new NoteError(`the verifier key of \`${name}\` is not an Ed25519 key`)
   if (hashOf(name, key) !== keyHash) throw new NoteError(`the verifier key of \`${name}\` does not match its hash`)
+  if (isSmallOrder(key.subarray(1))) throw new NoteError(`the verifier key of \`${name}\` is a point of small order`)
   return {
     name,
     keyHash,
@@ -127,6 +138,12 @@ function parseSignatureLine(line: string): NoteSignature {
   const bytes = strictBase64(encoded)
   if (bytes === null || bytes.length < 5) throw new NoteError(`the signature of \`${name}\` is not base64`)
   return { name, keyHash: bytes.subarray(0, 4).toString('hex'), signature: bytes.subarray(4) }
+}
+
+function isSmallOrder(raw: Uint8Array): boolean {
+  const y = Buffer.from(raw)
+  y[31] = (y[31] as number) & 0x7f
+  return SMALL_ORDER.has(y.toString('hex'))
 }
 
 const typedKey = (publicKey: KeyObject): Buffer =>

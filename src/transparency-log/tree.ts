@@ -4,9 +4,11 @@
  * T1 Every node is computed once, when its last leaf arrives.
  * T2 A full tile is handed out exactly once, by the append that completes it.
  * T3 What `at(size)` proves depends only on the first `size` leaves.
+ * T4 A stored tile is believed only when its root is the node above it: up to the right edge, which is in memory.
  */
 import type { Hash } from '../model/ids.ts'
 import { foldRoots, nodeHash, perfectSubtrees } from '../model/merkle.ts'
+import { problem } from '../model/problems.ts'
 import { packHashes, TILE_HEIGHT, TILE_WIDTH, unpackHashes, type Tile } from './tiles.ts'
 
 /** Gives a stored full tile. @throws when it is not there: then the store is damaged. */
@@ -108,6 +110,8 @@ export class Tree {
     let rows = this.#open.get(name)
     if (rows === undefined) {
       rows = nodesOf(unpackHashes(this.#tile(level, tile)))
+      if (rows.at(-1)?.[0] !== this.node((level + 1) * TILE_HEIGHT, tile))
+        throw problem('storage-damaged', `tile ${level}/${tile} is not the one that the tree was built from`)
       if (this.#open.size >= OPEN_TILES_MAX) this.#open.delete(this.#open.keys().next().value as string)
       this.#open.set(name, rows)
     }

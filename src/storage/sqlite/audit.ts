@@ -204,6 +204,10 @@ class StoreAuditor {
         this.#attempt(`${kind}_${no}`, () => this.#rows(kind, no, name, definition))
     }
     this.#compare('read_model', models, 'declarations of read models')
+    // A number that is given twice would make rows of an old table right in a new one.
+    const used =
+      this.#database.one<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'read_model'")?.seq ?? 0
+    if (declared.some(({ no }) => no > used)) this.#fault('read_model', 'numbers of read models would be used again')
     const known = new Set(declared.flatMap(({ no }) => [`rows_${no}`, `past_${no}`]))
     for (const table of readTallies(this.#database)?.keys() ?? [])
       if (/^(rows|past)_/.test(table) && !known.has(table))

@@ -1,10 +1,17 @@
 /** The reading half of the port on SQLite. Each method runs on one state of the file. */
 import type { FindQuery, Row } from '../../model/decision.ts'
-import type { Hash, OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
+import {
+  sha256Hex,
+  type Hash,
+  type OperationId,
+  type Position,
+  type PrincipalId,
+  type StreamId,
+} from '../../model/ids.ts'
 import type { JsonText } from '../../model/json.ts'
 import { EMPTY_ROOT, leafHash } from '../../model/merkle.ts'
 import { problem } from '../../model/problems.ts'
-import { sketchLine, type LineSketch } from '../../model/record-line.ts'
+import { parseRecord, sketchLine, type LineSketch } from '../../model/record-line.ts'
 import type {
   LogHead,
   SideReader,
@@ -52,6 +59,15 @@ function open(directory: string, lenient: boolean): SqliteReader {
   const { database, sealer } = openReader(directory)
   return new SqliteReader(database, sealer, directory, lenient)
 }
+
+interface StoredEffect {
+  readonly position: Position
+  readonly ordinal: number
+  readonly effect: string
+  readonly payload: JsonText
+}
+const damagedOutbox = (position: number) =>
+  problem('storage-damaged', `the outbox does not hold the effects of the operation at ${position}`)
 
 const STREAM_NUMBERS_MAX = 100_000 // numbers kept at hand; about 10 MB
 const FROM_COMMIT = `SELECT ${LOG_COLUMNS} FROM log WHERE first >= coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first`
@@ -278,13 +294,27 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
     after: Position,
     limit: number,
   ): readonly { position: Position; ordinal: number; effect: string; payload: JsonText }[] {
-    return this.#database
-      .all<{ position: Position; ordinal: number; effect: string; payload: JsonText }>(
-        'SELECT position, ordinal, effect, payload FROM effect WHERE position > ? ORDER BY position, ordinal LIMIT ?',
-        after,
-        limit,
-      )
-      .map(({ position, ordinal, effect, payload }) => ({ position, ordinal, effect, payload }))
+    const effects = this.#database.all<StoredEffect>(
+      'SELECT position, ordinal, effect, payload FROM effect WHERE position > ? ORDER BY position, ordinal LIMIT ?',
+      after,
+      limit,
+    )
+    if (!this.#lenient) this.#checkEffects(effects, effects.length < limit)
+    return effects.map(({ position, ordinal, effect, payload }) => ({ position, ordinal, effect, payload }))
+  }
+  /** Each must be the one that its operation's record names, and none of an operation missing but at the end of a page. */
+  #checkEffects(effects: readonly StoredEffect[], whole: boolean): void {
+    const last = effects.at(-1)?.position
+    for (const [place, { position, ordinal, effect, payload }] of effects.entries()) {
+      const before = effects[place - 1]
+      if (before?.position === position ? ordinal !== before.ordinal + 1 : ordinal !== 0) throw damagedOutbox(position)
+      const line = this.record(position)?.line
+      const record = line === undefined ? null : parseRecord(line)
+      const named = record?.kind === 'operation' ? record.effects : []
+      if (named[ordinal]?.effect !== effect || named[ordinal].hash !== sha256Hex(payload)) throw damagedOutbox(position)
+      const isLast = effects[place + 1]?.position !== position
+      if (isLast && (whole || position !== last) && named.length !== ordinal + 1) throw damagedOutbox(position)
+    }
   }
 
   effectCount(): number {
