@@ -153,7 +153,8 @@ class OperationsAudit {
     const same =
       stored.length === record.effects.length &&
       record.effects.every(
-        ({ effect, hash }, i) => stored[i]?.effect === effect && sha256Hex(stored[i].payload) === hash,
+        ({ effect, hash }, i) =>
+          stored[i]?.ordinal === i && stored[i].effect === effect && sha256Hex(stored[i].payload) === hash,
       )
     if (!same) this.#find(position, 'the outbox does not hold the effects of this operation')
   }

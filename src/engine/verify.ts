@@ -82,9 +82,14 @@ export async function verify(
     .filter(([, { equal }]) => !equal)
     .map(([model]) => ({ position: null, what: `read model \`${model}\` differs from its rebuild` }))
   const sealed = await verifySealed(stored, keys, head, signal)
+  const origin: Finding[] =
+    log.records > 0 && stored.meta('origin') === null
+      ? [{ position: null, what: 'the store does not say which log it holds' }]
+      : []
   const findings = [
     ...signedBy.findings,
     ...log.findings,
+    ...origin,
     ...sealed.findings,
     ...operations.findings,
     ...snapshots,

@@ -97,10 +97,10 @@ export class Database {
     if (this.#database.isOpen) this.#database.close()
   }
   #within<Result>(begin: string, work: () => Result): Result {
-    this.sql(begin).run()
+    unlessDamaged(() => this.sql(begin).run())
     try {
       const result = work()
-      this.sql('COMMIT').run()
+      unlessDamaged(() => this.sql('COMMIT').run())
       return result
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
@@ -168,6 +168,7 @@ function formatOf(database: Database): string | null {
   }
 }
 
+const SQLITE_ERROR = 1
 const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
 /** A file that SQLite itself cannot make sense of. */
@@ -176,7 +177,9 @@ function unlessDamaged<Result>(work: () => Result): Result {
     return work()
   } catch (error) {
     const code = (error as { errcode?: number }).errcode
-    if (code === undefined || ((code & 0xff) !== SQLITE_CORRUPT && (code & 0xff) !== SQLITE_NOTADB)) throw error
+    const kind = (code ?? 0) & 0xff
+    const isGone = kind === SQLITE_ERROR && /no such (table|column)/.test(String(error))
+    if (kind !== SQLITE_CORRUPT && kind !== SQLITE_NOTADB && !isGone) throw error
     throw problem('storage-damaged', `the database cannot be read: ${(error as Error).message}`, {}, error)
   }
 }

@@ -66,6 +66,7 @@ interface StoredEffect {
   readonly effect: string
   readonly payload: JsonText
 }
+const missingRecord = (position: number) => problem('storage-damaged', `the record at ${position} is missing`)
 const damagedOutbox = (position: number) =>
   problem('storage-damaged', `the outbox does not hold the effects of the operation at ${position}`)
 
@@ -244,20 +245,13 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
 
   records(from: Position, limit: number): readonly StoredRecord[] {
     const records: StoredRecord[] = []
-    if (limit <= 0) return records
-    const rows = this.#database.each<LogRow>(FROM_COMMIT, from)
-    for (const found of rows) {
-      const row = this.#commit(found)
-      const begin = Math.max(0, from - row.first)
-      if (begin < row.count)
-        for (const { position, line, payload } of unpackCommit(
-          row,
-          begin,
-          Math.min(row.count, begin + limit - records.length),
-        ))
-          records.push({ position, line, payload })
-      if (records.length >= limit) break
-    }
+    for (const { commit, begin, end } of this.#stretch(from, from + Math.max(limit, 0)))
+      for (const record of unpackCommit(commit, begin, end)) {
+        const { position, line, payload } = record
+        if (!this.#lenient && payload !== null && this.#whole(record).payloadHash !== sha256Hex(payload))
+          throw problem('storage-damaged', `the payload of the record at ${position} does not match its hash`)
+        records.push({ position, line, payload })
+      }
     return records
   }
 
@@ -273,14 +267,33 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
 
   leafHashes(from: number, to: number): readonly Hash[] {
     const leaves: Hash[] = []
-    if (to <= from) return leaves
-    for (const found of this.#database.each<LogRow>(FROM_COMMIT, from)) {
-      const row = this.#commit(found)
-      for (let place = Math.max(0, from - row.first); place < row.count && row.first + place < to; place++)
-        leaves.push(leafAt(row.leaves, place))
-      if (row.first + row.count >= to) break
-    }
+    for (const { commit, begin, end } of this.#stretch(from, to))
+      for (let place = begin; place < end; place++) leaves.push(leafAt(commit.leaves, place))
     return leaves
+  }
+
+  /** Commits of the records from a position up to another, with the part of each that is meant. @throws `storage-damaged` where one is missing */
+  #stretch(
+    from: number,
+    to: number,
+  ): readonly { readonly commit: CommitRow; readonly begin: number; readonly end: number }[] {
+    if (to <= from) return []
+    return this.#database.reading(() => {
+      const parts: { commit: CommitRow; begin: number; end: number }[] = []
+      let next = from
+      for (const row of this.#database.each<LogRow>(FROM_COMMIT, from)) {
+        const commit = this.#commit(row)
+        const begin = Math.max(0, from - commit.first)
+        const end = Math.min(commit.count, to - commit.first)
+        if (begin >= commit.count) continue
+        if (!this.#lenient && commit.first + begin !== next) throw missingRecord(next)
+        if (end > begin) parts.push({ commit, begin, end })
+        next = commit.first + end
+        if (next >= to) return parts
+      }
+      if (!this.#lenient && next <= this.head().position) throw missingRecord(next)
+      return parts
+    })
   }
 
   tile(level: number, index: number): Uint8Array | null {
