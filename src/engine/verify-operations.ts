@@ -12,6 +12,7 @@ import { sha256Hex, streamId, type Position } from '../model/ids.ts'
 import { canonicalJson, type Json } from '../model/json.ts'
 import { leafHash } from '../model/merkle.ts'
 import { MultisetHash, operationEntry } from '../model/multiset-hash.ts'
+import { sketchLine } from '../model/record-line.ts'
 import type { OperationState } from '../model/operation.ts'
 import { isSealedAway } from '../model/personal.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
@@ -93,14 +94,10 @@ class OperationsAudit {
     if (record === null || body === null) return
     if (record.kind === 'event') {
       if (record.stream === SNAPSHOTS) this.#noteSnapshot(body as unknown as { snapshot: number; hash: string })
-      const wrong = this.#heads.event(
-        position,
-        record.stream,
-        record.n,
-        leafHash(line),
-        record.type,
-        body as unknown as Json,
-      )
+      const event = sketchLine(line)?.event
+      if (event == null) return
+      const { stream, version, type } = event
+      const wrong = this.#heads.event(position, stream, version, leafHash(line), type, body as unknown as Json)
       if (wrong !== null) this.#find(position, wrong)
       return
     }

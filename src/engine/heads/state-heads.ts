@@ -40,13 +40,21 @@ export function startHeads(
   let busy = false
   let stopping = false
 
+  const startThread = (): Worker => {
+    const started = new Worker(new URL('./heads-thread.ts', import.meta.url), { workerData: { dir } })
+    // Whoever waits for its end must not wait for one that has ended.
+    started.once('exit', () => {
+      if (thread === started) thread = null
+    })
+    return started
+  }
   const look = async (): Promise<void> => {
     stated ??= lastStated(parts)
     const fresh = parts.states.visible - stated
     if (stopping || fresh <= STATEMENT_RECORDS) return
     if (parts.clock.nowMs() < dueAtMs && fresh < everyRecords) return
     dueAtMs = parts.clock.nowMs() + everyMs
-    thread ??= new Worker(new URL('./heads-thread.ts', import.meta.url), { workerData: { dir } })
+    thread ??= startThread()
     const { position, root, streams } = await askThread(thread)
     if (stopping) return
     await recordStatement(parts, { position, root, streams })

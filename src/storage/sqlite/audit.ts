@@ -59,6 +59,8 @@ class StoreAuditor {
   readonly #database: Database
   readonly #sealer: Sealer
   readonly #at: Position
+  /** Last position that is committed by now: what lies behind it is nobody's. */
+  #end = -1
   readonly #faults = new Map<string, string[]>()
 
   constructor(database: Database, sealer: Sealer, at: Position) {
@@ -68,6 +70,9 @@ class StoreAuditor {
   }
 
   run(): StoreAudit {
+    this.#attempt('head', () => {
+      this.#end = this.#database.one<{ position: number }>('SELECT position FROM head')?.position ?? -1
+    })
     this.#attempt('file', () => this.#file())
     this.#attempt('schema', () => this.#schema())
     this.#attempt('head', () => this.#head())
@@ -83,24 +88,30 @@ class StoreAuditor {
     this.#attempt('event', () => this.#events(events))
     this.#attempt('stream', () => {
       for (const { id, since } of this.#database.each<{ id: string; since: number }>(
-        'SELECT id, since FROM stream WHERE since <= ?',
+        'SELECT id, since FROM stream WHERE since <= ?1 OR since > ?2',
         this.#at,
+        this.#end,
       ))
         streams.add(streamEntry(id, since))
     })
     this.#attempt('operation index', () => {
       for (const table of OPERATION_TABLES)
         for (const { key, position } of this.#database.each<{ key: number; position: number }>(
-          `SELECT * FROM ${table} WHERE position <= ?`,
+          `SELECT * FROM ${table} WHERE position <= ?1 OR position > ?2`,
           this.#at,
+          this.#end,
         ))
           operations.add(operationEntry(key, position))
     })
     this.#attempt('tile', () => {
       // Those that are full at the position, and whatever does not fit a tree at all.
       const levels =
-        'SELECT level, count(*) AS count FROM tile WHERE level > 5 OR (place + 1) << (8 * (level + 1)) <= ? GROUP BY level'
-      for (const { level, count } of this.#database.all<{ level: number; count: number }>(levels, this.#at + 1))
+        'SELECT level, count(*) AS count FROM tile WHERE level > 5 OR (place + 1) << (8 * (level + 1)) <= ?1 OR (place + 1) << (8 * (level + 1)) > ?2 GROUP BY level'
+      for (const { level, count } of this.#database.all<{ level: number; count: number }>(
+        levels,
+        this.#at + 1,
+        this.#end + 1,
+      ))
         if (level >= 0 && level < LEVELS) tiles[level] = count
         else this.#fault('tile', `there are tiles of level ${level}`)
     })
@@ -239,14 +250,14 @@ class StoreAuditor {
 
   #events(events: MultisetHash): void {
     const runs =
-      'SELECT s.id, e.stream, e.version, e.first, e.ordinal, e.count FROM event e LEFT JOIN stream s ON s.no = e.stream WHERE e.first <= ?'
+      'SELECT s.id, e.stream, e.version, e.first, e.ordinal, e.count FROM event e LEFT JOIN stream s ON s.no = e.stream WHERE e.first <= ?1 OR e.first > ?2'
     for (const { id, version, first, ordinal, count } of this.#database.each<{
       id: string | null
       version: number
       first: number
       ordinal: number
       count: number
-    }>(runs, this.#at)) {
+    }>(runs, this.#at, this.#end)) {
       if (id === null || !(count >= 1 && count <= RUN_EVENTS_MAX))
         this.#fault('event', 'the index of events holds an entry of no stream')
       else for (let i = 0; i < count; i++) events.add(eventEntry(id, version + i, first + ordinal + i))
