@@ -43,7 +43,8 @@ test('heads are stated when there is something new, and not otherwise; a restart
   const opened = await again.do('open_account', { account: 'b', owner: 'bob' })
   assert(opened.kind === 'committed')
   const second = await untilStated(again, opened.position)
-  assert.equal(second.streams, first.streams + 2, 'account/b, and the statements’ own stream')
+  // account/b; and the statements’ own stream, which the first statement could not know yet
+  assert.equal(second.streams, first.streams + (count === 1 ? 2 : 1))
   const report = await again.engine.verify(() => {}, NEVER)
   assert.deepEqual(report.findings, [])
   assert(!report.notChecked.some((what) => what.includes('heads of streams')))
