@@ -57,6 +57,8 @@ export interface Trust {
   readonly policy: Policy | null
   /** Checkpoints that this verifier has kept from before: the log must still contain them. */
   readonly heads: readonly string[]
+  /** Keys that follow from the pinned ones; without it, the pinned ones are all there are. */
+  readonly history?: KeyHistory | null
   /** Keys that sign authority snapshots. */
   readonly operators?: readonly Key[]
   /** Certificates of time authorities, or of who issues theirs. */
@@ -292,17 +294,106 @@ export function parseCheckpoint(body: string): Checkpoint {
 
 interface Opened extends Checkpoint {
   readonly witnesses: readonly { readonly key: Key; readonly name: string; readonly time: number }[]
+  /** Keys of the log that have signed it. */
+  readonly signedBy: readonly Key[]
 }
-/** A checkpoint that one of the pinned logs has signed under its own name, and who has cosigned it. */
-export function openCheckpoint(bytes: Uint8Array, { logs, policy }: Pick<Trust, 'logs' | 'policy'>): Opened {
+/** A checkpoint that one of the pinned logs has signed under its own name, with the key that its size belongs to, and who has cosigned it. */
+export function openCheckpoint(
+  bytes: Uint8Array,
+  { logs, policy, history = null }: Pick<Trust, 'logs' | 'policy' | 'history'>,
+): Opened {
   const note = parseNote(bytes)
   const checkpoint = parseCheckpoint(note.text)
-  const mine = logs.filter(({ name }) => name === checkpoint.origin)
+  const mine = history?.keysOf(checkpoint) ?? logs.filter(({ name }) => name === checkpoint.origin)
   const signed = verifyNote(note, [...mine, ...(policy?.witnesses.values() ?? [])])
   if (!signed.some(({ key }) => key.kind === 'log'))
     malformed(`no pinned key of \`${checkpoint.origin}\` has signed the checkpoint`)
   const witnesses = signed.flatMap(({ key, time }) => (time === null ? [] : [{ key, name: key.name, time }]))
-  return { ...checkpoint, witnesses }
+  const signedBy = signed.flatMap(({ key }) => (key.kind === 'log' ? [key] : []))
+  return { ...checkpoint, witnesses, signedBy }
+}
+
+/**
+ * The keys of one log, as its records on `plinth.log-key/log` tell them: `opened` names the first and commits to the digest of the next; `rotated`
+ * names that one, commits to the next, and carries a note signed by the key before and the new one. Checkpoints of sizes above the position
+ * of a rotation belong to its key, and to no other.
+ */
+export class KeyHistory {
+  readonly #pinned: readonly Key[]
+  readonly #spans: { readonly key: Key; readonly next: string; readonly after: number; readonly trusted: boolean }[] =
+    []
+  #first: { readonly position: number; readonly leaf: string } | null = null
+
+  constructor(pinned: readonly Key[]) {
+    this.#pinned = pinned
+  }
+  /** Of the first record that names a key: two histories of one log begin with the same. */
+  get first(): { readonly position: number; readonly leaf: string } | null {
+    return this.#first
+  }
+  /** Whose signature a checkpoint needs; nobody's that helps when no key of it is pinned. Null: the log has no such records. */
+  keysOf({ origin, size }: Pick<Checkpoint, 'origin' | 'size'>): readonly Key[] | null {
+    if (this.#spans[0]?.key.name !== origin) return null
+    const span = this.#spans.findLast(({ after }) => size > after)
+    return span?.trusted === true ? [span.key] : []
+  }
+  /** @returns what does not follow, or null */
+  take(position: number, type: string, payload: Uint8Array, leaf: string): string | null {
+    try {
+      this.#take(position, type, payload)
+      this.#first ??= { position, leaf }
+      return null
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      return `the key of the log: ${error.message}`
+    }
+  }
+  #take(position: number, type: string, payload: Uint8Array): void {
+    const { vkey, next, statement } = jsonObject(payload)
+    if (typeof vkey !== 'string' || typeof next !== 'string' || !HASH.test(next)) return malformed('it names no key')
+    const key = parseKey(vkey)
+    const isPinned = this.#pinned.some((one) => one.name === key.name && one.publicKey.equals(key.publicKey))
+    const last = this.#spans.at(-1)
+    if ((last === undefined) !== (type === 'opened') || key.kind !== 'log')
+      return malformed('the first key is named once')
+    if (last !== undefined) {
+      if (key.name !== last.key.name) return malformed('the next key is of another log')
+      const typed = Buffer.concat([Buffer.of(1), key.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)])
+      if (type !== 'rotated' || sha256(typed) !== last.next)
+        return malformed('the next key was not committed to beforehand')
+      const note = parseNote(Buffer.from(String(statement)))
+      if (note.text !== `plinth-log-key/v1\n${vkey}\n${next}\n`) return malformed('the statement says something else')
+      if (verifyNote(note, [last.key, key]).length < 2) return malformed('the statement is not signed by both keys')
+    }
+    const after = last === undefined ? -1 : position
+    this.#spans.push({ key, next, after, trusted: isPinned || last?.trusted === true })
+  }
+}
+const isKeyRecord = (record: LogRecord | null): boolean =>
+  record?.kind === 'event' && record.stream === 'plinth.log-key/log'
+
+/** What `plinth log keys` writes: the records that brought the keys in, all proven under one checkpoint. @throws Malformed */
+export function parseKeyHistory(bytes: Uint8Array, logs: readonly Key[]): KeyHistory {
+  const { format, checkpoint, records } = jsonObject(bytes)
+  if (format !== 'plinth-log-keys/v1' || typeof checkpoint !== 'string' || !Array.isArray(records))
+    return malformed('it is not a file of keys')
+  const history = new KeyHistory(logs)
+  const leaves = records.map((one: Readonly<Record<string, unknown>>) => {
+    const { index, record, payload, proof } = one
+    const entry = Buffer.from(`${String(record)}\n`)
+    const parsed = parseRecord(entry)
+    const content = Buffer.from(String(payload))
+    if (parsed === null || !isKeyRecord(parsed) || parsed.payload.hash !== sha256(content) || !Array.isArray(proof))
+      return malformed('a record of it is not one of a key')
+    const fault = history.take(Number(index), parsed.type, content, leafOf(entry))
+    if (fault !== null) return malformed(fault)
+    return { index: Number(index), leaf: leafOf(entry), path: proof.map((hash) => hashLine(String(hash))) }
+  })
+  const { size, rootHash } = openCheckpoint(Buffer.from(checkpoint), { logs, policy: null, history })
+  for (const [place, { index, leaf, path }] of leaves.entries())
+    if (!verifyInclusion(index, size, leaf, path, rootHash) || index <= (leaves[place - 1]?.index ?? -1))
+      malformed('a record of it is not under its checkpoint')
+  return history
 }
 
 // ---------------------------------------------------------------------------------------------------------------------- tlog-policy
@@ -979,6 +1070,21 @@ class Judge {
   open(bytes: Uint8Array, subject = 'checkpoint'): Opened | null {
     return this.attempt(subject, () => openCheckpoint(bytes, this.#trust))
   }
+  get pinned(): readonly Key[] {
+    return this.#trust.logs
+  }
+  /** What the records say of the log's keys must be what the checkpoint was opened with. */
+  keys(history: KeyHistory, checkpoint: Opened): void {
+    const own = history.keysOf(checkpoint)
+    if (
+      own !== null &&
+      !checkpoint.signedBy.some(({ publicKey }) => own.some((key) => key.publicKey.equals(publicKey)))
+    )
+      this.find('invalid', null, `the checkpoint is not signed by the key that its size belongs to`)
+    const told = this.#trust.history?.first ?? null
+    if (told !== null && told.leaf !== history.first?.leaf)
+      this.find('invalid', told.position, 'the log names another first key than the file of keys')
+  }
   /** An RFC 3161 reply over these bytes, which are a checkpoint of that size. */
   stamped(size: number, note: Uint8Array, reply: Buffer): number {
     const roots = this.#trust.tsaRoots ?? null
@@ -1059,10 +1165,57 @@ export function verifyBundle(read: Read, trust: Trust): Report {
   return judge.report()
 }
 
+/**
+ * The keys that the records of a bundle name, read ahead of everything else: for a checkpoint that no pinned key has signed. Nothing else is looked
+ * at here; what is found is worth what its statements prove, and the records are looked at again. Null when there are none, or it cannot be read.
+ */
+export function keysInBundle(read: Read, logs: readonly Key[]): KeyHistory | null {
+  const source = new Source(read)
+  const history = new KeyHistory(logs)
+  let named = new Map<number, { readonly position: number; readonly type: string; readonly leaf: string }>()
+  let position = 0
+  try {
+    for (;;) {
+      const header = source.take(512)
+      const name = header.toString('latin1', 0, 100).replace(/\0.*$/s, '')
+      const size = Number.parseInt(header.toString('latin1', 124, 135), 8)
+      if (name === '') return history.first === null ? null : history
+      let left = size
+      const take = (bytes: number): Buffer => {
+        left -= bytes
+        return left < 0 ? malformed('a file of the bundle ends early') : source.take(bytes)
+      }
+      if (name.startsWith('tile/entries/')) {
+        named = new Map()
+        for (let place = 0; left > 0; place++, position++) {
+          const entry = take(take(2).readUInt16BE())
+          if (!entry.includes('plinth.log-key/log')) continue
+          const record = parseRecord(entry)
+          if (record !== null && isKeyRecord(record))
+            named.set(place, { position, type: record.type, leaf: leafOf(entry) })
+        }
+      } else if (name.startsWith('payload/') && named.size > 0) {
+        for (let place = 0; left > 0; place++) {
+          const length = take(4).readUInt32BE()
+          const payload = length === MISSING ? null : take(length)
+          const found = named.get(place)
+          if (found !== undefined && payload !== null) history.take(found.position, found.type, payload, found.leaf)
+        }
+      }
+      while (left > 0) take(Math.min(left, READ_BYTES))
+      source.take((512 - (size % 512)) % 512)
+    }
+  } catch (error) {
+    if (error instanceof Malformed) return null
+    throw error
+  }
+}
+
 function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operators: readonly Key[]): void {
   const tree = new Tree()
   const admissions = new Admissions(judge, operators)
   const audit = new Audit(judge, checkpoint.origin)
+  const history = new KeyHistory(judge.pinned)
   const anchored = readAnchors(archive, judge, checkpoint)
   const heads = [...judge.heads(checkpoint), ...judge.compare(anchored, checkpoint)].filter(
     ({ size }) => size < checkpoint.size,
@@ -1078,12 +1231,14 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operato
     readGrounds(archive, admissions)
     archive.open(`tile/entries/${path}`)
     const records: (LogRecord | null)[] = []
+    const leaves: string[] = []
     const full: ReturnType<Tree['append']> = []
     for (let place = 0; place < width; place++) {
       const entry = archive.take(archive.take(2).readUInt16BE())
       const leaf = leafOf(entry)
       full.push(...tree.append(leaf))
       records.push(audit.record(first + place, entry, leaf))
+      leaves.push(leaf)
       compareHeads()
     }
     archive.close()
@@ -1091,6 +1246,10 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operato
     for (const [place, record] of records.entries()) {
       const payload = content(archive)
       audit.payload(first + place, record, payload)
+      if (record !== null && payload !== null && isKeyRecord(record)) {
+        const fault = history.take(first + place, record.type, payload, leaves[place] as string)
+        if (fault !== null) judge.find('invalid', first + place, fault)
+      }
       if (record !== null) admissions.record(first + place, record, payload)
     }
     archive.close()
@@ -1106,6 +1265,7 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operato
   archive.end()
   audit.end(checkpoint.size)
   admissions.end()
+  judge.keys(history, checkpoint)
   if (tree.root() !== checkpoint.rootHash)
     judge.find('invalid', null, 'the records have another root than the checkpoint')
   // Only when the records are those that the log has signed do two roots convict the log, not whoever copied the bundle.
@@ -2975,6 +3135,7 @@ const objectOf = (value: unknown): Record<string, unknown> =>
 
 const USAGE = `usage: node verify.ts bundle FILE | stream FILE | receipt FILE | proof LEAF PROOF | consistency OLD NEW PROOF | evidence FILE
   --key VKEY|FILE   public key of the log, from where you trust it; may be repeated
+  --keys FILE       the keys that have followed it, as 'plinth log keys' writes them; a bundle holds them itself
   --policy FILE     tlog-policy: which witnesses must have cosigned (its logs count as keys)
   --authority VKEY|FILE  public key of the operators who sign authority snapshots; may be repeated
   --head FILE       a checkpoint of this log that you have kept; may be repeated
@@ -2991,6 +3152,7 @@ export function main(args: readonly string[], print: (line: string) => void): nu
       allowPositionals: true,
       options: {
         key: { type: 'string', multiple: true },
+        keys: { type: 'string' },
         authority: { type: 'string', multiple: true },
         policy: { type: 'string' },
         head: { type: 'string', multiple: true },
@@ -3014,7 +3176,8 @@ export function main(args: readonly string[], print: (line: string) => void): nu
     const trust: Trust = { logs, policy, heads, operators, ...(tsaRoots === undefined ? {} : { tsaRoots }) }
     if (trust.logs.length === 0 || trust.logs.some(({ kind }) => kind !== 'log'))
       malformed('the key of the log is needed: `--key`')
-    const report = run(positionals, trust)
+    const history = values.keys === undefined ? null : parseKeyHistory(readFileSync(values.keys), trust.logs)
+    const report = run(positionals, { ...trust, history })
     print(values.json === true ? JSON.stringify({ version: VERSION, ...report }) : describe(report))
     return EXIT_CODES[report.verdict]
   } catch (error) {
@@ -3043,11 +3206,20 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
   if (what === 'proof') return verifyProof(file(0), file(1), trust, false)
   if (what === 'consistency') return verifyHeads(file(0), file(1), file(2), trust)
   if (what === 'evidence' || what === 'equivocation') return verifyEvidence(file(0), trust)
-  const bundle = openSync(paths[0] as string, 'r')
+  const path = paths[0] as string
+  const report = fromFile(path, (read) => verifyBundle(read, trust))
+  // The key may have changed since the pinned one: then the records say how.
+  const isUnknown = report.findings.some((finding) => finding.what.includes('no pinned key'))
+  const history = isUnknown && !trust.history ? fromFile(path, (read) => keysInBundle(read, trust.logs)) : null
+  return history === null ? report : fromFile(path, (read) => verifyBundle(read, { ...trust, history }))
+}
+
+function fromFile<Result>(path: string, work: (read: Read) => Result): Result {
+  const file = openSync(path, 'r')
   try {
-    return verifyBundle((into) => readSync(bundle, into), trust)
+    return work((into) => readSync(file, into))
   } finally {
-    closeSync(bundle)
+    closeSync(file)
   }
 }
 
