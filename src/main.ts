@@ -17,6 +17,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   },
   logKeys: {
     rotate: async (dir, options) => (await import('./main/log-keys.ts')).rotateLogKey(dir, options),
+    recover: async (dir, options) => (await import('./main/recover-log.ts')).recoverLog(dir, options),
     write: async (dir, file, checkpoint) => (await import('./main/log-keys.ts')).writeLogKeys(dir, file, checkpoint),
   },
   workshop: async () => (await import('./main/workshop.ts')).openWorkshop(),

@@ -316,7 +316,8 @@ export function openCheckpoint(
 /**
  * The keys of one log, as its records on `plinth.log-key/log` tell them: `opened` names the first and commits to the digest of the next; `rotated`
  * names that one, commits to the next, and carries a note signed by the key before and the new one. Checkpoints of sizes above the position
- * of a rotation belong to its key, and to no other.
+ * of a rotation belong to its key, and to no other. `epoch` is a rotation too, to a key of another name (`…/2`): the log went on without all that it
+ * had signed, and says so.
  */
 export class KeyHistory {
   readonly #pinned: readonly Key[]
@@ -333,8 +334,9 @@ export class KeyHistory {
   }
   /** Whose signature a checkpoint needs; nobody's that helps when no key of it is pinned. Null: the log has no such records. */
   keysOf({ origin, size }: Pick<Checkpoint, 'origin' | 'size'>): readonly Key[] | null {
-    if (this.#spans[0]?.key.name !== origin) return null
-    const span = this.#spans.findLast(({ after }) => size > after)
+    const mine = this.#spans.filter(({ key }) => key.name === origin)
+    if (mine.length === 0) return null
+    const span = mine.findLast(({ after }) => size > after)
     return span?.trusted === true ? [span.key] : []
   }
   /** @returns what does not follow, or null */
@@ -349,7 +351,8 @@ export class KeyHistory {
     }
   }
   #take(position: number, type: string, payload: Uint8Array): void {
-    const { vkey, next, statement } = jsonObject(payload)
+    const record = jsonObject(payload)
+    const { vkey, next, statement } = record
     if (typeof vkey !== 'string' || typeof next !== 'string' || !HASH.test(next)) return malformed('it names no key')
     const key = parseKey(vkey)
     const isPinned = this.#pinned.some((one) => one.name === key.name && one.publicKey.equals(key.publicKey))
@@ -357,17 +360,46 @@ export class KeyHistory {
     if ((last === undefined) !== (type === 'opened') || key.kind !== 'log')
       return malformed('the first key is named once')
     if (last !== undefined) {
-      if (key.name !== last.key.name) return malformed('the next key is of another log')
+      const isEpoch = type === 'epoch'
+      if (key.name !== (isEpoch ? nextEpoch(last.key.name) : last.key.name))
+        return malformed('the next key is of another log')
       const typed = Buffer.concat([Buffer.of(1), key.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)])
-      if (type !== 'rotated' || sha256(typed) !== last.next)
+      if ((type !== 'rotated' && !isEpoch) || sha256(typed) !== last.next)
         return malformed('the next key was not committed to beforehand')
       const note = parseNote(Buffer.from(String(statement)))
-      if (note.text !== `plinth-log-key/v1\n${vkey}\n${next}\n`) return malformed('the statement says something else')
+      const told = isEpoch ? epochStatement(record, last.key.name, position) : `plinth-log-key/v1\n${vkey}\n${next}\n`
+      if (note.text !== told) return malformed('the statement says something else')
       if (verifyNote(note, [last.key, key]).length < 2) return malformed('the statement is not signed by both keys')
     }
     const after = last === undefined ? -1 : position
     this.#spans.push({ key, next, after, trusted: isPinned || last?.trusted === true })
   }
+}
+/** `a` → `a/2` → `a/3`. */
+const nextEpoch = (origin: string): string => {
+  const { base, number } = epochOf(origin)
+  return `${base}/${number + 1}`
+}
+function epochOf(origin: string): { readonly base: string; readonly number: number } {
+  const [, base = origin, number = '1'] = /^(.+)\/([2-9]|[1-9][0-9]{1,8})$/.exec(origin) ?? []
+  return { base, number: Number(number) }
+}
+function isEpochOf(origin: string, log: string): boolean {
+  const [later, earlier] = [epochOf(origin), epochOf(log)]
+  return later.base === earlier.base && later.number >= earlier.number
+}
+/** What both keys sign of an epoch; its own tree begins with exactly the records before this one. */
+function epochStatement(record: Readonly<Record<string, unknown>>, before: string, position: number): string {
+  const { vkey, next, previous, kept, reason } = record as Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  if (previous?.['origin'] !== before || kept?.['size'] !== position) malformed('the epoch does not follow from here')
+  const trees = [before, previous?.['size'], previous?.['rootHash'], kept?.['size'], kept?.['rootHash']]
+  return `${['plinth-log-epoch/v1', vkey, next, ...trees, reason].map(String).join('\n')}\n`
+}
+/** An epoch says which records it keeps: those before it. */
+function keptFault({ type }: LogRecord, payload: Uint8Array, root: string): string | null {
+  if (type !== 'epoch') return null
+  const kept = (jsonObject(payload) as { readonly kept?: { readonly rootHash?: unknown } }).kept
+  return kept?.rootHash === root ? null : 'the epoch names another root than the records before it have'
 }
 const isKeyRecord = (record: LogRecord | null): boolean =>
   record?.kind === 'event' && record.stream === 'plinth.log-key/log'
@@ -1232,10 +1264,12 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operato
     archive.open(`tile/entries/${path}`)
     const records: (LogRecord | null)[] = []
     const leaves: string[] = []
+    const rootsBefore = new Map<number, string>()
     const full: ReturnType<Tree['append']> = []
     for (let place = 0; place < width; place++) {
       const entry = archive.take(archive.take(2).readUInt16BE())
       const leaf = leafOf(entry)
+      if (entry.includes('"type":"epoch"')) rootsBefore.set(first + place, tree.root())
       full.push(...tree.append(leaf))
       records.push(audit.record(first + place, entry, leaf))
       leaves.push(leaf)
@@ -1247,7 +1281,10 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operato
       const payload = content(archive)
       audit.payload(first + place, record, payload)
       if (record !== null && payload !== null && isKeyRecord(record)) {
-        const fault = history.take(first + place, record.type, payload, leaves[place] as string)
+        const before = rootsBefore.get(first + place) ?? ''
+        const fault =
+          keptFault(record, payload, before) ??
+          history.take(first + place, record.type, payload, leaves[place] as string)
         if (fault !== null) judge.find('invalid', first + place, fault)
       }
       if (record !== null) admissions.record(first + place, record, payload)
@@ -1303,6 +1340,8 @@ function compareTile(
 class Audit {
   readonly #judge: Judge
   readonly #origin: string
+  /** Name that records have here. */
+  #log: string | null = null
   readonly #streams = new Table(1 + 6 + 32) // a mark, version, leaf
   readonly #operations = new Table(1) // index into STATES
   readonly #heads = new StreamHeads()
@@ -1320,7 +1359,7 @@ class Audit {
       this.#find(position, 'the record is not in the form of a record')
       return null
     }
-    if (record.log !== this.#origin) this.#find(position, `the record is of the log \`${record.log}\``)
+    this.#ofThisLog(position, record)
     if (record.t < this.#time) this.#find(position, 'the record is older than the one before it')
     this.#time = record.t
     if (record.chain.length > 0 && record.chain[0]?.principal !== record.actor)
@@ -1329,6 +1368,13 @@ class Audit {
     if (record.kind === 'event') this.#inStream(position, record, leaf)
     else this.#inOperation(position, record)
     return record
+  }
+  /** Records before an epoch keep the name that they were written under; the epoch's own first record is the only place where it may change. */
+  #ofThisLog(position: number, record: LogRecord): void {
+    this.#log ??= isEpochOf(this.#origin, record.log) ? record.log : this.#origin
+    const begins = isKeyRecord(record) && record.type === 'epoch' && record.tx.i === 0
+    if (begins && record.log === nextEpoch(this.#log)) this.#log = record.log
+    if (record.log !== this.#log) this.#find(position, `the record is of the log \`${record.log}\``)
   }
   payload(position: number, record: LogRecord | null, bytes: Buffer | null): void {
     if (bytes === null) return this.#judge.find('missing', position, 'the payload is missing, and no erasure covers it')
@@ -1348,6 +1394,8 @@ class Audit {
   }
   end(size: number): void {
     if (this.#transaction !== null) this.#find(size - 1, 'the last transaction is incomplete')
+    if (this.#log !== null && this.#log !== this.#origin)
+      this.#find(size - 1, `the records are of the log \`${this.#log}\`, and no epoch leads on from it`)
     this.#judge.erasures = this.#erasures.report()
     if (this.#erasures.sealed > 0)
       this.#judge.unchecked(

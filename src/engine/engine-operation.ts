@@ -126,7 +126,7 @@ export async function commitPlan(
   }
 }
 
-function enginePayload(
+export function enginePayload(
   { intent, input, intentHash, principal }: Proposal,
   admission: Admission | null,
 ): Omit<OperationPayload, 'outcome'> {

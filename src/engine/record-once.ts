@@ -8,7 +8,7 @@ import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 
 /** The engine as the actor of what nobody asked for: no chain, so nothing can be done in its name. */
-const ENGINE: Principal = {
+export const ENGINE: Principal = {
   id: 'plinth' as PrincipalId,
   kind: 'service',
   roles: [],

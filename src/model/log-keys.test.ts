@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { Hash } from './ids.ts'
-import { followKeys, keyDigest, keyFor, rotationText } from './log-keys.ts'
+import { epochText, followKeys, keyDigest, keyFor, nextEpochOrigin, rotationText } from './log-keys.ts'
 import { formatVerifierKey, noteSigner, signNote, type NoteSigner } from './signed-note.ts'
 
 const NAME = 'log.example/keys'
@@ -74,6 +74,41 @@ describe('keys of a log', () => {
       JSON.stringify({ vkey: formatVerifierKey(one), next: 'f' }),
     ])
       assert.throws(() => followKeys([{ position: 0, type: 'opened', data }]), { name: 'NoteError' }, data)
+  })
+
+  test('an epoch goes on under the next name, with the committed key, and says what it follows', () => {
+    const next = noteSigner(`${NAME}/2`, two.privateKey)
+    const tree = (size: number, origin = NAME) => ({ origin, size, rootHash: '0'.repeat(64) as Hash })
+    const epoch = { previous: tree(9), kept: { size: 7, rootHash: 'f'.repeat(64) as Hash }, reason: 'restored' }
+    const record = (key: NoteSigner, over: object = {}, signers = [one, key]) => {
+      const vkey = formatVerifierKey(key)
+      const statement = signNote(epochText(vkey, digest(three), epoch), signers)
+      return {
+        position: 7,
+        type: 'epoch',
+        data: JSON.stringify({ vkey, next: digest(three), statement, ...epoch, ...over }),
+      }
+    }
+    assert.deepEqual(
+      followKeys([right[0]!, record(next)]).map(({ key }) => key.name),
+      [NAME, `${NAME}/2`],
+    )
+    const wrong = [record(two), record(fresh(`${NAME}/2`)), record(noteSigner(`${NAME}/3`, two.privateKey))]
+    const changed = [
+      { reason: 'nothing' },
+      { kept: { ...epoch.kept, size: 6 } },
+      { previous: tree(8) },
+      { previous: tree(9, 'x') },
+      { kept: null },
+    ]
+    for (const bad of [
+      ...wrong,
+      ...changed.map((over) => record(next, over)),
+      record(next, {}, [one]),
+      record(next, {}, [next]),
+    ])
+      assert.throws(() => followKeys([right[0]!, bad]), { name: 'NoteError' }, bad.data)
+    assert.deepEqual(['a', 'a/2', 'a/9', 'a/b', 'a/1'].map(nextEpochOrigin), ['a/2', 'a/3', 'a/10', 'a/b/2', 'a/1/2'])
   })
 
   test('the digest is that of the key itself, whatever its name', () => {

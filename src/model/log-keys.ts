@@ -10,6 +10,7 @@ import { formatVerifierKey, NoteError, parseVerifierKey, verifyNote, type NoteVe
 export const LOG_KEY = 'plinth.log-key'
 export const LOG_KEY_STREAM = `${LOG_KEY}/log` as StreamId
 const STATEMENT_FORMAT = 'plinth-log-key/v1'
+const EPOCH_FORMAT = 'plinth-log-epoch/v1'
 const HASH = /^[0-9a-f]{64}$/
 
 export interface KeyRecordData {
@@ -37,6 +38,41 @@ export function keyDigest(vkey: string): Hash {
 export const rotationText = (vkey: string, next: Hash): string => `${STATEMENT_FORMAT}\n${vkey}\n${next}\n`
 
 /**
+ * Why a log goes on under another name: what was signed is not all here any more. The tree of the new epoch begins with the records that are kept;
+ * its first own record says what was signed, what is kept, and why.
+ */
+export interface LogEpoch {
+  /** What was signed or witnessed last under the name before. */
+  readonly previous: { readonly origin: string; readonly size: number; readonly rootHash: Hash }
+  /** The records at hand when the epoch was opened: the first ones of its tree. */
+  readonly kept: { readonly size: number; readonly rootHash: Hash }
+  /** One line. */
+  readonly reason: string
+}
+export type EpochRecordData = KeyRecordData & LogEpoch
+
+/** What the keys before and after sign when an epoch is opened. */
+export const epochText = (vkey: string, next: Hash, { previous, kept, reason }: LogEpoch): string =>
+  [
+    EPOCH_FORMAT,
+    vkey,
+    next,
+    previous.origin,
+    previous.size,
+    previous.rootHash,
+    kept.size,
+    kept.rootHash,
+    reason,
+    '',
+  ].join('\n')
+
+/** `log.example/a` → `log.example/a/2` → `log.example/a/3`. */
+export function nextEpochOrigin(origin: string): string {
+  const [, base = origin, number = '1'] = /^(.+)\/([2-9]|[1-9][0-9]{1,8})$/.exec(origin) ?? []
+  return `${base}/${Number(number) + 1}`
+}
+
+/**
  * Follows the records from the first to the last.
  * @throws NoteError that names the record which does not follow
  */
@@ -49,8 +85,14 @@ export function followKeys(
     try {
       const record = parseKeyRecord(data)
       if (last === undefined && type !== 'opened') throw new NoteError('the first key was never named')
-      if (last !== undefined && type !== 'rotated') throw new NoteError('a first key is named twice')
-      const key = last === undefined ? parseVerifierKey(record.vkey) : followRotation(last, record)
+      if (last !== undefined && type !== 'rotated' && type !== 'epoch')
+        throw new NoteError('a first key is named twice')
+      const key =
+        last === undefined
+          ? parseVerifierKey(record.vkey)
+          : type === 'epoch'
+            ? followEpoch(last, record, parseEpoch(data))
+            : followRotation(last, record)
       spans.push({ key, next: record.next, after: last === undefined ? -1 : position })
     } catch (error) {
       if (!(error instanceof NoteError)) throw error
@@ -60,19 +102,40 @@ export function followKeys(
   return spans
 }
 
+type Before = Pick<LogKeySpan, 'key' | 'next'>
+
 /** The key that follows, when it was committed to and both keys say so. @throws NoteError */
-export function followRotation(
-  before: Pick<LogKeySpan, 'key' | 'next'>,
-  { vkey, next, statement }: KeyRecordData,
-): NoteVerifier {
+export function followRotation(before: Before, data: KeyRecordData): NoteVerifier {
+  return follow(before, before.key.name, data, rotationText(data.vkey, data.next))
+}
+
+/** The same, of the first key of an epoch. @throws NoteError */
+function followEpoch(before: Before, data: KeyRecordData, epoch: LogEpoch): NoteVerifier {
+  if (epoch.previous.origin !== before.key.name) throw new NoteError(`it follows \`${epoch.previous.origin}\``)
+  return follow(before, nextEpochOrigin(before.key.name), data, epochText(data.vkey, data.next, epoch))
+}
+
+function follow(before: Before, name: string, { vkey, statement }: KeyRecordData, wanted: string): NoteVerifier {
   const key = parseVerifierKey(vkey)
-  if (key.name !== before.key.name) throw new NoteError(`the key is of \`${key.name}\`, not of \`${before.key.name}\``)
+  if (key.name !== name) throw new NoteError(`the key is of \`${key.name}\`, not of \`${name}\``)
   if (keyDigest(vkey) !== before.next) throw new NoteError(`the key \`${key.keyHash}\` was not committed to beforehand`)
   if (statement === null) throw new NoteError('there is no statement of the key before')
   const { text, signedBy } = verifyNote(statement, [before.key, key])
-  if (text !== rotationText(vkey, next)) throw new NoteError('the statement says something else')
+  if (text !== wanted) throw new NoteError('the statement says something else')
   if (signedBy.length !== 2) throw new NoteError('the statement is not signed by both keys')
   return key
+}
+
+/** @throws NoteError */
+function parseEpoch(data: string): LogEpoch {
+  const { previous, kept, reason } = JSON.parse(data) as Readonly<Record<string, unknown>>
+  const isTree = (tree: unknown): boolean => {
+    const { size, rootHash } = (tree ?? {}) as Readonly<Record<string, unknown>>
+    return Number.isSafeInteger(size) && typeof rootHash === 'string' && HASH.test(rootHash)
+  }
+  if (!isTree(previous) || !isTree(kept) || typeof reason !== 'string')
+    throw new NoteError('it does not say what it follows')
+  return { previous, kept, reason } as LogEpoch
 }
 
 /** Whose signature a checkpoint of this size must have. */

@@ -11,8 +11,9 @@ import { after } from 'node:test'
 import { exportLog } from '../../src/main/export-log.ts'
 import { rotateLogKey, writeLogKeys } from '../../src/main/log-keys.ts'
 import { openSystem, type System } from '../../src/main/open-system.ts'
+import type { Hash } from '../../src/model/ids.ts'
 import { formatVerifierKey, noteSigner, signNote } from '../../src/model/signed-note.ts'
-import { keyDigest, rotationText } from '../../src/model/log-keys.ts'
+import { epochText, keyDigest, rotationText } from '../../src/model/log-keys.ts'
 import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
 import { BANK } from '../support/bank-system.ts'
 import { KeyHistory, parseKey } from '../../verifier/verify.ts'
@@ -127,5 +128,27 @@ describe('rotated keys before the verifier', () => {
     assert.match(take(three, [first, other]) ?? '', /not committed to/)
     assert.match(take(two, [committed]) ?? '', /not signed by both/)
     assert.match(take(two, [first]) ?? '', /not signed by both/)
+  })
+
+  test('an epoch follows from where it stands, under the next name, or it is refused', () => {
+    const origin = 'log.example/x'
+    const make = (name: string, key = generateKeyPairSync('ed25519').privateKey) => noteSigner(name, key)
+    const [first, next] = [make(origin), make(`${origin}/2`)]
+    const [one, two] = [first, next].map(formatVerifierKey) as [string, string]
+    const take = (position: number, over: object = {}): string | null => {
+      const history = new KeyHistory([parseKey(one)])
+      history.take(0, 'opened', Buffer.from(JSON.stringify({ vkey: one, next: keyDigest(two) })), '')
+      const rootHash = 'f'.repeat(64) as Hash
+      const epoch = { previous: { origin, size: 9, rootHash }, kept: { size: 5, rootHash }, reason: 'restored' }
+      const statement = signNote(epochText(two, keyDigest(one), epoch), [first, next])
+      const data = { ...epoch, vkey: two, next: keyDigest(one), statement, ...over }
+      const fault = history.take(position, 'epoch', Buffer.from(JSON.stringify(data)), '')
+      if (fault === null) assert.equal(history.keysOf({ origin: `${origin}/2`, size: 6 })?.[0]?.hash, next.keyHash)
+      return fault
+    }
+    assert.equal(take(5), null)
+    assert.match(take(6) ?? '', /does not follow from here/)
+    for (const over of [{ reason: 'nothing' }, { previous: { origin, size: 8 } }, { statement: '' }, { next: '0'.repeat(64) }])
+      assert.notEqual(take(5, over), null, JSON.stringify(over))
   })
 })

@@ -238,11 +238,16 @@ export const COMMANDS: readonly Command[] = [
       'log stream ENTITY/ID --proof FILE',
       'log rotate-key [--prepare] [--next-key REF] [--yes]',
       'log keys FILE',
+      'log recover --new-epoch --reason TEXT [--witness-policy FILE] [--yes]',
     ],
     options: {
       ...SYSTEM_OPTIONS,
       witnessed: { type: 'boolean', describe: 'export up to the newest checkpoint that witnesses have cosigned' },
-      reason: { type: 'string', value: 'TEXT', describe: 'why a stopped log may go on; goes on record' },
+      reason: {
+        type: 'string',
+        value: 'TEXT',
+        describe: 'why a stopped log may go on, or a new epoch is opened; goes on record',
+      },
       prepare: {
         type: 'boolean',
         describe: 'only show the key that follows, for witnesses and verifiers to learn of it',

@@ -132,6 +132,22 @@ export interface RotatedKey {
   /** Whether a running system has recorded it and signs with it. */
   readonly inForce: boolean
 }
+export interface RecoverOptions {
+  /** One line; goes on record, signed. */
+  readonly reason: string
+  /** tlog-policy file, whose witnesses are asked what they have seen; null asks nobody. */
+  readonly witnessPolicy: string | null
+}
+/** A log that goes on in a new epoch. */
+export interface RecoveredLog {
+  readonly origin: string
+  readonly vkey: string
+  /** Of its first own record. */
+  readonly position: number
+  readonly previous: { readonly origin: string; readonly size: number; readonly rootHash: string }
+  readonly kept: { readonly size: number; readonly rootHash: string }
+  readonly reason: string
+}
 export interface WrittenKeys {
   readonly file: string
   /** Oldest first; each signs checkpoints of sizes above `after`. */
@@ -170,6 +186,8 @@ export interface Composition {
   readonly logKeys: {
     /** @throws `usage`, `log-key-invalid`, `signer-unavailable`, `data-directory-locked` */
     rotate(dir: string, options: RotateOptions): Promise<RotatedKey>
+    /** Opens the next epoch of a log, of which not all that was signed is there any more. @throws `log-recovery-refused` and others */
+    recover(dir: string, options: RecoverOptions): Promise<RecoveredLog>
     /** Writes the keys with their records to a new file; `checkpoint` as for `exportLog`. */
     write(dir: string, file: string, checkpoint: string | null): Promise<WrittenKeys>
   }

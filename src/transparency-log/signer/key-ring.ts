@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Hash } from '../../model/ids.ts'
-import { keyDigest, rotationText } from '../../model/log-keys.ts'
+import { epochText, keyDigest, nextEpochOrigin, rotationText, type LogEpoch } from '../../model/log-keys.ts'
 import { problem } from '../../model/problems.ts'
 import { formatVerifierKey, NoteError, noteVerifier, type NoteVerifier } from '../../model/signed-note.ts'
 import { replaceDurablySync } from '../witness/durable-files.ts'
@@ -29,8 +29,15 @@ interface KeysFile {
         readonly released: boolean
       })
     | null
+  /** An epoch that is being opened: nothing is signed under the name before any more. Left out when none is. */
+  readonly opening?: OpeningEpoch & { readonly reference: string; readonly nextReference: string }
   /** Keys that were in use before, oldest first. */
   readonly retired: readonly string[]
+}
+/** The first key of an epoch, and what it and the key before have signed about it. */
+export interface OpeningEpoch extends PreparedRotation {
+  readonly origin: string
+  readonly epoch: LogEpoch
 }
 export const KEYS_FILE = 'keys.json'
 
@@ -168,6 +175,50 @@ export class KeyRing {
     this.#verifier = verifierOf(this.origin, holder)
     return inUse.reference
   }
+  get opening(): OpeningEpoch | null {
+    return this.#file.opening ?? null
+  }
+
+  /** Ends signing under this name, and gets the first key of the next epoch ready: the one that was committed to. Asked again, it gives the same. */
+  async prepareEpoch(epoch: LogEpoch): Promise<OpeningEpoch> {
+    const { opening, next, origin: before } = this.#file
+    if (opening !== undefined) return opening
+    const origin = nextEpochOrigin(before)
+    const holder = await openReference(this.#backEnds, next.reference)
+    try {
+      const follower = verifierOf(origin, holder)
+      const vkey = formatVerifierKey(follower)
+      if (keyDigest(vkey) !== next.digest)
+        throw problem('log-key-invalid', `\`${next.reference}\` is not the key that was committed to`)
+      const nextReference = makeFile(this.#backEnds)
+      const digest = keyDigest(await vkeyOf(this.#backEnds, origin, nextReference))
+      const text = epochText(vkey, digest, epoch)
+      const statement = `${text}\n${await signatureLine(this.#verifier, this.#holder, text)}${await signatureLine(follower, holder, text)}`
+      const made = { origin, epoch, vkey, next: digest, statement, reference: next.reference, nextReference }
+      this.#write({ ...this.#file, opening: made })
+      return made
+    } finally {
+      holder.close()
+    }
+  }
+
+  /** Goes on under the new name. A crash before this, with the head begun anew already, does both again: nothing has been signed under it. */
+  static finishEpoch(dir: string): void {
+    const path = join(dir, KEYS_FILE)
+    const { opening, inUse, retired } = readKeys(path)
+    if (opening === undefined) return
+    writeKeys(path, {
+      format: 'plinth-signer-keys/v1',
+      origin: opening.origin,
+      inUse: { reference: opening.reference, vkey: opening.vkey, after: -1 },
+      next: { reference: opening.nextReference, digest: opening.next },
+      rotation: null,
+      retired: [...retired, inUse.vkey],
+    })
+  }
+  /** The epoch that is being opened in a directory; null when none is. */
+  static openingOf = (dir: string): OpeningEpoch | null => readKeys(join(dir, KEYS_FILE)).opening ?? null
+
   /** A retired key can convict nobody and forge only for those who missed the rotation: it goes. */
   destroy(reference: string): void {
     backEndOf(this.#backEnds, reference).destroy(splitReference(reference).rest)

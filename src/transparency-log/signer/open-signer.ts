@@ -1,6 +1,8 @@
 /** Opens a signer on its directory: lock, keys, last head; and says when it must not sign. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Hash } from '../../model/ids.ts'
+import type { LogEpoch } from '../../model/log-keys.ts'
 import { EMPTY_ROOT } from '../../model/merkle.ts'
 import { problem } from '../../model/problems.ts'
 import { parseVerifierKey } from '../../model/signed-note.ts'
@@ -8,7 +10,7 @@ import { lockDirectory } from './directory-lock.ts'
 import { fileKeys } from './file-keys.ts'
 import { HeadFile } from './head-file.ts'
 import type { KeyBackEnd } from './key-back-end.ts'
-import { KeyRing } from './key-ring.ts'
+import { KeyRing, type OpeningEpoch } from './key-ring.ts'
 import type { LogSigner } from './log-signer.ts'
 import { Signer } from './signer.ts'
 import { witnessedHead } from './witnessed-head.ts'
@@ -47,6 +49,12 @@ export async function openSigner(options: OpenSignerOptions): Promise<Signer & L
       await KeyRing.create(dir, origin, backEnds, { inUse: options.key ?? null, next: options.nextKey ?? null })
     } else if (!existsSync(headPath))
       throw problem('signer-state-damaged', `\`${dir}\` has keys, but not what they signed last`)
+    const opening = KeyRing.openingOf(dir)
+    if (opening?.origin === origin) {
+      HeadFile.create(headPath, origin, { size: 0, rootHash: EMPTY_ROOT, epoch: 0 })
+      KeyRing.finishEpoch(dir)
+    } else if (opening !== null)
+      throw problem('log-recovery-refused', 'a recovery was begun and not finished: run `plinth log recover` again')
     const keys = await KeyRing.open(dir, backEnds)
     if (keys.origin !== origin)
       throw problem('usage', `the signer in \`${dir}\` signs for \`${keys.origin}\`, not for \`${origin}\``)
@@ -63,6 +71,44 @@ export async function openSigner(options: OpenSignerOptions): Promise<Signer & L
   } catch (error) {
     unlock()
     throw error
+  }
+}
+
+/**
+ * Opens the next epoch of a log, of which not all that was signed is there any more. The signer must not run; afterwards it signs under the new name,
+ * once it is opened with that, and nothing under the old one.
+ * @param kept what is there @throws `log-recovery-refused` when all that was signed is there, and what `openSigner` throws
+ */
+export async function openEpoch(
+  options: OpenSignerOptions,
+  kept: LogEpoch['kept'],
+  rootAt: (size: number) => Hash,
+  reason: string,
+): Promise<OpeningEpoch> {
+  const begun = KeyRing.exists(options.dir) ? KeyRing.openingOf(options.dir) : null
+  if (begun !== null) return begun
+  const signer = await openSigner(options)
+  let previous: LogEpoch['previous']
+  try {
+    previous = await signer.confirmed()
+  } finally {
+    await signer.close()
+  }
+  if (previous.size <= kept.size && rootAt(previous.size) === previous.rootHash)
+    throw problem(
+      'log-recovery-refused',
+      `all of the ${previous.size} records that have been signed are here: start it`,
+    )
+  const unlock = lockDirectory(options.dir, options.lockWaitMs)
+  try {
+    const keys = await KeyRing.open(options.dir, [fileKeys(options.dir), ...(options.backEnds ?? [])])
+    try {
+      return await keys.prepareEpoch({ previous, kept, reason })
+    } finally {
+      keys.close()
+    }
+  } finally {
+    unlock()
   }
 }
 

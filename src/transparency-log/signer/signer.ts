@@ -68,6 +68,15 @@ export class Signer implements LogSigner {
     return this.#inTurn(() => Promise.resolve(this.#standing()))
   }
 
+  /** What was signed last, as far as this signer and the witnesses know. @throws `signer-unconfirmed` */
+  confirmed(): Promise<Checkpoint> {
+    return this.#inTurn(async () => {
+      await this.#confirm()
+      const { size, rootHash } = this.#parts.heads.head
+      return { origin: this.#parts.keys.origin, size, rootHash }
+    })
+  }
+
   /**
    * Gets a rotation ready: the public key that follows. Once it is released, the writer puts it into the log.
    * @param afterNext reference of the key behind the next; null makes a file

@@ -1,4 +1,4 @@
-/** `plinth log rotate-key|keys`: the next key of the log takes over, and every key that it has had, for those who verify. */
+/** `plinth log rotate-key|keys|recover`: the next key of the log takes over; every key that it has had, for those who verify; a log that lost its end goes on. */
 import { problem } from '../../../model/problems.ts'
 import type { CommandCall } from '../command.ts'
 import { dataDirectory } from '../connection.ts'
@@ -35,5 +35,31 @@ export async function keys(
   else
     for (const { vkey, after } of written.keys)
       terminal.data(`${after < 0 ? 'from the start' : `after ${after}`}  ${vkey}`)
+  return EXIT.ok
+}
+
+export async function recover({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
+  const reason = options.text('reason')
+  if (!options.flag('new-epoch'))
+    throw problem('usage', 'say how: put a newer copy of the data back, or `plinth log recover --new-epoch`', {
+      command: 'log',
+    })
+  if (reason === null) throw problem('usage', 'say why: `--reason TEXT`; it goes on record', { command: 'log' })
+  const preview = [
+    'the log goes on under another name; what was signed and is not here any more stays missing, and that is put on record',
+    'put the newest copy of the data back first, if there is one: nothing of it can be taken in afterwards',
+  ]
+  if (!(await confirmed(terminal, options, preview, 'open a new epoch?'))) return EXIT.ok
+  const recovered = await composition.logKeys.recover(dataDirectory(options), {
+    ...{ reason, witnessPolicy: options.text('witness-policy') },
+  })
+  if (terminal.json) terminal.data(JSON.stringify({ kind: 'recovered', ...recovered }))
+  else {
+    const { previous, kept } = recovered
+    terminal.data(`before  ${previous.origin}: ${previous.size} records were signed, root ${previous.rootHash}`)
+    terminal.data(`now     ${recovered.origin}: goes on from ${kept.size} of them, root ${kept.rootHash}`)
+    terminal.data(`key     ${recovered.vkey}`)
+    terminal.talk('start it; tell witnesses and everybody who pins the log its new name and key')
+  }
   return EXIT.ok
 }

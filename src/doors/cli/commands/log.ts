@@ -14,7 +14,7 @@ import { request } from '../http-client.ts'
 import { time } from '../table.ts'
 import { anchorNow, listAnchors } from './anchors.ts'
 import { gossip } from './gossip.ts'
-import { keys, rotateKey } from './log-keys.ts'
+import { keys, recover, rotateKey } from './log-keys.ts'
 import { resume } from './log-resume.ts'
 import { witnesses } from './log-witnesses.ts'
 import { printable, type Terminal } from '../terminal.ts'
@@ -34,6 +34,7 @@ export async function run(call: CommandCall): Promise<ExitCode> {
   if (word === 'witnesses') return await witnesses(call)
   if (word === 'resume') return await resume(call)
   if (word === 'rotate-key') return await rotateKey(call)
+  if (word === 'recover') return await recover(call)
   if (word === 'keys') return await keys(call, position, await newestCheckpoint(call))
   const connection = await findConnection(call.options)
   if (word === 'show') return await show(connection, position, call.terminal)
@@ -50,6 +51,7 @@ export async function run(call: CommandCall): Promise<ExitCode> {
     'resume',
     'rotate-key',
     'keys',
+    'recover',
   ])
 }
 
