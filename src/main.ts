@@ -24,6 +24,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   policyFaults: async (files, dir) => (await import('./main/policy-check.ts')).policyFaults(files, dir),
   exportLog: async (dir, file, format, checkpoint) =>
     (await import('./main/export-log.ts')).exportLog(dir, file, format, checkpoint),
+  importLog: async (dir, file, root, signal) =>
+    (await import('./main/import-log.ts')).importLog(dir, file, root, signal),
   streamProof: async (dir, stream, file, checkpoint) =>
     (await import('./main/stream-proof.ts')).writeStreamProof(dir, stream, file, checkpoint),
   verifyOffline: async (dir, keyFile, onProgress, signal, subjectKeys) =>

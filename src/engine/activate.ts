@@ -4,7 +4,8 @@
  *
  * A crash while rows are rebuilt leaves the log saying `rebuilding`, and the next opening rebuilds again, under whichever release it has.
  */
-import { RELEASE } from './engine-streams.ts'
+import { ENGINE_READ_MODELS } from './approval-request.ts'
+import { APPROVAL, isEngineEntity, RELEASE } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { commitOnce, recordOnce } from './record-once.ts'
 import { switchedProblem } from './switches.ts'
@@ -23,10 +24,13 @@ const ROWS_PER_RECORD = 1_000
 export async function activate(parts: Parts, signal: AbortSignal): Promise<void> {
   const { id, manifest, bundle } = parts.release
   const stream = streamId(RELEASE, manifest.name)
-  const { version, state } = await parts.states.at(stream, parts.states.visible, signal)
-  if (state !== null && (JSON.parse(state) as JsonObject)['release'] === id) return
+  const { version, state, position } = await parts.states.at(stream, parts.states.visible, signal)
+  const isActive = state !== null && (JSON.parse(state) as JsonObject)['release'] === id
+  // A log that was imported (src/main/import-log.ts) brings no rows along: they are made anew before anything is decided on them.
+  const isImported = position <= Number(parts.reader.meta('imported') ?? -1)
+  if (isActive && !isImported) return
   if (state !== null) {
-    refuseFrozen(parts)
+    if (!isActive) refuseFrozen(parts)
     const attempt = `${id}:${version}`
     await recordOnce(parts, stream, 'plinth.activate', `rebuild:${attempt}`, 'rebuilding', { release: '' })
     await rebuildRows(parts, attempt, signal)
@@ -57,7 +61,7 @@ async function rebuildRows(parts: Parts, attempt: string, signal: AbortSignal): 
       )
     }
   }
-  for (const entity of Object.keys(parts.release.manifest.entities)) {
+  for (const entity of [...Object.keys(parts.release.manifest.entities), APPROVAL]) {
     for await (const changes of changesOf(parts, entity, at, signal)) {
       waiting.push(...changes)
       await write(ROWS_PER_RECORD)
@@ -73,8 +77,8 @@ async function* changesOf(
   at: Position,
   signal: AbortSignal,
 ): AsyncGenerator<RowChange[]> {
-  const models = Object.entries(parts.release.manifest.readModels).flatMap(([model, { of }]) =>
-    of === entity ? [new LiveRows(parts, model, at)] : [],
+  const models = Object.entries({ ...parts.release.manifest.readModels, ...ENGINE_READ_MODELS }).flatMap(
+    ([model, { of }]) => (of === entity ? [new LiveRows(parts, model, at)] : []),
   )
   let after: string | null = null
   for (;;) {
@@ -98,6 +102,7 @@ async function rebuiltRows(
 ): Promise<readonly RowChange[]> {
   try {
     const rebuilt = (await rebuildStreams(parts, entity, streams, at, signal)).flatMap(({ rows }) => rows)
+    if (isEngineEntity(entity)) return rebuilt
     for (const { model, row } of rebuilt) if (row !== null) parts.validators.row(model, row)
     return rebuilt
   } catch (error) {

@@ -215,6 +215,13 @@ export interface Composition {
   policyFaults(files: Readonly<Record<string, string>>, dir: string): Promise<readonly string[]>
   /** Writes the log to a new file; `checkpoint` as the door gives it, null for the stored one. */
   exportLog(dir: string, file: string, format: 'bundle' | 'jsonl', checkpoint: string | null): Promise<ExportedLog>
+  /** Puts a log of JSON lines into a directory that holds none; `root` must come out when it is given. */
+  importLog(
+    dir: string,
+    file: string,
+    root: string | null,
+    signal: AbortSignal,
+  ): Promise<{ readonly records: number; readonly origin: string; readonly rootHash: string }>
   /** Writes what shows one stream, whole, to a new file; `checkpoint` as for `exportLog`. */
   streamProof(dir: string, stream: string, file: string, checkpoint: string | null): Promise<StreamProof>
   /** Audits a data directory from its files; `keyFile` is the log's public key, kept elsewhere. */

@@ -27,6 +27,7 @@ const POSITION_MAX = 2 ** 53 - 1
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, position] = call.words
   if (word === 'export') return await exportLog(call, position)
+  if (word === 'import') return await importLog(call, position)
   if (word === 'stream') return await proveStream(call, position)
   if (word === 'gossip') return await gossip(call, position)
   if (word === 'anchor') return await anchorNow(call)
@@ -43,6 +44,7 @@ export async function run(call: CommandCall): Promise<ExitCode> {
     'tail',
     'show',
     'export',
+    'import',
     'stream',
     'gossip',
     'anchor',
@@ -95,6 +97,21 @@ async function witnessedCheckpoint({ options }: CommandCall): Promise<string> {
       throw problem('level-unavailable', 'nothing of this log is witnessed yet')
     })
   }
+}
+
+async function importLog({ options, terminal, composition }: CommandCall, file: string | undefined): Promise<ExitCode> {
+  if (file === undefined) throw problem('usage', 'say what: `plinth log import FILE`', { command: 'log' })
+  const root = options.text('root')
+  if (root !== null && !/^[0-9a-f]{64}$/.test(root))
+    throw problem('usage', '`--root` is the root hash that must come out, 64 hexadecimal digits', { command: 'log' })
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt)
+  const imported = await composition.importLog(dataDirectory(options), file, root, stop.signal)
+  process.removeListener('SIGINT', interrupt)
+  if (terminal.json) terminal.data(JSON.stringify({ kind: 'imported', ...imported }))
+  else terminal.data(`${imported.records} records of ${printable(imported.origin)}, root ${imported.rootHash}`)
+  return EXIT.ok
 }
 
 /** Of the running system; null when none runs. */
