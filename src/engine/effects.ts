@@ -10,7 +10,7 @@ import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { LogRecord } from '../model/record.ts'
 
-const STATES: readonly EffectState[] = ['ready', 'awaiting-witness', 'log-stopped']
+const STATES: readonly EffectState[] = ['ready', 'awaiting-witness', 'log-stopped', 'switched-off']
 const CHUNK = 1_000
 
 /** @throws `malformed-request` for a state that is none, `invalid-cursor`, `forbidden` */

@@ -76,6 +76,7 @@ function gate(effects: readonly string[], witnessedSize: number, stopped = false
   const risks: Record<string, string> = { wire: 'irreversible', mail: 'compensable', note: 'reversible' }
   return {
     reader: { effects: (after: number, limit: number) => rows.slice(after + 1, after + 1 + limit) },
+    authority: { current: () => ({ switches: [] }) },
     acknowledgement: {
       stop: { mark: stopped ? {} : null },
       witnessedSize,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { decideAsOperator } from '../../test/support/approve.ts'
+import { VAULT } from '../../test/support/vault-system.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import { changeAuthority } from '../../test/support/authority.ts'
 import { systemClock } from '../host/clock.ts'
@@ -170,6 +171,29 @@ test('what is held while a pause is on waits for its end; under a stop it ends',
     const after = await bank.engine.outcome(bank.agent, held.operation, 10_000, NEVER)
     assert.equal(after.kind, 'committed', 'once it is off, what was approved is done')
   }
+})
+
+test('an effect that a switch reaches stays in the outbox, by its name or by who asked for it', async (t) => {
+  const vault = await openBank(t, { application: VAULT })
+  assert.equal((await vault.do('send', { box: 'a' })).kind, 'committed')
+  const states = async () => {
+    const { items } = await vault.engine.effects(vault.operator, {}, { after: null, limit: 10 }, NEVER)
+    return items.map(({ effect, state }) => `${effect} ${state}`)
+  }
+  assert.deepEqual(await states(), ['mail ready', 'wire awaiting-witness'])
+  for (const [kind, value, expected] of [
+    ['effect', 'mail', ['mail switched-off', 'wire awaiting-witness']],
+    ['principal', 'operator', ['mail switched-off', 'wire switched-off']],
+    ['command', 'other', ['mail ready', 'wire awaiting-witness']],
+  ] as const) {
+    const one = off(kind, value, 'pause')
+    await changeAuthority(vault, switchOn(one))
+    assert.deepEqual(await states(), expected, `${kind} ${value}`)
+    await changeAuthority(vault, switchOff(one.id))
+  }
+  const one = off('effect', 'mail', 'stop')
+  await changeAuthority(vault, switchOn(one))
+  await assert.rejects(vault.do('send', { box: 'b' }), fails('switched-stopped'), 'and no more of it is asked for')
 })
 
 test('revoking whom it acts for stops what runs for them', async (t) => {

@@ -81,7 +81,7 @@ export const leaseProblem = (untilMs: number, operation?: OperationId): Problem 
  * Just before an effect of a committed operation goes out: the switch that forbids it, or null. An effect that may not go out stays in the outbox.
  */
 export function mayDispatch(
-  parts: Parts,
+  parts: Pick<Parts, 'authority' | 'release' | 'policy'>,
   effect: string,
   of: Pick<Principal, 'chain' | 'onBehalfOf' | 'tenant'> & { readonly command: string; readonly run: RunId | null },
 ): SwitchEntry | null {

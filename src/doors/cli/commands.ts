@@ -157,10 +157,10 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'effects',
     summary: 'list what operations asked for outside, and what each waits for',
-    usage: ['effects [--state ready|awaiting-witness|log-stopped]'],
+    usage: ['effects [--state ready|awaiting-witness|log-stopped|switched-off]'],
     options: {
       ...SYSTEM_OPTIONS,
-      state: { type: 'string', value: 'STATE', describe: 'ready, awaiting-witness or log-stopped' },
+      state: { type: 'string', value: 'STATE', describe: 'ready, awaiting-witness, log-stopped or switched-off' },
       ...PAGE,
     },
     words: [0, 0],
