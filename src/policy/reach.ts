@@ -36,6 +36,23 @@ export function reachOf({ scope, admission }: PolicyFiles, call: KnownCall, fits
   return { class: 'depends', scope: exists.truth, by: [], on: [...exists.on, ...allowed.on], grants }
 }
 
+/** Delegation only narrows: of a principal and the agents above it, all must be let through. The grants are its own. */
+export function narrowestReach([own, ...above]: readonly [Reach, ...Reach[]]): Reach {
+  const all = [own, ...above]
+  const never = all.filter((one) => one.class === 'never')
+  const scope = all.every((one) => one.scope === 'true')
+    ? 'true'
+    : all.some((one) => one.scope === 'false')
+      ? 'false'
+      : 'unknown'
+  if (never.length > 0) return { class: 'never', scope, by: union(never.map(({ by }) => by)), on: [], grants: [] }
+  if (all.every((one) => one.class === 'always'))
+    return { class: 'always', scope, by: union(all.map(({ by }) => by)), on: [], grants: own.grants }
+  const on = new Map(all.flatMap((one) => one.on.map((rule) => [rule.rule, rule] as const)))
+  return { class: 'depends', scope, by: [], on: [...on.values()], grants: own.grants }
+}
+const union = (lists: readonly (readonly string[])[]): readonly string[] => [...new Set(lists.flat())].sort()
+
 interface Gate {
   readonly truth: Truth
   readonly by: readonly string[]

@@ -87,3 +87,28 @@ test('the narrower policy admits all that it did, nothing of what it never used,
   const operator = await reach(bank, 'operator')
   assert.equal(operator.actions.find(({ action }) => action === 'plinth.read-records')?.could, 'always')
 })
+
+test('an agent of an agent reaches what both reach, and no more', async (t) => {
+  const bank = await openBank(t)
+  const [own] = await addPrincipals(bank, [
+    { id: 'helper', owner: 'agent', roles: ['agent', 'operator'] },
+    { id: 'loose', owner: 'operator', roles: [] },
+    { id: 'kept', owner: 'loose', roles: ['agent'] },
+  ])
+  assert.equal(own, 'helper')
+  const could = async (principal: string, action: string) =>
+    (await reach(bank, principal)).actions.find((one) => one.action === action)?.could
+  assert.equal(await could('helper', 'transfer'), 'always')
+  assert.equal(await could('helper', 'plinth.read-records'), 'never') // the agent above is no operator
+  assert.equal(await could('kept', 'transfer'), 'never') // and this one has no role at all
+})
+
+async function addPrincipals(
+  bank: Bank,
+  added: readonly { readonly id: string; readonly owner: string; readonly roles: readonly string[] }[],
+): Promise<readonly string[]> {
+  for (const one of added)
+    await changeAuthority(bank, { change: 'add-principal', principal: { kind: 'agent', ...one } })
+  await bank.close() // what came into force is on record
+  return added.map(({ id }) => id)
+}

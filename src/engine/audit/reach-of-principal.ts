@@ -14,7 +14,7 @@ import type { Manifest } from '../../model/manifest.ts'
 import { problem } from '../../model/problems.ts'
 import { readPolicyFiles, type PolicyFiles } from '../../policy/policy-set.ts'
 import type { KnownCall } from '../../policy/partial.ts'
-import { reachOf, type Reach } from '../../policy/reach.ts'
+import { narrowestReach, reachOf, type Reach } from '../../policy/reach.ts'
 import { PRINCIPAL_TYPES, type PolicySchema } from '../../policy/schema.ts'
 import { SIDE_RECORDS_MAX } from '../../storage/storage.ts'
 import type { AuthoritySnapshot, PrincipalEntry } from '../../warden/authority.ts'
@@ -79,8 +79,9 @@ export async function reachOfPrincipal(
     const actions: ActionReach[] = []
     const granting = new Map<string, readonly string[]>()
     for (const [action, { group }] of judgement.schema.actions) {
-      const call = knownCall(entry, action, group, manifest, judgement.schema)
-      const reach = revoked ? NOTHING : reachOf(policies, call, fits)
+      const as = (who: PrincipalEntry): Reach =>
+        reachOf(policies, knownCall(who, action, group, manifest, judgement.schema), fits)
+      const reach = revoked ? NOTHING : narrowestReach([as(entry), ...agentsAbove(found.snapshot, entry).map(as)])
       const { did } = deeds.get(action) ?? { did: NO_DEEDS }
       const { class: could, scope: inScope, by, on, grants } = reach
       actions.push({ action, group, could, inScope, by, on, did })
@@ -146,13 +147,20 @@ async function noteBeside(
 
 /** Revoked itself, or with an owner. Chains of a snapshot end. */
 function isRevoked({ principals }: AuthoritySnapshot, entry: PrincipalEntry): boolean {
-  for (let link: PrincipalEntry | undefined = entry; link !== undefined;) {
+  for (let link: PrincipalEntry | undefined = entry; link !== undefined; link = ownerOf(principals, link))
     if (link.revoked) return true
-    const { owner }: PrincipalEntry = link
-    link = owner === null ? undefined : principals.find(({ id }) => id === owner)
-  }
   return false
 }
+
+/** Agents that own it, or own its owner: what it does needs the permission of each. */
+function agentsAbove({ principals }: AuthoritySnapshot, entry: PrincipalEntry): readonly PrincipalEntry[] {
+  const above: PrincipalEntry[] = []
+  for (let link = ownerOf(principals, entry); link !== undefined; link = ownerOf(principals, link))
+    if (link.kind === 'agent') above.push(link)
+  return above
+}
+const ownerOf = (principals: readonly PrincipalEntry[], { owner }: PrincipalEntry): PrincipalEntry | undefined =>
+  owner === null ? undefined : principals.find(({ id }) => id === owner)
 
 function knownCall(
   { id, kind, roles, owner, tenant, mayActFor }: PrincipalEntry,

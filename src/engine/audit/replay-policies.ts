@@ -192,12 +192,16 @@ class Replay {
 
   #would(full: CedarRequest, { state, action }: Past, release: ReleaseId, manifest: Manifest): Flip['would'] {
     const judgement = this.#bench.judge(this.#options.policies, release, manifest)
-    const principal = full.entities[0]
+    const [principal, , ...above] = full.entities
     const scope: CedarRequest = {
       ...full,
       resource: { type: 'Application', id: judgement.schema.application },
       context: {},
-      entities: [...(principal === undefined ? [] : [principal]), applicationEntity(judgement.schema.application)],
+      entities: [
+        ...(principal === undefined ? [] : [principal]),
+        applicationEntity(judgement.schema.application),
+        ...above,
+      ],
     }
     if (!judgement.inScope(scope)) return { verdict: 'out-of-scope', rules: judgement.scopeRules(scope), requires: [] }
     if (judgement.limits.length > 0 && Object.hasOwn(manifest.commands, action))
