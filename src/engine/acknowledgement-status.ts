@@ -16,6 +16,7 @@ export function acknowledgementStatus(parts: Pick<Parts, 'reader' | 'acknowledge
         : { path: witnessing.policy.path, digest: witnessing.policy.digest, ...witnessing.policy.safety },
     witnessedSize,
     lag: treeSize - witnessedSize,
+    obstacle: witnessing === null || treeSize === witnessedSize ? null : witnessing.trouble,
     witnesses: witnessing?.witnesses ?? [],
     waiting: witnessing?.waiting ?? 0,
     timestamps,

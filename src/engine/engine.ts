@@ -204,6 +204,8 @@ export interface AcknowledgementStatus {
   readonly witnessedSize: number
   /** Records that are not. */
   readonly lag: number
+  /** What stands in the way of those; null when nothing is known to. */
+  readonly obstacle: string | null
   readonly witnesses: readonly WitnessState[]
   /** Callers that wait for witnesses. */
   readonly waiting: number

@@ -1,5 +1,6 @@
 /** The rounds by themselves: a log that never stands still, witnesses that are slow, busy, or away, each in its own way. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,7 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startWitnessHere, writePolicy, type Witness } from '../../../test/support/witnesses.ts'
 import { systemClock } from '../../host/clock.ts'
 import type { Position } from '../../model/ids.ts'
-import { formatVerifierKey } from '../../model/signed-note.ts'
+import { formatVerifierKey, noteSigner } from '../../model/signed-note.ts'
+import { signCheckpoint } from '../../transparency-log/checkpoint.ts'
 import { judgeCheckpoint } from '../../transparency-log/policy-file-quorum.ts'
 import { verifyInclusion } from '../../transparency-log/proofs.ts'
 import { StoredTree } from '../../transparency-log/stored-tree.ts'
@@ -73,7 +75,14 @@ function storeOf(log: TestLog) {
   return new StoredTree({ tile, leafHashes })
 }
 
-async function witnessed(t: TestContext, threshold: number, names: readonly string[], everyMs: number) {
+async function witnessed(
+  t: TestContext,
+  threshold: number,
+  names: readonly string[],
+  everyMs: number,
+  newest: (log: TestLog) => string = (log) => log.signed(),
+) {
+  const problems: string[] = []
   const folder = mkdtempSync(join(tmpdir(), 'plinth-rounds-'))
   const log = new TestLog().grow(1)
   const witnesses = await Promise.all(
@@ -87,21 +96,26 @@ async function witnessed(t: TestContext, threshold: number, names: readonly stri
   const witnessing = new Witnessing({
     ...{ dir: folder, log: log.pinned, policy, tree: storeOf(log), stop, clock: systemClock, everyMs, timeoutMs: 300 },
     before: null,
-    newest: () => log.signed(),
-    onProblem: (what, error) => assert.fail(`${what}: ${String(error)}`),
+    newest: () => newest(log),
+    onProblem: (what) => void problems.push(what),
   })
   witnessing.start()
   t.after(async () => {
     await witnessing.close()
     rmSync(folder, { recursive: true })
   })
-  return { log, roads, witnesses, witnessing, policy: policy.policy, stop }
+  return { log, roads, witnesses, witnessing, policy: policy.policy, stop, problems }
 }
 
 test('while the log grows faster than anybody answers, one head after the other gets its quorum, each by the policy', async (t) => {
   let seed = 7
   const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below
-  const { log, roads, witnessing, policy, stop } = await witnessed(t, 3, ['fast', 'slow', 'slower', 'moody'], 10)
+  const { log, roads, witnessing, policy, stop, problems } = await witnessed(
+    t,
+    3,
+    ['fast', 'slow', 'slower', 'moody'],
+    10,
+  )
   const pace = [0, 8, 20, 40]
   for (const [place, road] of roads.entries()) road.delayMs = () => random(1 + (pace[place] ?? 0))
   if (roads[3] !== undefined) roads[3].busyEvery = 2
@@ -128,7 +142,7 @@ test('while the log grows faster than anybody answers, one head after the other 
     sizes,
     sizes.toSorted((a, b) => a - b),
   )
-  assert.equal(stop.mark, null)
+  assert.deepEqual([stop.mark, problems], [null, []])
 })
 
 test('a witness that hangs costs its own time only; one that comes back is brought up while nothing else happens', async (t) => {
@@ -159,4 +173,14 @@ test('with everybody away it asks again, says why, and stops when it is closed',
   await witnessing.close()
   assert.equal(await waiting, false)
   assert.equal(await witnessing.wait(1 as Position, 60_000, NEVER), false)
+})
+
+test('a checkpoint by a key that the policy does not have is not handed in, is told once, and is why nothing is witnessed', async (t) => {
+  const stranger = noteSigner('log.example/orders', generateKeyPairSync('ed25519').privateKey)
+  const foreign = (log: TestLog): string => signCheckpoint(log.checkpoint(), stranger)
+  const { log, witnessing, problems, stop } = await witnessed(t, 1, ['one'], 10, foreign)
+  log.grow(2)
+  assert.equal(await witnessing.wait(1 as Position, 400, NEVER), false)
+  assert.match(witnessing.obstacle, /cannot be handed in/)
+  assert.deepEqual([problems.length, stop.mark], [1, null])
 })

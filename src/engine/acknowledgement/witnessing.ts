@@ -61,6 +61,7 @@ export class Witnessing {
   #receipts: ReturnType<typeof receiptMaker> | null = null
   #hurried = -1
   #wake = Promise.withResolvers<void>()
+  #fault: string | null = null
   #keptAtMs = 0
   #kept: string | null
   #keeping: Promise<void> = Promise.resolve()
@@ -133,12 +134,17 @@ export class Witnessing {
 
   /** Why what is not witnessed is not, in one line. */
   get obstacle(): string {
+    return this.trouble ?? 'the witnesses have not answered yet'
+  }
+  /** What is wrong now; null when nothing is known to be. */
+  get trouble(): string | null {
     const { mark } = this.#options.stop
     if (mark !== null) return `the log is stopped: ${mark.detail}`
+    if (this.#fault !== null) return `the newest checkpoint cannot be handed in: ${this.#fault}`
     const wrong = this.#clients.flatMap(({ state: { name, lastError } }) =>
       lastError === null ? [] : [`\`${name}\` ${lastError.code}: ${lastError.detail.slice(0, 120)}`],
     )
-    return wrong.length === 0 ? 'the witnesses have not answered yet' : wrong.join('; ')
+    return wrong.length === 0 ? null : wrong.join('; ')
   }
 
   async #run(): Promise<void> {
@@ -192,12 +198,20 @@ export class Witnessing {
       void cosigned.settled.then((answers) => this.#lookForRollback(answers, note)).catch(() => undefined)
       if (cosigned.kind === 'enough' && !this.#over) this.#advance({ size, note: cosigned.note })
     } catch (error) {
-      if (!this.#closing.signal.aborted) this.#options.onProblem('asking the witnesses', error)
+      if (!this.#closing.signal.aborted) this.#notHandedIn(error)
     }
+  }
+
+  /** A checkpoint that no key of the policy has signed, say: while the log changes its key, the policy must know both. Told once. */
+  #notHandedIn(error: unknown): void {
+    const fault = error instanceof Error ? error.message : String(error)
+    if (fault !== this.#fault) this.#options.onProblem('handing a checkpoint to the witnesses', error)
+    this.#fault = fault
   }
 
   #advance(head: WitnessedHead): void {
     this.#witnessed = head
+    this.#fault = null
     this.#receipts = null
     this.#waiters.covered(head.size)
     const nowMs = this.#options.clock.nowMs()

@@ -38,7 +38,11 @@ export function acknowledgementLines(status: AcknowledgementStatus): readonly st
     policy === null
       ? 'witnesses    none: start with `--witness-policy FILE`'
       : `witnesses    ${status.witnesses.length}, ${policy.liveWithDown} may be down, ${policy.safeWithMalicious} may lie; policy ${policy.digest.slice(0, 16)}…`,
-    ...(policy === null ? [] : [`witnessed    ${status.witnessedSize} records, ${status.lag} behind`]),
+    ...(policy === null
+      ? []
+      : [
+          `witnessed    ${status.witnessedSize} records, ${status.lag} behind${status.obstacle === null ? '' : `: ${printable(status.obstacle)}`}`,
+        ]),
     ...(timestamps === null
       ? []
       : [
