@@ -13,10 +13,12 @@ import { Problem, problem } from '../model/problems.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { readRelease } from '../releases/release-files.ts'
 import { openSqliteAuditReader, type SqliteReader } from '../storage/sqlite/reader.ts'
-import type { SideRecord } from '../storage/storage.ts'
+import { OpeningReader } from '../personal-data/opening-reader.ts'
+import type { SideReader, SideRecord, StoredRecord } from '../storage/storage.ts'
 import { openSnapshot, snapshotFile } from '../warden/snapshot.ts'
 import { readBounded } from '../warden/source.ts'
-import { authorityFolder, isDataDirectory, pinnedKey } from './data-directory.ts'
+import { openForReading } from '../engine/personal/open-personal.ts'
+import { authorityFolder, isDataDirectory, lastRelease, pinnedKey } from './data-directory.ts'
 
 const PAGE_RECORDS = 1_000
 const SIDE_PAGE = 500
@@ -34,6 +36,7 @@ export async function openDirectoryEvidence(
   const keys = new RootKeys(dir, keyOf(rootKey ?? (await pinnedKey(dir)), 'the root key'))
   const reader = openSqliteAuditReader(dir)
   const { position: head, treeSize } = reader.head()
+  const personal = await openSealed(dir, reader)
   const root = new RootCheck(reader.meta('checkpoint'))
   const snapshots = new LruMap<number, SnapshotEvidence>(SNAPSHOTS_KEPT)
   const manifests = new Map<ReleaseId, Manifest | null>()
@@ -53,7 +56,12 @@ export async function openDirectoryEvidence(
         if (page.length === 0) throw problem('storage-damaged', `the record at ${from} is missing`)
         for (const { line } of page) root.add(line)
         const leaves = reader.leafHashes(from, from + page.length)
-        yield page.map((record, place) => ({ ...record, leaf: leaves[place] ?? null }))
+        const opened = personal?.reader.records(from as Position, limit)
+        yield page.map((record, place) => ({
+          ...record,
+          leaf: leaves[place] ?? null,
+          ...openedPayload(record, opened?.[place]),
+        }))
         from += page.length
         await setImmediate()
       }
@@ -72,7 +80,7 @@ export async function openDirectoryEvidence(
       if (found === undefined) manifests.set(release, (found = await readManifest(dir, release)))
       return found
     },
-    beside: (kind, signal) => sideRecords(reader, kind, signal),
+    beside: (kind, signal) => sideRecords(personal?.reader ?? reader, kind, signal),
     conclude() {
       const { faults, notChecked } = root.conclude()
       const more = ['signatures and proofs of the log, read models: `plinth verify` looks at those']
@@ -80,9 +88,27 @@ export async function openDirectoryEvidence(
         more.push('that the root key is the operators’ own: give a copy kept elsewhere (`--root-key`)')
       return Promise.resolve({ faults, notChecked: [...notChecked, ...more] })
     },
-    close: () => reader.close(),
+    close() {
+      personal?.keys.close()
+      reader.close()
+    },
   }
 }
+
+/** Keys of data subjects that lie beside the data; null when there are none, and what is sealed stays so. */
+async function openSealed(dir: string, stored: SqliteReader) {
+  try {
+    const { manifest } = await lastRelease(dir)
+    const opened = openForReading(dir, stored, manifest)
+    return opened === null ? null : { ...opened, reader: new OpeningReader(stored, opened.keys, manifest, 'stays') }
+  } catch (error) {
+    if (error instanceof Problem) return null
+    throw error
+  }
+}
+
+const openedPayload = (stored: StoredRecord, opened: StoredRecord | undefined): { readonly opened?: string } =>
+  opened === undefined || opened.payload === null || opened.payload === stored.payload ? {} : { opened: opened.payload }
 
 async function readSnapshot(dir: string, number: number, verifier: NoteVerifier): Promise<SnapshotEvidence> {
   try {
@@ -134,14 +160,14 @@ async function readManifest(dir: string, release: ReleaseId): Promise<Manifest |
 }
 
 async function* sideRecords(
-  reader: SqliteReader,
+  reader: SideReader,
   kind: SideRecord['kind'],
   signal: AbortSignal,
 ): AsyncGenerator<SideRecord> {
   let before: number | null = null
   for (;;) {
     signal.throwIfAborted()
-    const page: ReturnType<SqliteReader['sideRecords']> = reader.sideRecords({ kind }, before, SIDE_PAGE)
+    const page: ReturnType<SideReader['sideRecords']> = reader.sideRecords({ kind }, before, SIDE_PAGE)
     yield* page
     if (page.length < SIDE_PAGE) return
     before = page.at(-1)?.id ?? null

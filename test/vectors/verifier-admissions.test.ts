@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { exportLog } from '../../src/main/export-log.ts'
 import { audit } from '../../src/main/audit.ts'
-import { parseKey, type Trust } from '../../verifier/verify.ts'
-import { NEVER, openBank, temporaryDirectory } from '../support/bank-system.ts'
+import { parseKey, type Report, type Trust } from '../../verifier/verify.ts'
+import { bankPolicies, limits } from '../support/bank-policies.ts'
+import { CLINIC, history } from '../support/clinic-history.ts'
+import { NEVER, openBank, temporaryDirectory, type Bank } from '../support/bank-system.ts'
 import { someOfEverything } from '../support/bank-history.ts'
 import { pack, unpack, verifyBytes } from './bundle/forge.ts'
 
@@ -66,3 +68,27 @@ test('snapshots and manifests: flipped, left out, doubled, exchanged', async (co
   assert.ok(other !== undefined)
   for (const trust of [bare, pinned]) assert.equal(verdictOf(members.with(place, other), trust), 'INVALID')
 })
+
+test('limits are rules, and what is sealed is said to be unchecked: neither is found invalid', async (context) => {
+  const entries = { deposits: { of: ['deposit'], per: ['principal'], window: { fixed: '1d' }, max: 3 } }
+  const bank = await openBank(context, { policies: await bankPolicies(context, limits(entries)) })
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  for (let i = 0; i < 4; i++) await bank.do('deposit', { account: 'a', amount: 1 })
+  const counted = await reportOf(context, bank)
+  assert.deepEqual([counted.findings, counted.verdict], [[], 'VALID_UNWITNESSED'])
+  assert.ok(counted.notChecked.some((what) => what.includes('history were taken from the record')))
+
+  const clinic = await openBank(context, { application: CLINIC })
+  await history(clinic)
+  const sealed = await reportOf(context, clinic)
+  assert.deepEqual([sealed.findings, sealed.verdict], [[], 'VALID_UNWITNESSED'])
+  assert.ok(sealed.notChecked.some((what) => what.includes('sealed under the keys')))
+})
+
+async function reportOf(context: TestContext, bank: Bank): Promise<Report> {
+  await bank.close()
+  const file = join(await temporaryDirectory(context), 'log.tar')
+  await exportLog(bank.dir, file, 'bundle', null)
+  const vkey = (await readFile(join(bank.dir, 'log.vkey'), 'utf8')).trim()
+  return verifyBytes(await readFile(file), { logs: [parseKey(vkey)], policy: null, heads: [] })
+}

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { NEVER, openBank, temporaryDirectory } from '../../../test/support/bank-system.ts'
 import { bankPolicies, limits } from '../../../test/support/bank-policies.ts'
+import { CLINIC, erase, history } from '../../../test/support/clinic-history.ts'
 import { changeAuthority, rootSigner, withPolicies } from '../../../test/support/authority.ts'
 import { someOfEverything } from '../../../test/support/bank-history.ts'
 import { audit as auditOf } from '../../main/audit.ts'
@@ -162,6 +163,29 @@ test('what landed while a switch was on is found', async (t) => {
     report.disagreed.map(({ action, why }) => [action, why]),
     [['transfer', 'the switch `s` was on: stop']],
   )
+})
+
+test('sealed records are opened where the keys are, and are unchecked where they are not or are gone', async (t) => {
+  const clinic = await openBank(t, { application: CLINIC })
+  await history(clinic)
+  await clinic.close()
+  const report = await audit(clinic.dir)
+  assert.deepEqual(report.disagreed, [])
+  assert.equal(report.agreed, report.admissions)
+  const file = join(await temporaryDirectory(t), 'log.tar')
+  await exportLog(clinic.dir, file, 'bundle', null)
+  const elsewhere = await auditOf({ dir: '', bundle: file, rootKey: null, onProgress: () => {} }, NEVER)
+  assert.deepEqual(elsewhere.disagreed, [])
+  assert.ok(elsewhere.agreed < report.agreed)
+  assert.ok(elsewhere.notChecked.some((what) => what.includes('sealed under the keys')))
+
+  const again = await clinic.again()
+  await erase(again)
+  await again.close()
+  const erased = await audit(clinic.dir)
+  assert.deepEqual(erased.disagreed, [])
+  assert.ok(erased.agreed < report.agreed + 2)
+  assert.ok(erased.notChecked.some((what) => what.includes('erased')))
 })
 
 test('a bundle carries what an audit elsewhere needs, and an audit of it agrees or names the first that fails', async (t) => {

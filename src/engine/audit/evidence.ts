@@ -10,6 +10,8 @@ import type { AuthoritySnapshot } from '../../warden/authority.ts'
 export interface EvidenceRecord extends StoredRecord {
   /** Leaf hash as the tree holds it; null where the evidence has none for this position. */
   readonly leaf: Hash | null
+  /** The payload with what is sealed in it put back, where the keys are at hand; left out where nothing is sealed or nothing can be opened. */
+  readonly opened?: string
 }
 
 export type SnapshotEvidence =

@@ -47,7 +47,8 @@ class OpenTransaction {
   #position = -1
 
   add(stored: EvidenceRecord): Transaction | null {
-    const { position, line, payload } = stored
+    const { position, line } = stored
+    const payload = stored.opened ?? stored.payload
     this.#position = position
     const record = parseRecord(line)
     this.#damage ??= damageOf(stored, record)
