@@ -39,8 +39,16 @@ export interface ApprovalState extends ApprovalView {
   readonly open: boolean
   readonly intent: Intent
   readonly approvedBy: readonly { readonly by: string; readonly role: string }[]
-  /** What those who decided had before their eyes: the bytes, and the hash that they signed. Null for a decision that names none. */
-  readonly shown?: readonly { readonly by: string; readonly hash: string | null; readonly card: string | null }[]
+  /**
+   * What those who decided had before their eyes: the bytes, the hash that they signed, and whether this request renders to them. Null for a decision
+   * that names none, and bytes also where the application holds personal data.
+   */
+  readonly shown?: readonly {
+    readonly by: string
+    readonly hash: string | null
+    readonly card: string | null
+    readonly isRendered: boolean
+  }[]
 }
 
 export const readApprovalState = (state: JsonText): ApprovalState => JSON.parse(state) as ApprovalState

@@ -1,10 +1,10 @@
 /** An approver's signed decision on a held operation: checked, recorded as an operation of the approver, then the held one goes on or ends. */
-import { approvalStep, readApprovalState, type ApprovalState, type ApprovalStep } from './approval-request.ts'
+import { approvalStep, readApprovalState, viewOf, type ApprovalState, type ApprovalStep } from './approval-request.ts'
 import { engineOperation } from './engine-operation.ts'
 import { approvalStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { resumeHeld } from './resume.ts'
-import { CARD_LENGTH_MAX } from '../model/approval-card.ts'
+import { CARD_LENGTH_MAX, renderCard } from '../model/approval-card.ts'
 import { sha256Hex, type ApprovalId } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -104,10 +104,26 @@ async function stepOf(
 ): Promise<ApprovalStep> {
   const approval = decision.approval as ApprovalId
   const { version, state } = await readApproval(parts, approval, signal)
-  const seen = { by: approver.id, hash: decision.saw ?? null, card }
+  const seen = seenBy(parts, approver, decision, card, state)
   const change: JsonObject = { ...changeBy(parts, decision, approver, state), shown: [...(state.shown ?? []), seen] }
   const type = decision.verdict === 'approve' ? 'approved' : 'refused'
   return approvalStep(approval, version, state as unknown as JsonObject, type, change)
+}
+
+/**
+ * What the approver saw, as it goes on record. Where the application holds personal data the bytes would outlive an erasure: then the hash alone is
+ * kept, and whether the card is the one that the recorded request renders to, from which it can be made again.
+ */
+function seenBy(
+  parts: Parts,
+  approver: Principal,
+  { saw }: ApprovalDecision,
+  card: string | null,
+  state: ApprovalState,
+): NonNullable<ApprovalState['shown']>[number] {
+  const isPersonal = Object.values(parts.release.manifest.entities).some(({ personal }) => personal !== undefined)
+  const isRendered = card !== null && card === renderCard(viewOf(state))
+  return { by: approver.id, hash: saw ?? null, card: isPersonal ? null : card, isRendered }
 }
 
 /** What was shown comes with the decision that names it, and no other text does. @throws `approval-invalid` */

@@ -54,6 +54,10 @@ export async function giveGrant(
     throw problem('approval-invalid', 'a grant ends within 30 days')
   if (grant.tool !== toolHash(parts.release.manifest, grant.command))
     throw problem('approval-invalid', `the grant is for another definition of \`${grant.command}\``)
+  const personal = parts.release.manifest.commands[grant.command]?.personal ?? []
+  const named = Object.keys(grant.where).find((path) => personal.some((member) => path.startsWith(`input.${member}`)))
+  if (named !== undefined)
+    throw problem('approval-invalid', `\`${named}\` is personal data, which a grant would keep: leave it open`)
   const stream = grantStream(grant.to, grant.command)
   return engineOperation(
     parts,
