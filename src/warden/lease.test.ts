@@ -52,6 +52,15 @@ test('an older lease does not shorten a newer one', async (t) => {
   assert.equal(source.leaseUntilMs(), NOW + 20_000 + LEASE_MS)
 })
 
+test('a lease that was made shorter holds from then on', async (t) => {
+  const made = testWarden(t, { leaseMs: LEASE_MS, nowMs: NOW })
+  const source = await open(t, made)
+  made.clock.nowMs += 1_000
+  await made.change({ change: 'set-lease', leaseMs: 5_000 })
+  await source.refresh()
+  assert.equal(source.leaseUntilMs(), NOW + 6_000)
+})
+
 test('a snapshot that is withheld is noticed by the lease, which does not count for the old one', async (t) => {
   const made = testWarden(t, { leaseMs: LEASE_MS, nowMs: NOW })
   const behind = join(made.dir, 'behind')

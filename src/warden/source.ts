@@ -18,7 +18,7 @@ import type { Hash } from '../model/ids.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { AuthorityFinding, AuthoritySnapshot, AuthoritySource, AuthorityStatus } from './authority.ts'
-import { LEASE_FILE, openLease } from './lease.ts'
+import { LEASE_FILE, openLease, type Lease } from './lease.ts'
 import { openSnapshot, SNAPSHOT_BYTES_MAX, SNAPSHOT_FILE, snapshotFile, type VerifiedSnapshot } from './snapshot.ts'
 
 const POLL_MS = 2_000 // behind fs.watch, which some file systems do not serve
@@ -147,6 +147,7 @@ function watchFolder(
   // The newest authentic snapshot; ahead of `current` only while a listener refuses it.
   let head = first
   let leaseUntilMs = 0
+  let leaseIssuedMs = 0
   const leaseListeners = new Set<() => void>()
   let findings: readonly AuthorityFinding[] = []
   let watcher: FSWatcher | null = null
@@ -199,12 +200,18 @@ function watchFolder(
         found.push(finding(lease.snapshot, 'withheld', `the warden has published ${lease.snapshot}; it is not here`))
       else if (lease !== null && lease.snapshot === number && lease.hash !== head.hash)
         found.push(finding(number, 'forked', `the lease is for another snapshot ${number}`))
-      else if (lease !== null && lease.snapshot === number && head === current)
-        leaseUntilMs = Math.max(leaseUntilMs, lease.untilMs)
+      else if (lease !== null && lease.snapshot === number && head === current) takeLease(lease)
     } catch (error) {
       found.push({ file: LEASE_FILE, reason: reasonOf(error), detail: messageOf(error).slice(0, 500) })
     }
     if (leaseOf(current, leaseUntilMs) !== before) for (const listener of leaseListeners) listener()
+  }
+
+  /** The one that was issued last counts: a lease that was made shorter holds from then on. */
+  function takeLease(lease: Lease): void {
+    if (lease.issuedAtMs < leaseIssuedMs) return
+    leaseIssuedMs = lease.issuedAtMs
+    leaseUntilMs = lease.untilMs
   }
 
   async function adopt(found: AuthorityFinding[]): Promise<void> {

@@ -109,7 +109,6 @@ export function createWarden(
         journal.putSnapshot(1, note)
       },
     )
-    mkdirSync(publishDir, { recursive: true, mode: 0o755 })
     publishAll(journal, publishDir)
     renewLease(journal, publishDir, first.nowMs)
   } finally {
@@ -336,6 +335,7 @@ function renewLease(journal: Journal, publishDir: string, nowMs: number): void {
 function publishAll(journal: Journal, publishDir: string): void {
   const newest = journal.newest()
   if (newest === 0) throw problem('storage-damaged', 'the warden has no snapshot')
+  mkdirSync(publishDir, { recursive: true, mode: 0o755 })
   const pinned = `${journal.rootKey(1).vkey}\n`
   if (textOf(join(publishDir, ROOT_KEY_FILE)) !== pinned) publishOne(publishDir, ROOT_KEY_FILE, pinned)
   for (let number = 1; number <= newest; number++) {

@@ -1,0 +1,78 @@
+/** The warden moved away: its directory is not the system's any more, the system fetches what is signed, and is read-only when nobody renews its lease. */
+import assert from 'node:assert/strict'
+import { existsSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { readOperator } from '../../src/doors/cli/credential.ts'
+import { requestChange } from '../../src/warden/operate.ts'
+import { memorySigner } from '../../src/warden/operator-signer.ts'
+import { linesOf, send, spawnPlinth, startPlinth, STARTER, temporaryFolder } from '../support/plinth-process.ts'
+
+const LEASE_MS = 3_000
+
+test(
+  'a warden elsewhere: changes arrive, silence makes read-only, its return ends that',
+  { timeout: 150_000 },
+  async (t) => {
+    await using folder = await temporaryFolder()
+    const dir = join(folder.path, 'data')
+    const place = { dir: join(folder.path, 'moved'), publishDir: join(folder.path, 'published') }
+    {
+      await using first = await startPlinth('start', ['--app', STARTER, '--dir', dir])
+      assert.equal(await first.stop(), 0)
+    }
+    renameSync(join(dir, 'warden'), place.dir)
+    const { operatorKey } = await readOperator(dir)
+    const operator = memorySigner(operatorKey.name, operatorKey.privateKey)
+    let port = 0
+    const startWarden = async () => {
+      const words = ['warden', '--warden', place.dir, '--publish', place.publishDir, '--serve', `127.0.0.1:${port}`]
+      const child = spawnPlinth([...words, '--json'], {})
+      t.after(() => child.kill('SIGKILL'))
+      const { value } = (await linesOf(child).next()) as { value: string }
+      const url = (JSON.parse(value) as { url: string }).url
+      port = Number(new URL(url).port)
+      return { child, url }
+    }
+    let warden = await startWarden()
+    await using system = await startPlinth('start', ['--app', STARTER, '--dir', dir, '--warden', warden.url])
+    assert.ok(!existsSync(join(dir, 'warden')), 'the system has nothing of the warden')
+    const add = async (key: string) => {
+      const { status, body } = await send(system, 'add_product', key, { productId: key, name: key, price: 1, stock: 1 })
+      return [status, body['kind'] ?? body['code']]
+    }
+    const until = async (key: string, status: number): Promise<unknown> => {
+      for (let tries = 0; ; tries++) {
+        const [answered, what] = await add(`${key}-${tries}`)
+        if (answered === status) return what
+        assert.ok(tries < 1_000, `still ${answered} ${what}`)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    assert.deepEqual(await add('a'), [200, 'committed'])
+    const scope = { kind: 'command', value: 'add_product' } as const
+    const one = { id: 'sw-far', scope, action: 'stop', reason: 'from far away' } as const
+    await requestChange(place, operator, [{ change: 'switch-on', switch: one }], '')
+    assert.equal(await until('stopped', 403), 'switched-stopped')
+    await requestChange(
+      place,
+      operator,
+      [
+        { change: 'switch-off', id: one.id },
+        { change: 'set-lease', leaseMs: LEASE_MS },
+      ],
+      '',
+    )
+    assert.equal(await until('free', 200), 'committed')
+    warden.child.kill('SIGKILL')
+    assert.equal(await until('silence', 503), 'authority-expired')
+    const self = await fetch(`${system.url}/v1/self`, { headers: { authorization: `Bearer ${system.operatorKey}` } })
+    const { degraded } = (await self.json()) as { degraded: readonly { state: string }[] }
+    assert.deepEqual(
+      degraded.map(({ state }) => state),
+      ['read-only'],
+    )
+    warden = await startWarden()
+    assert.equal(await until('back', 200), 'committed')
+  },
+)
