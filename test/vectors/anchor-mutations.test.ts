@@ -12,9 +12,10 @@ import type { Receipt } from '../../src/model/receipt.ts'
 import { inclusionProof } from '../../src/transparency-log/proofs.ts'
 import { AnchorFault } from '../../src/transparency-log/anchor/anchor.ts'
 import { readTrust, verifyTimestamp as verifyHere } from '../../src/transparency-log/anchor/rfc3161/authority.ts'
-import { timestampQuery } from '../../src/transparency-log/anchor/rfc3161/timestamp-query.ts'
+import { der, derInteger, derOid, TAG } from '../../src/transparency-log/anchor/rfc3161/der.ts'
+import { imprintOf, SHA256, timestampQuery } from '../../src/transparency-log/anchor/rfc3161/timestamp-query.ts'
 import { proofOf, tokenOfReply } from '../../src/transparency-log/anchor/rfc3161/timestamp-reply.ts'
-import { makeAuthority, startAuthority, type Authority, type AuthorityOptions } from '../../src/transparency-log/anchor/testing/openssl-authority.ts'
+import { forcedReply, makeAuthority, startAuthority, type Authority, type AuthorityOptions } from '../../src/transparency-log/anchor/testing/openssl-authority.ts'
 import { formatTlogProof } from '../../src/transparency-log/tlog-proof.ts'
 import { TestLog } from '../../src/transparency-log/witness/testing/test-log.ts'
 import { parseTsaRoots, verifyReceipt, verifyTimestamp, type Report, type Trust } from '../../verifier/verify.ts'
@@ -125,6 +126,54 @@ test('both readers take the same authorities', async () => {
     [false, false],
     [false, false],
   ])
+})
+
+test('both readers look at what the certificate is for, and when: tokens that a real authority would not give', () => {
+  const note = 'note'
+  const info = (time: string, more: Uint8Array = Buffer.alloc(0)): Buffer =>
+    der(
+      TAG.sequence,
+      derInteger(Buffer.of(1)),
+      derOid('1.2.3'),
+      der(TAG.sequence, der(TAG.sequence, derOid(SHA256)), der(TAG.octetString, imprintOf(note))),
+      derInteger(Buffer.of(5)),
+      der(TAG.generalizedTime, Buffer.from(time)),
+      more,
+    )
+  const text = (timeMs: number): string => `${new Date(timeMs).toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')}Z`
+  const now = text(Date.now() + 1_000)
+  const made = (options: AuthorityOptions, tst: Uint8Array) => {
+    const one = makeAuthority({ key: 'ec', ...options })
+    try {
+      const proof = forcedReply(one, tst)
+      return [
+        () => verifyTimestamp(Buffer.from(note), proof, parseTsaRoots(one.root)),
+        () => verifyHere(note, proof, readTrust(one.root)),
+      ].map((read) => {
+        try {
+          read()
+          return 'taken'
+        } catch (error) {
+          return (error as Error).message
+        }
+      })
+    } finally {
+      rmSync(one.dir, { recursive: true })
+    }
+  }
+  assert.deepEqual(made({}, info(now)), ['taken', 'taken'])
+  const refused: [AuthorityOptions, Buffer, RegExp][] = [
+    [{ extendedKeyUsage: 'timeStamping' }, info(now), /for timestamps alone/],
+    [{ extendedKeyUsage: 'critical,timeStamping,codeSigning' }, info(now), /for timestamps alone/],
+    [{ extendedKeyUsage: 'critical,emailProtection' }, info(now), /for timestamps alone/],
+    [{ keyUsage: 'critical,keyEncipherment' }, info(now), /timestamps alone|may not sign/],
+    [{}, info(text(Date.now() - 86_400_000)), /lead to/],
+    [{}, info(text(Date.now() + 400 * 86_400_000)), /lead to/],
+    [{}, info('20261121120000+0100'), /time/],
+    [{}, info(now, derInteger(Buffer.from('ff', 'hex')).subarray(0, 2)), /./],
+    [{}, info(now, der(TAG.utf8String, Buffer.from('more'))), /./],
+  ]
+  for (const [options, tst, why] of refused) for (const said of made(options, tst)) assert.match(said, why)
 })
 
 test('bytes of the bundle’s anchors, flipped', () => {

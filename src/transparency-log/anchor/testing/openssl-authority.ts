@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { proofOf } from '../rfc3161/timestamp-reply.ts'
 
 export interface AuthorityOptions {
   /** Of the keys; default `rsa`. */
@@ -185,6 +186,22 @@ async function reply(dir: string, query: Uint8Array): Promise<Buffer> {
   const status = await new Promise((resolve) => child.on('close', resolve))
   if (status !== 0) throw new Error(`openssl ts ended with ${String(status)}`)
   return readFileSync(`${name}.tsr`)
+}
+
+/**
+ * A token that `openssl ts` would not give, signed by `openssl cms` with the key that this authority has, whatever its certificate is for.
+ * @param info DER of a TSTInfo
+ * @returns a reply that says `granted`
+ */
+export function forcedReply({ dir }: Pick<Authority, 'dir'>, info: Uint8Array): Buffer {
+  const name = join(dir, 'work', `forced-${++replies}`)
+  writeFileSync(`${name}.tst`, info)
+  openssl(dir, [
+    ...['cms', '-sign', '-binary', '-nodetach', '-cades', '-nosmimecap', '-md', 'sha256', '-outform', 'DER'],
+    ...['-econtent_type', '1.2.840.113549.1.9.16.1.4', '-signer', 'signer.pem', '-inkey', 'signer.key'],
+    ...['-in', `${name}.tst`, '-out', `${name}.tok`],
+  ])
+  return proofOf(readFileSync(`${name}.tok`))
 }
 
 /** `openssl ts -verify` of a proof, as a judge of its own. */
