@@ -1742,8 +1742,8 @@ function readStream(
 }
 
 // --------------------------------------------------------------------------------------------------------------------- Cedar, evaluated
-// A reader of the Cedar language and an evaluator of it, written from the language's reference. What it does not know (templates, times and
-// addresses) is Unreadable: such a policy set is said to be unchecked, and nothing about it is guessed.
+// A reader of the Cedar language and an evaluator of it, written from the language's reference. What it does not know (templates, tags)
+// is Unreadable: such a policy set is said to be unchecked, and nothing about it is guessed.
 
 /** Policies that are not in the language, or use what this evaluator does not have. */
 export class Unreadable extends Error {}
@@ -1767,7 +1767,10 @@ type Value =
   | { readonly kind: 'entity'; readonly uid: Uid }
   | { readonly kind: 'set'; readonly items: readonly Value[] }
   | { readonly kind: 'record'; readonly members: ReadonlyMap<string, Value> }
-  | { readonly kind: 'decimal'; readonly tenThousandths: bigint }
+  /** A decimal in ten-thousandths; a time, or a length of time, in milliseconds. */
+  | { readonly kind: 'decimal' | 'datetime' | 'duration'; readonly number: bigint }
+  /** An address and how many of its bits count: 32 or 128 for a single one. */
+  | { readonly kind: 'ip'; readonly bits: 32 | 128; readonly address: bigint; readonly prefix: number }
 export interface CedarEntity {
   readonly uid: Uid
   readonly attrs: Readonly<Record<string, unknown>>
@@ -2093,8 +2096,9 @@ class CedarParser {
     const name = this.#word()
     this.#expect('(')
     const [argument, ...more] = this.#list(')', () => this.expression())
-    if (name !== 'decimal' || argument === undefined || more.length > 0) return unreadable(`the function \`${name}\``)
-    return (world) => decimalOf(stringOf(argument(world)))
+    const make = Object.hasOwn(EXTENSIONS, name) ? EXTENSIONS[name] : undefined
+    if (make === undefined || argument === undefined || more.length > 0) return unreadable(`the function \`${name}\``)
+    return (world) => make(stringOf(argument(world)))
   }
   #entityLiteral(): Expression {
     const type = this.#path(true)
@@ -2174,6 +2178,8 @@ function method(name: string, of: Expression, given: readonly Expression[]): Exp
       return work(self, argument(world))
     }
   }
+  const none = (work: (self: Value) => Value): Expression =>
+    given.length > 0 ? unreadable(`\`${name}\` takes no argument`) : (world) => work(of(world))
   switch (name) {
     case 'contains':
       return one((self, item) => itemsOf(self).some((known) => sameValue(known, item)))
@@ -2186,16 +2192,42 @@ function method(name: string, of: Expression, given: readonly Expression[]): Exp
         itemsOf(others, self).some((item) => itemsOf(self).some((known) => sameValue(known, item))),
       )
     case 'isEmpty':
-      return given.length > 0 ? unreadable('`isEmpty` takes no argument') : (world) => itemsOf(of(world)).length === 0
+      return none((self) => itemsOf(self).length === 0)
     case 'lessThan':
-      return one((self, other) => decimal(self) < decimal(other))
+      return one((self, other) => numberOf(self, 'decimal') < numberOf(other, 'decimal'))
     case 'lessThanOrEqual':
-      return one((self, other) => decimal(self) <= decimal(other))
+      return one((self, other) => numberOf(self, 'decimal') <= numberOf(other, 'decimal'))
     case 'greaterThan':
-      return one((self, other) => decimal(self) > decimal(other))
+      return one((self, other) => numberOf(self, 'decimal') > numberOf(other, 'decimal'))
     case 'greaterThanOrEqual':
-      return one((self, other) => decimal(self) >= decimal(other))
+      return one((self, other) => numberOf(self, 'decimal') >= numberOf(other, 'decimal'))
+    case 'offset':
+      return one((self, by) => extension('datetime', numberOf(self, 'datetime') + numberOf(by, 'duration')))
+    case 'durationSince':
+      return one((self, since) => extension('duration', numberOf(self, 'datetime') - numberOf(since, 'datetime')))
+    case 'toDate':
+      return none((self) => extension('datetime', floorTo(numberOf(self, 'datetime'), DAY_MS)))
+    case 'toTime':
+      return none((self) => {
+        const ms = numberOf(self, 'datetime')
+        return extension('duration', ms - floorBy(ms, DAY_MS) * DAY_MS)
+      })
+    case 'isIpv4':
+      return none((self) => ipOf(self).bits === 32)
+    case 'isIpv6':
+      return none((self) => ipOf(self).bits === 128)
+    case 'isLoopback':
+      return none((self) => isWithin(ipOf(self), LOOPBACK))
+    case 'isMulticast':
+      return none((self) => isWithin(ipOf(self), MULTICAST))
+    case 'isInRange':
+      return one((self, range) => {
+        const address = ipOf(self)
+        return isWithin(address, [ipOf(range)])
+      })
     default:
+      if (Object.hasOwn(DURATION_UNITS, name))
+        return none((self) => numberOf(self, 'duration') / (DURATION_UNITS[name] as bigint))
       return unreadable(`the method \`${name}\``)
   }
 }
@@ -2203,10 +2235,16 @@ function method(name: string, of: Expression, given: readonly Expression[]): Exp
 const COMPARISONS: Readonly<Record<string, (left: Value, right: Value) => boolean>> = {
   '==': (left, right) => sameValue(left, right),
   '!=': (left, right) => !sameValue(left, right),
-  '<': (left, right) => longOf(left) < longOf(right),
-  '<=': (left, right) => longOf(left) <= longOf(right),
-  '>': (left, right) => longOf(left) > longOf(right),
-  '>=': (left, right) => longOf(left) >= longOf(right),
+  '<': (left, right) => ordered(left, right, (a, b) => a < b),
+  '<=': (left, right) => ordered(left, right, (a, b) => a <= b),
+  '>': (left, right) => ordered(left, right, (a, b) => a > b),
+  '>=': (left, right) => ordered(left, right, (a, b) => a >= b),
+}
+/** Integers, times, and lengths of time, each with its like. */
+function ordered(left: Value, right: Value, compare: (left: bigint, right: bigint) => boolean): boolean {
+  if (typeof left === 'object' && (left.kind === 'datetime' || left.kind === 'duration'))
+    return compare(left.number, numberOf(right, left.kind))
+  return compare(longOf(left), longOf(right))
 }
 
 const truth = (value: Value): boolean => (typeof value === 'boolean' ? value : fails('a boolean was expected'))
@@ -2217,8 +2255,13 @@ const bounded = (value: bigint): bigint =>
 const entityOf = (value: Value): Uid =>
   typeof value === 'object' && value.kind === 'entity' ? value.uid : fails('an entity was expected')
 const typeOf = (value: Value): string => entityOf(value).type
-const decimal = (value: Value): bigint =>
-  typeof value === 'object' && value.kind === 'decimal' ? value.tenThousandths : fails('a decimal was expected')
+type Counted = 'decimal' | 'datetime' | 'duration'
+const numberOf = (value: Value, kind: Counted): bigint =>
+  typeof value === 'object' && value.kind === kind ? value.number : fails(`a ${kind} was expected`)
+const extension = (kind: Counted, number: bigint): Value => ({ kind, number: bounded(number) })
+type Ip = Extract<Value, { readonly kind: 'ip' }>
+const ipOf = (value: Value): Ip =>
+  typeof value === 'object' && value.kind === 'ip' ? value : fails('an address was expected')
 /** @param first looked at before, so that what fails first is the left side */
 const itemsOf = (value: Value, first?: Value): readonly Value[] => {
   if (first !== undefined) itemsOf(first)
@@ -2226,10 +2269,80 @@ const itemsOf = (value: Value, first?: Value): readonly Value[] => {
 }
 const nameOf = ({ type, id }: Uid): string => JSON.stringify([type, id])
 
-function decimalOf(text: string): Value {
-  const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)\.(\d{1,4})$/.exec(text) ?? fails('no decimal')
-  return { kind: 'decimal', tenThousandths: bounded(BigInt(`${sign}${whole}${fraction.padEnd(4, '0')}`)) }
+const EXTENSIONS: Readonly<Record<string, (text: string) => Value>> = {
+  decimal: (text) => {
+    const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)\.(\d{1,4})$/.exec(text) ?? fails('no decimal')
+    return extension('decimal', BigInt(`${sign}${whole}${fraction.padEnd(4, '0')}`))
+  },
+  datetime: datetimeOf,
+  duration: durationOf,
+  ip: (text) => addressOf(text) ?? fails('no address'),
 }
+
+const DAY_MS = 86_400_000n
+const DURATION_UNITS: Readonly<Record<string, bigint>> = {
+  ...{ toMilliseconds: 1n, toSeconds: 1_000n, toMinutes: 60_000n, toHours: 3_600_000n, toDays: DAY_MS },
+}
+/** Division that rounds towards the past. */
+const floorBy = (number: bigint, by: bigint): bigint => (number - (((number % by) + by) % by)) / by
+const floorTo = (number: bigint, by: bigint): bigint => floorBy(number, by) * by
+
+/** `2026-11-21`, or with a time to the second or millisecond, in UTC (`Z`) or with an offset (`+0130`). */
+function datetimeOf(text: string): Value {
+  const match =
+    /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?(?:Z|([+-])(\d\d)(\d\d)))?$/.exec(text) ??
+    fails('no time')
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0] = match
+    .slice(1, 8)
+    .map((part) => Number(part ?? 0))
+  const [sign, offsetHours, offsetMinutes] = [match[8], Number(match[9] ?? 0), Number(match[10] ?? 0)]
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  const isDate = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day
+  if (!isDate || hour > 23 || minute > 59 || second > 59 || offsetHours > 23 || offsetMinutes > 59) fails('no time')
+  const offset = (offsetHours * 60 + offsetMinutes) * 60_000 * (sign === '-' ? -1 : 1)
+  return extension('datetime', BigInt(date.getTime() + ((hour * 60 + minute) * 60 + second) * 1_000 + ms - offset))
+}
+/** `1d2h3m4s5ms`: any of these, in this order, the whole of it below zero with `-`. */
+function durationOf(text: string): Value {
+  const match = /^(-?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/.exec(text)
+  const parts = match?.slice(2) ?? []
+  if (parts.every((part) => part === undefined)) fails('no length of time')
+  const units = [DAY_MS, 3_600_000n, 60_000n, 1_000n, 1n]
+  const total = parts.reduce((sum, part, place) => sum + BigInt(part ?? 0) * (units[place] as bigint), 0n)
+  return extension('duration', match?.[1] === '-' ? -total : total)
+}
+
+/** An address of either kind, or a range of them with `/bits`; null for what is none. */
+function addressOf(text: string): Ip | null {
+  const [, head = '', length] = /^([0-9a-fA-F.:]{2,39})(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? []
+  const bits = head.includes(':') ? 128 : 32
+  const address = bits === 32 ? ipv4(head) : ipv6(head)
+  const prefix = length === undefined ? bits : Number(length)
+  return address === null || prefix > bits ? null : { kind: 'ip', bits, address, prefix }
+}
+function ipv4(text: string): bigint | null {
+  const parts = text.split('.')
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return null
+  return parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n)
+}
+function ipv6(text: string): bigint | null {
+  const [head = '', tail, ...more] = text.split('::')
+  const groups = (side: string): string[] => (side === '' ? [] : side.split(':'))
+  const [front, back] = [groups(head), groups(tail ?? '')]
+  const missing = 8 - front.length - back.length
+  const fits = more.length === 0 && (tail === undefined ? missing === 0 : missing > 0)
+  if (!fits || ![...front, ...back].every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return null
+  const all = [...front, ...Array.from({ length: missing }, () => '0'), ...back]
+  return all.reduce((sum, group) => sum * 65_536n + BigInt(`0x${group}`), 0n)
+}
+const LOOPBACK = [addressOf('127.0.0.0/8'), addressOf('::1/128')].filter((range) => range !== null)
+const MULTICAST = [addressOf('224.0.0.0/4'), addressOf('ff00::/8')].filter((range) => range !== null)
+const isWithin = (inner: Ip, ranges: readonly Ip[]): boolean =>
+  ranges.some(({ bits, address, prefix }) => {
+    const rest = BigInt(bits - prefix)
+    return bits === inner.bits && prefix <= inner.prefix && inner.address >> rest === address >> rest
+  })
 
 /** Members of a record, or attributes of an entity. @param lenient an entity that is not known has none */
 function membersOf(world: World, value: Value, lenient: boolean): ReadonlyMap<string, Value> {
@@ -2261,7 +2374,9 @@ function sameValue(left: Value, right: Value): boolean {
   if (typeof left !== 'object' || typeof right !== 'object') return left === right
   if (left.kind === 'entity' && right.kind === 'entity')
     return left.uid.type === right.uid.type && left.uid.id === right.uid.id
-  if (left.kind === 'decimal' && right.kind === 'decimal') return left.tenThousandths === right.tenThousandths
+  if ('number' in left && 'number' in right) return left.kind === right.kind && left.number === right.number
+  if (left.kind === 'ip' && right.kind === 'ip')
+    return left.bits === right.bits && left.address === right.address && left.prefix === right.prefix
   if (left.kind === 'set' && right.kind === 'set')
     return (
       left.items.length === right.items.length &&
