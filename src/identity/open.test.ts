@@ -16,7 +16,7 @@ import {
   setRoles,
   type Change,
 } from '../warden/changes.ts'
-import { createAuthority, publish } from '../warden/publish.ts'
+import { createAuthority, publish } from '../warden/testing/folder-authority.ts'
 import { newApiKey } from '../warden/secrets.ts'
 import { openAuthoritySource } from '../warden/source.ts'
 import { openIdentity } from './open.ts'

@@ -5,7 +5,10 @@ import { test } from 'node:test'
 
 const FOLDER = import.meta.dirname
 const SOURCE = resolve(FOLDER, '..')
-const WRITING = ['publish.ts', 'changes.ts', 'secrets.ts']
+const WRITING = [
+  ...['publish.ts', 'changes.ts', 'secrets.ts', 'warden.ts', 'journal.ts', 'first-authority.ts', 'operator-signer.ts'],
+  ...['operate.ts', 'door.ts', 'door-client.ts', 'door-file.ts', 'change-document.ts', 'change-request.ts'],
+]
 const READING = ['authority.ts', 'snapshot.ts', 'source.ts', 'approval-decision.ts', 'switches.ts', 'lease.ts']
 
 /** Every file that loading one loads, relative to src/. */
@@ -30,5 +33,5 @@ test('nothing that the reading half loads can sign or write', () => {
 })
 
 test('the walk sees what it must see', () => {
-  assert.ok(reached(join(FOLDER, 'publish.ts')).has('warden/secrets.ts'))
+  assert.ok(reached(join(FOLDER, 'warden.ts')).has('warden/secrets.ts'))
 })

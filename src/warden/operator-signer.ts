@@ -4,6 +4,14 @@
  */
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 
+/** An operator's key as `operator.json` holds it. */
+export interface OperatorKey {
+  /** The operator's id. */
+  readonly name: string
+  /** PKCS #8, PEM, Ed25519. */
+  readonly privateKey: string
+}
+
 export interface OperatorSigner {
   /** The operator's id, as the snapshot names it. */
   readonly id: string

@@ -3,7 +3,7 @@ import { createPrivateKey, sign } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { problem } from '../../model/problems.ts'
-import type { OperatorKey } from '../../warden/publish.ts'
+import type { OperatorKey } from '../../warden/operator-signer.ts'
 import { readJson } from './connection.ts'
 
 export interface Credential {
@@ -12,7 +12,7 @@ export interface Credential {
   /** PKCS #8, PEM; null for who may not decide approvals. */
   readonly approvalKey: string | null
 }
-/** The operator's file also holds the key that signs authority snapshots. The runtime has no use for it. */
+/** The operator's file also holds the key that signs requests to the warden. The runtime has no use for it. */
 export interface OperatorCredential extends Credential {
   readonly operatorKey: OperatorKey
 }
