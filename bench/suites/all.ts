@@ -2,6 +2,7 @@
 import type { Suite } from '../measure/suite.ts'
 import { admission } from './admission.ts'
 import { append } from './append.ts'
+import { erase } from './erase.ts'
 import { governedCall } from './governed-call.ts'
 import { growth } from './growth.ts'
 import { hotKey } from './hot-key.ts'
@@ -23,5 +24,6 @@ export const SUITES: readonly Suite[] = [
   stop,
   witness,
   proofs,
+  erase,
   growth,
 ]
