@@ -127,6 +127,25 @@ describe('erasing while others work', () => {
     assert.deepEqual((await clinic.engine.verify(() => {}, NEVER)).findings, [])
   })
 
+  test('an import that is run again passes over whom it imported and who was erased', async (t) => {
+    const clinic = await openBank(t, { application })
+    const { patient: _, ...said } = ANN
+    async function* records() {
+      await Promise.resolve()
+      for (const id of ['p-1', 'p-2']) yield { ...said, id }
+    }
+    const again = async function* () {
+      yield* records()
+      yield { ...said, id: 'p-3' }
+    }
+    await clinic.engine.importRecords(clinic.operator, 'patients', records(), () => {}, NEVER)
+    await erase(clinic)
+    await clinic.engine.importRecords(clinic.operator, 'patients', again(), () => {}, NEVER)
+    const { state } = await clinic.engine.state(clinic.operator, 'patient', 'p-1', null, NEVER)
+    assert.equal((state as { name: string }).name, '[erased]')
+    assert.deepEqual(textsFound(clinic.dir, [ANN.name, ANN.email]), [])
+  })
+
   test('only who may: agents may not, unknown subjects and tenants are told apart, a reason must be given', async (t) => {
     const clinic = await openBank(t, { application })
     await clinic.do('register', ANN)

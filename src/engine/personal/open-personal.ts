@@ -30,10 +30,10 @@ export function openPersonal(
 export function openForReading(
   keysDir: string,
   stored: StorageReader & SideReader,
-  manifest: Manifest,
+  manifest: Pick<Manifest, 'entities' | 'readModels'>,
 ): { readonly reader: OpeningReader; readonly keys: KeyStore } | null {
   const path = join(keysDir, KEY_STORE_FILE)
   if (!existsSync(path)) return null
   const keys = KeyStore.open(path, join(keysDir, WRAPPING_KEY_FILE), 'read')
-  return { reader: new OpeningReader(stored, keys, manifest), keys }
+  return { reader: new OpeningReader(stored, keys, manifest, 'stays'), keys }
 }
