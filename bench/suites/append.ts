@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { mkdir, rm } from 'node:fs/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { openCommitter, type OpenCommitter } from '../../src/engine/committer/committer.ts'
+import { startSigner } from '../../src/transparency-log/signer/signer-process.ts'
 import {
   atLeast,
   atMost,
@@ -117,7 +118,9 @@ async function open(bench: Bench): Promise<OpenSuite> {
     figures['encodeAndLeaf'] = encodeAndLeafRate(sizes.probeMs)
     const dir = join(scratch, 'append')
     await mkdir(dir)
-    const committer = await openCommitter({ dir, origin: BENCH_ORIGIN })
+    const told = { dir: join(dir, 'signer'), origin: BENCH_ORIGIN }
+    const signer = await startSigner({ ...told, onProblem: (what, error) => console.error(what, error) })
+    const committer = await openCommitter({ dir, origin: BENCH_ORIGIN, signerSocket: signer.socket })
     try {
       await committer.adoptEpochs(1, new Map([[AGENT, 1]]))
       let stream = 0
@@ -140,6 +143,7 @@ async function open(bench: Bench): Promise<OpenSuite> {
       figures['loopDelayP99Ms'] = await openLoop(committer, stream, sizes.measureMs)
     } finally {
       await committer.close()
+      await signer.close()
       await rm(dir, { recursive: true })
     }
     if (whyNoEmmett === null) {

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Hash, Position, StreamId, Version } from '../model/ids.ts'
+import { LOG_KEY_STREAM, nextEpochOrigin } from '../model/log-keys.ts'
 import { Frontier, leafHash } from '../model/merkle.ts'
 import { eventEntry, MultisetHash } from '../model/multiset-hash.ts'
 import { sketchLine, type LineSketch } from '../model/record-line.ts'
@@ -21,7 +22,7 @@ export interface Finding {
   readonly what: string
 }
 /** What of a record its neighbour is checked against. */
-export type Link = Pick<LineSketch, 'log' | 'i' | 'n' | 'op' | 't'>
+export type Link = Pick<LineSketch, 'log' | 'i' | 'n' | 'op' | 't' | 'event'>
 /** The events of one stream within a stretch. */
 export interface StreamSpan {
   readonly stream: StreamId
@@ -86,9 +87,14 @@ export function linkFault(before: Link | null, link: Link): string | null {
   const open = before !== null && before.i < before.n - 1
   const fits = open && before.op === link.op && before.n === link.n && before.t === link.t
   if (link.i !== (open ? before.i + 1 : 0) || (open && !fits)) return 'a transaction is incomplete'
-  if (before !== null && before.log !== link.log) return `the record is of the log \`${link.log}\``
+  if (before !== null && before.log !== link.log && !beginsEpoch(before, link))
+    return `the record is of the log \`${link.log}\``
   return before !== null && link.t < before.t ? 'the record is older than the one before it' : null
 }
+
+/** The one place where a log may go on under another name; what the record says is followed with the log's keys. */
+const beginsEpoch = (before: Link, { log, i, event }: Link): boolean =>
+  i === 0 && event?.stream === LOG_KEY_STREAM && event.type === 'epoch' && log === nextEpochOrigin(before.log)
 
 export function streamFault(
   stream: StreamId,
@@ -142,7 +148,7 @@ class ChunkAudit {
       this.find(position, 'a transaction does not end in its operation')
     if (this.last === null) this.first = record
     else this.find(position, linkFault(this.last, record))
-    this.last = { log: record.log, i: record.i, n: record.n, op: record.op, t: record.t }
+    this.last = { log: record.log, i: record.i, n: record.n, op: record.op, t: record.t, event: null }
     if (record.event !== null) this.#addEvent(position, record.event, leaf)
   }
 

@@ -16,7 +16,7 @@ import { commitRequest, dataDirectory, ORIGIN } from '../../test/support/commits
 import { rotateLogKey, writeLogKeys } from './log-keys.ts'
 import { verifyOffline } from './verify.ts'
 
-const AT_ONCE = { nextKey: null, release: true, socket: null }
+const AT_ONCE = { nextKey: null, release: true, signer: null }
 const vkeyOf = (dir: string): string => readFileSync(join(dir, 'log.vkey'), 'utf8').trim()
 const keyFiles = (dir: string): string[] => readdirSync(join(dir, 'signer')).filter((name) => name.endsWith('.key'))
 

@@ -1,7 +1,6 @@
 /** What `plinth log rotate-key` and `plinth log keys` do: the first with the signer, past every door of the runtime; the second with the log's files alone. */
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RotatedKey, RotateOptions, WrittenKeys } from '../doors/cli/composition.ts'
 import { readCheckpoint } from '../event-log/export.ts'
@@ -19,6 +18,7 @@ import { socketPath } from '../transparency-log/signer/socket-path.ts'
 import { sshAgentKeys } from '../transparency-log/signer/ssh-agent-keys.ts'
 import { StoredTree } from '../transparency-log/stored-tree.ts'
 import { isDataDirectory, readInstallation } from './data-directory.ts'
+import { signerPlace } from './signer-place.ts'
 
 export const KEYS_FORMAT = 'plinth-log-keys/v1'
 /** Rotations of one log that are looked at; at one a month this is a human life. */
@@ -31,8 +31,8 @@ const IN_FORCE_WITHIN_MS = 20_000
 export async function rotateLogKey(dir: string, options: RotateOptions): Promise<RotatedKey> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
   const { nextKey, release } = options
-  const signerDir = join(dir, 'signer')
-  const path = options.socket ?? socketPath(signerDir)
+  const place = signerPlace(dir, options.signer)
+  const path = place.kind === 'socket' ? place.path : socketPath(place.dir)
   if (existsSync(path)) {
     const client = new SignerClient(path)
     try {
@@ -41,14 +41,15 @@ export async function rotateLogKey(dir: string, options: RotateOptions): Promise
       return { ...told(before, prepared), inForce: release && (await comesIntoForce(client, prepared.vkey)) }
     } catch (error) {
       // A socket that a killed signer has left behind is nobody.
-      if (!(error instanceof Problem) || error.code !== 'signer-unavailable' || options.socket !== null) throw error
+      if (!(error instanceof Problem) || error.code !== 'signer-unavailable' || place.kind === 'socket') throw error
     } finally {
       await client.close()
     }
   }
+  if (place.kind === 'socket') throw problem('usage', `no signer answers at \`${path}\``)
   const { origin } = await readInstallation(dir)
   const backEnds = [sshAgentKeys(process.env['SSH_AUTH_SOCK'] ?? null)]
-  const signer = await openSigner({ dir: signerDir, origin, backEnds, lockWaitMs: 0 })
+  const signer = await openSigner({ dir: place.dir, origin, backEnds, lockWaitMs: 0 })
   try {
     return { ...told(await signer.standing(), await signer.prepareRotation(nextKey, release)), inForce: false }
   } finally {

@@ -12,7 +12,11 @@ import { exportLog } from './export-log.ts'
 import { recoverLog } from './recover-log.ts'
 import { verifyOffline } from './verify.ts'
 
-const WHY = { reason: 'the disk of 21 November was restored from the copy of the night before', witnessPolicy: null }
+const WHY = {
+  reason: 'the disk of 21 November was restored from the copy of the night before',
+  witnessPolicy: null,
+  signer: null,
+}
 let accounts = 0
 async function openAccount(bank: Bank) {
   const made = await bank.do('open_account', { account: `account-${++accounts}`, owner: 'someone' })

@@ -14,19 +14,26 @@ import { openSqliteWriter } from '../storage/sqlite/writer.ts'
 import { openEpoch, openSigner } from '../transparency-log/signer/open-signer.ts'
 import { sshAgentKeys } from '../transparency-log/signer/ssh-agent-keys.ts'
 import { isDataDirectory, readInstallation, writeInstallation } from './data-directory.ts'
+import { signerPlace } from './signer-place.ts'
 
 const REASON_CHARACTERS_MAX = 500
 const WITNESSED = 'witnessed.note'
 
 /** @throws `usage`, `data-directory-locked`, `log-recovery-refused`, `signer-unconfirmed`, `log-key-invalid` */
-export async function recoverLog(dir: string, { reason, witnessPolicy }: RecoverOptions): Promise<RecoveredLog> {
+export async function recoverLog(
+  dir: string,
+  { reason, witnessPolicy, signer: given }: RecoverOptions,
+): Promise<RecoveredLog> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
   if (!/^[^\p{Cc}\p{Cs}]+$/u.test(reason) || reason.length > REASON_CHARACTERS_MAX)
     throw problem('usage', `a reason is one line of at most ${REASON_CHARACTERS_MAX} characters`)
   const installation = await readInstallation(dir)
   const policy = witnessPolicy === null ? null : await readFile(witnessPolicy, 'utf8').catch(unreadable(witnessPolicy))
+  const place = signerPlace(dir, given)
+  if (place.kind === 'socket')
+    throw problem('usage', 'a signer that runs signs for one name: stop it, and give its directory with `--signer`')
   const signer = {
-    ...{ dir: join(dir, 'signer'), witnessPolicy: policy, lockWaitMs: 0 },
+    ...{ dir: place.dir, witnessPolicy: policy, lockWaitMs: 0 },
     backEnds: [sshAgentKeys(process.env['SSH_AUTH_SOCK'] ?? null)],
   }
   const storage = openSqliteWriter(dir)

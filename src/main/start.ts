@@ -13,7 +13,8 @@ import type { Sandbox } from '../sandbox/sandbox.ts'
 import { applicationFolder, type ApplicationFolder } from './application-folder.ts'
 import { removeRuntime, writeInstallation, writeRuntime } from './data-directory.ts'
 import { fromFolder, generated, importAll } from './first-data.ts'
-import { openSystem, type System } from './open-system.ts'
+import { openSystem, type SignerChoice, type System } from './open-system.ts'
+import { signerPlace } from './signer-place.ts'
 import { tryNext } from './try-next.ts'
 import { wardenChoice } from './warden-link.ts'
 
@@ -35,6 +36,7 @@ export async function start(
     heads:
       options.headsEveryMs === 0 ? null : { ...HEADS_DEFAULT, everyMs: options.headsEveryMs ?? HEADS_DEFAULT.everyMs },
     warden: wardenChoice(options.warden ?? null, options.wardenUser ?? null),
+    signer: signerChoice(options),
     acknowledgement: { witnessPolicy: options.witnessPolicy ?? null },
     anchors: options.anchors ?? null,
     ...(options.subjectKeys == null ? {} : { subjectKeys: options.subjectKeys }),
@@ -70,6 +72,11 @@ export async function start(
   }
   const stack = opened.move()
   return { ...running, close: () => stack.disposeAsync() }
+}
+
+function signerChoice({ dir, signer = null, logKey = null, nextLogKey = null }: StartOptions): SignerChoice {
+  const place = signerPlace(dir, signer)
+  return place.kind === 'socket' ? place : { ...place, key: logKey, nextKey: nextLogKey }
 }
 
 /** Null tries the usual port first: a second application on the same machine just gets another. */

@@ -48,7 +48,7 @@ describe('rotated keys before the verifier', () => {
     writeFileSync(inFolder('head-1'), await system.engine.checkpoint())
     await exportLog(dir, inFolder('old.tar'), 'bundle', await system.engine.checkpoint())
     await system.close()
-    const { before: first, after: second } = await rotateLogKey(dir, { nextKey: null, release: true, socket: null })
+    const { before: first, after: second } = await rotateLogKey(dir, { nextKey: null, release: true, signer: null })
     keys = { first, second }
     system = await open()
     await act('two')

@@ -16,6 +16,22 @@ const START_OPTIONS: Options = {
     value: 'DIR',
     describe: 'folder of the keys that personal data is sealed under (default: the data directory)',
   },
+  signer: {
+    type: 'string',
+    value: 'DIR|SOCKET',
+    describe:
+      'where the log’s signer is: its directory, or the socket of one that runs (default `<data directory>/signer`)',
+  },
+  'log-key': {
+    type: 'string',
+    value: 'REF',
+    describe: 'at first start, the key of the log, e.g. `ssh-agent:ssh-ed25519 AAAA…` (default: a new file)',
+  },
+  'next-log-key': {
+    type: 'string',
+    value: 'REF',
+    describe: 'at first start, the key that may follow it (default: a new file)',
+  },
   warden: {
     type: 'string',
     value: 'DIR|URL',
@@ -248,6 +264,12 @@ export const COMMANDS: readonly Command[] = [
         type: 'string',
         value: 'TEXT',
         describe: 'why a stopped log may go on, or a new epoch is opened; goes on record',
+      },
+      'new-epoch': { type: 'boolean', describe: 'go on under another name, with what is left on record' },
+      'witness-policy': {
+        type: 'string',
+        value: 'FILE',
+        describe: 'tlog-policy, whose witnesses are asked what they have cosigned last',
       },
       prepare: {
         type: 'boolean',

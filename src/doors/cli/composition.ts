@@ -24,6 +24,11 @@ export interface StartOptions {
   readonly subjectKeys?: string | null
   /** Where the warden is: its directory, or the address of its read-only door. Null: in the data directory. */
   readonly warden?: string | null
+  /** The signer's directory or socket; null: `signer` in the data directory. */
+  readonly signer?: string | null
+  /** For its first start: references of the log's first key and of the one that may follow; null makes files. */
+  readonly logKey?: string | null
+  readonly nextLogKey?: string | null
   /** User id that the warden's process gets, where we may choose; null is our own. */
   readonly wardenUser?: number | null
   readonly talk: (line: string) => void
@@ -121,8 +126,8 @@ export interface RotateOptions {
   readonly nextKey: string | null
   /** False only shows the key that follows. */
   readonly release: boolean
-  /** Null: the one of the data directory. */
-  readonly socket: string | null
+  /** The signer's directory or socket; null: `signer` in the data directory. */
+  readonly signer: string | null
 }
 export interface RotatedKey {
   /** Public keys before and after, and the digest of the one behind. */
@@ -137,6 +142,8 @@ export interface RecoverOptions {
   readonly reason: string
   /** tlog-policy file, whose witnesses are asked what they have seen; null asks nobody. */
   readonly witnessPolicy: string | null
+  /** The signer's directory; null: `signer` in the data directory. */
+  readonly signer: string | null
 }
 /** A log that goes on in a new epoch. */
 export interface RecoveredLog {

@@ -10,7 +10,7 @@ export async function rotateKey({ options, terminal, composition }: CommandCall)
   const preview = ['the log will be signed with its next key, and with the one before never again']
   if (release && !(await confirmed(terminal, options, preview, 'rotate?'))) return EXIT.ok
   const rotated = await composition.logKeys.rotate(dataDirectory(options), {
-    ...{ release, nextKey: options.text('next-key'), socket: options.text('signer') },
+    ...{ release, nextKey: options.text('next-key'), signer: options.text('signer') },
   })
   if (terminal.json) terminal.data(JSON.stringify({ kind: 'key-rotation', released: release, ...rotated }))
   else {
@@ -51,7 +51,7 @@ export async function recover({ options, terminal, composition }: CommandCall): 
   ]
   if (!(await confirmed(terminal, options, preview, 'open a new epoch?'))) return EXIT.ok
   const recovered = await composition.logKeys.recover(dataDirectory(options), {
-    ...{ reason, witnessPolicy: options.text('witness-policy') },
+    ...{ reason, witnessPolicy: options.text('witness-policy'), signer: options.text('signer') },
   })
   if (terminal.json) terminal.data(JSON.stringify({ kind: 'recovered', ...recovered }))
   else {
