@@ -72,7 +72,8 @@ export class Anchoring {
   }
   /**
    * Anchors the newest checkpoint at once, with every anchor.
-   * @returns the proofs, at least one @throws `anchor-unavailable` when there is no anchor, or all of them failed
+   * @returns the proofs, at least one
+   * @throws `anchor-unavailable` when there is no anchor, or all of them failed; the signal's reason, and the work goes on
    */
   async now(signal: AbortSignal): Promise<StoredAnchor[]> {
     const note = await this.#options.latestCheckpoint()
@@ -83,6 +84,7 @@ export class Anchoring {
     const results = await Promise.allSettled(this.#lines.map((line) => line.anchor(note, 'asked', signal)))
     const made = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     if (made.length > 0) return made
+    signal.throwIfAborted()
     throw unavailable(results.flatMap((one) => (one.status === 'rejected' ? [messageOf(one.reason)] : [])))
   }
 }
