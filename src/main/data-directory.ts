@@ -22,7 +22,7 @@ import { defaultPolicies } from '../policy/default-policies.ts'
 import { policyFaults } from '../policy/policy-set.ts'
 import { schemaOf } from '../policy/schema.ts'
 import { readRelease } from '../releases/release-files.ts'
-import { FIRST_PRINCIPALS } from '../warden/first-authority.ts'
+import { FIRST_PRINCIPALS, type FirstAuthority, type PrincipalSecrets } from '../warden/first-authority.ts'
 import { ROOT_KEY_FILE } from '../warden/publish.ts'
 import { newEd25519 } from '../warden/secrets.ts'
 import { createWarden } from '../warden/warden.ts'
@@ -81,6 +81,8 @@ export async function createDataDirectory(
     readonly origin?: string | undefined
     /** Null when no warden will run beside the system: then nothing waits for its sign of life. */
     readonly leaseMs?: number | null
+    /** Makes the warden, for a system that must never hold its root key. Left out: in this process. */
+    readonly createWarden?: CreateWarden
   },
 ): Promise<Installation> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -94,11 +96,13 @@ export async function createDataDirectory(
   for (const left of MADE_FIRST) await rm(join(dir, left), { recursive: true, force: true })
   const schema = schemaOf(manifest)
   const files = policies === null ? defaultPolicies(manifest) : await readPolicyFolder(policies)
+  const faults = policyFaults(files, schema)
+  if (faults.length > 0)
+    throw problem('authority-change-refused', faults.slice(0, 20).join('; '), { errors: faults.slice(0, 20) })
   const key = newEd25519()
   const place = { dir: wardenFolder(dir), publishDir: authorityFolder(dir) }
-  const created = createWarden(place, {
+  const created = await (options.createWarden ?? createHere)(place, {
     policies: files,
-    checkPolicies: (checked) => policyFaults(checked, schema),
     principals: FIRST_PRINCIPALS.map((one) =>
       one.id === 'operator' ? { ...one, roles: [...new Set([...one.roles, ...rolesThatDecide(files)])] } : one,
     ),
@@ -120,6 +124,16 @@ export async function createDataDirectory(
   await rm(marker)
   return installation
 }
+
+/** What a warden begins with, as data: its policies have been checked. */
+export type NewWarden = Omit<FirstAuthority, 'checkPolicies'>
+export type CreateWarden = (
+  place: { readonly dir: string; readonly publishDir: string },
+  first: NewWarden,
+) => Promise<{ readonly secrets: Readonly<Record<string, PrincipalSecrets>> }>
+
+const createHere: CreateWarden = (place, first) =>
+  Promise.resolve(createWarden(place, { ...first, checkPolicies: () => [] }))
 
 /** Roles that the policies hold operations for: the first operator has them all, so that nothing waits for nobody. */
 const rolesThatDecide = (files: Readonly<Record<string, string>>): readonly string[] =>

@@ -32,6 +32,7 @@ import {
   type SignerProcessOptions,
 } from '../transparency-log/signer/signer-process.ts'
 import { openAuthoritySource } from '../warden/source.ts'
+import { createInChild } from './warden-child.ts'
 import { LEASE_MS_DEFAULT, linkWarden, type WardenChoice } from './warden-link.ts'
 
 export interface SystemOptions {
@@ -111,7 +112,11 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       const beside = join(dirname(entry), 'policies')
       const policies = options.policies ?? (existsSync(beside) ? beside : null)
       const leaseMs = options.warden === undefined ? null : LEASE_MS_DEFAULT
-      await createDataDirectory(dir, release.manifest, policies, { nowMs: clock.nowMs(), random, leaseMs })
+      await createDataDirectory(dir, release.manifest, policies, {
+        ...{ nowMs: clock.nowMs(), random, leaseMs },
+        // A system that has a warden of its own never holds the root key, not even at first.
+        ...(options.warden === undefined ? {} : { createWarden: createInChild }),
+      })
       wardenLink ??= link()
       wardenLink.catch(() => {})
     }

@@ -6,8 +6,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { chownSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { problem } from '../model/problems.ts'
+import type { CreateWarden } from './data-directory.ts'
 import { WARDEN_FILE } from '../warden/journal.ts'
 
 const PROGRAM = fileURLToPath(new URL('./warden.ts', import.meta.url))
@@ -114,6 +116,25 @@ async function launch(
     clearTimeout(timer)
     signal.removeEventListener('abort', giveUp)
   }
+}
+
+/** Makes a new warden in a process of its own, so that its root key was never in this one. @throws `warden-unavailable` */
+export const createInChild: CreateWarden = async ({ dir, publishDir }, first) => {
+  const child = spawn(process.execPath, [PROGRAM, '--dir', dir, '--publish', publishDir, '--create'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1' },
+    timeout: READY_WITHIN_MS,
+  })
+  child.stdin.on('error', () => {}) // it has gone, which its output tells
+  child.stdin.end(JSON.stringify(first))
+  const said = (await textOf(child.stdout)).trim()
+  const answer = said === '' ? {} : (JSON.parse(said) as Readonly<Record<string, unknown>>)
+  if (answer['kind'] !== 'created')
+    throw problem(
+      'warden-unavailable',
+      `the warden could not be made: ${String(answer['detail'] ?? 'it said nothing')}`,
+    )
+  return answer as unknown as Awaited<ReturnType<CreateWarden>>
 }
 
 /** Hands both folders to the warden's user. Null when we may not, or none was asked for. */

@@ -1,11 +1,14 @@
 /**
  * The warden's program: `node warden.ts --dir DIR --publish DIR [--serve HOST:PORT] [--child]`. Prints one line of JSON once it answers, and one for
  * each thing its operator should know. SIGTERM and SIGINT stop it; with `--child` only the end of its standard input does, so that it never outlives
- * who started it. It loads nothing of the runtime.
+ * who started it. With `--create` it makes a new warden from what standard input says, prints the first secrets, and ends. It loads nothing of the runtime.
  */
+import { text as textOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../host/clock.ts'
 import { Problem, problem } from '../model/problems.ts'
+import { createWarden } from '../warden/warden.ts'
+import type { NewWarden } from './data-directory.ts'
 import { runWarden, type RunningWarden, type WardenProcessOptions } from '../warden/warden-process.ts'
 import { policyFaults } from '../policy/policy-set.ts'
 
@@ -40,10 +43,16 @@ async function program(words: readonly string[]): Promise<void> {
       publish: { type: 'string' },
       serve: { type: 'string' },
       child: { type: 'boolean', default: false },
+      create: { type: 'boolean', default: false },
     },
   })
-  const { dir, publish, serve, child } = values
+  const { dir, publish, serve, child, create } = values
   if (dir === undefined || publish === undefined) throw problem('usage', '`--dir` and `--publish` are needed')
+  if (create) {
+    const first = JSON.parse(await textOf(process.stdin)) as NewWarden
+    const { secrets } = createWarden({ dir, publishDir: publish }, { ...first, checkPolicies: policyFaults })
+    return say({ kind: 'created', secrets })
+  }
   const warden = await startWarden(dir, publish, serve ?? null, (what, error) =>
     say({ kind: 'problem', what, detail: error instanceof Error ? error.message : String(error) }),
   )
