@@ -145,6 +145,9 @@ test('times, lengths of time, addresses and decimals: the same value, or both ha
     fc.tuple(made, fc.constantFrom('==', '<', '<=', '>', '>='), made).map(([a, sign, b]) => `${a} ${sign} ${b}`),
     fc.tuple(made, fc.constantFrom('offset', 'durationSince', 'isInRange', 'lessThan', 'greaterThanOrEqual'), made).map(([a, name, b]) => `${a}.${name}(${b})`),
     fc.tuple(made, fc.constantFrom(...methods)).map(([a, name]) => `${a}.${name}()`),
+    fc.tuple(made, fc.constantFrom('toTime', 'toDate'), fc.constantFrom('==', '<', '>='), made).map(
+      ([a, name, sign, b]) => `${a}.${name}() ${sign} ${b}`,
+    ),
     fc.tuple(made, made, fc.constantFrom(...methods)).map(([a, b, name]) => `${a}.durationSince(${b}).${name}()`),
   )
   fc.assert(
