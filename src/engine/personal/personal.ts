@@ -249,10 +249,13 @@ export class Personal implements Sealer {
     const dead: Subject[] = []
     for (const kid of this.#kidsOf(stream)) {
       const standing = this.keys.standing(kid)
-      const name = this.keys.name(kid)
       if (standing.kind === 'live' && !this.keys.retired.has(kid)) live.push(standing.key)
-      else if (name !== null) dead.push(name)
+      else {
+        const name = this.keys.name(kid)
+        if (name !== null) dead.push(name)
+      }
     }
+    if (dead.length === 0) return { live, dead }
     return { live, dead: dead.filter(({ subject }) => !live.some((key) => key.subject === subject)) }
   }
   #kidsOf(stream: StreamId): Set<string> {
