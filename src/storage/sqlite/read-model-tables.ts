@@ -336,8 +336,12 @@ export class ReadModelTables {
 }
 
 export function tableOf({ no, definition }: { readonly no: number; readonly definition: string }): ModelTable {
-  const { of, indexes } = JSON.parse(definition) as Definition
-  return { no, of, indexes, columns: [...new Set(indexes.flat())] }
+  try {
+    const { of, indexes } = JSON.parse(definition) as Definition
+    return { no, of, indexes, columns: [...new Set(indexes.flat())] }
+  } catch (error) {
+    throw problem('storage-damaged', `the declaration of read model ${no} is not what was written`, {}, error)
+  }
 }
 
 export function tablesSql({ no, indexes, columns }: ModelTable): string {

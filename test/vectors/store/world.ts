@@ -137,7 +137,7 @@ function usesOf(dir: string): readonly Use[] {
 }
 const timeOf = (line = '{}'): number => (JSON.parse(line) as { t: number }).t
 
-export type Outcome = 'damaged' | 'the same' | 'none' | 'another'
+export type Outcome = 'damaged' | 'refused' | 'the same' | 'none' | 'another'
 /** What somebody gets who asks a store that was changed. */
 export function outcomeOf(dir: string, use: Use): Outcome {
   let reader: SqliteReader | null = null
@@ -147,7 +147,7 @@ export function outcomeOf(dir: string, use: Use): Outcome {
     if (answer === use.answer) return 'the same'
     return answer === 'null' ? 'none' : 'another'
   } catch (error) {
-    if (error instanceof Problem && error.code === 'storage-damaged') return 'damaged'
+    if (error instanceof Problem) return error.code === 'storage-damaged' ? 'damaged' : 'refused'
     throw error
   } finally {
     reader?.close()
