@@ -4,7 +4,7 @@
  *
  * R1 A find of the present reads `rows_<no>` alone, by its index: history costs it nothing.
  * R2 A find at a position gives the rows, in the order, that the same find gave when that position was the head.
- * R3 A row is used only with its seal; that a row is gone, or an earlier one is back, shows in the tally.
+ * R3 A row is used only with its seal. That one is gone, or an earlier one is back, shows when the rows are rebuilt; of the past, in the tally.
  */
 import type { FindQuery, Row, RowChange, RowKey } from '../../model/decision.ts'
 import { planFind, type FindPlan } from '../../model/find-index.ts'
@@ -76,7 +76,7 @@ export class ReadModelTables {
       if (old !== undefined && old.of === table.of) this.#copy(old, table)
       if (old === undefined) continue
       this.#database.exec(`DROP TABLE rows_${old.no}; DROP TABLE past_${old.no}`)
-      for (const kind of ['rows', 'past']) this.#tallies?.drop(`${kind}_${old.no}`)
+      this.#tallies?.drop(`past_${old.no}`)
     }
     this.refresh()
   }
@@ -101,7 +101,6 @@ export class ReadModelTables {
       if (old.seal !== sealRow(this.#sealer, no, change.id, change.key, old.since, null, old.row))
         throw damagedRow(change.model, change)
       if (old.since < position) this.#bury(table, change, old, position)
-      this.#tallies?.remove(`rows_${no}`, old.seal)
     }
     if (change.row === null || row === null)
       this.#database.run(`DELETE FROM rows_${no} WHERE id = ? AND key = ?`, change.id, change.key)
@@ -116,12 +115,10 @@ export class ReadModelTables {
     versions: readonly (RowChange & { readonly since: number; readonly until: number | null })[],
   ): void {
     const table = this.#table(model)
-    for (const kind of [`rows_${table.no}`, `past_${table.no}`])
-      for (const { seal } of this.#database.all<{ seal: string }>(
-        `DELETE FROM ${kind} WHERE id = ? RETURNING seal`,
-        id,
-      ))
-        this.#tallies?.remove(kind, seal)
+    this.#database.run(`DELETE FROM rows_${table.no} WHERE id = ?`, id)
+    const past = `past_${table.no}`
+    for (const { seal } of this.#database.all<{ seal: string }>(`DELETE FROM ${past} WHERE id = ? RETURNING seal`, id))
+      this.#tallies?.remove(past, seal)
     for (const { key, row, since, until } of versions) {
       if (row === null) continue
       const text = canonicalJson(row)
@@ -269,10 +266,9 @@ export class ReadModelTables {
     )
   }
 
-  /** Seal of a row that holds from now on, counted. */
+  /** Seal of a row that holds from now on. */
   #sealed({ no }: ModelTable, id: string, key: string, since: number, text: string): string {
     const seal = sealRow(this.#sealer, no, id, key, since, null, text)
-    this.#tallies?.add(`rows_${no}`, seal)
     return seal
   }
 
