@@ -47,12 +47,12 @@ async function wrongSnapshot(
 ): Promise<Snapshot | null> {
   const { reader, release } = parts
   const snapshots: Snapshot[] = []
-  for (
-    let next = reader.snapshot(stream, at);
-    next !== null;
-    next = reader.snapshot(stream, (next.position - 1) as Position)
-  )
+  let before = at
+  for (let next = reader.snapshot(stream, at); next !== null; next = reader.snapshot(stream, before)) {
+    if (next.position > before) return next // else it would come back for ever
     if (next.release === release.id) snapshots.unshift(next)
+    before = (next.position - 1) as Position
+  }
   const id = stream.slice(entity.length + 1)
   let state: JsonText | null = null
   let version = 0
