@@ -31,7 +31,7 @@ const HARMLESS: readonly RegExp[] = [
   /^snapshot: delete/, // states are folded from the events again
   /^meta: insert/, // a name that nobody asks for
   /^meta: (delete|column name) checkpoint/, // said not to have been checked; the running system signs the next
-  /^sqlite_sequence: (insert|column name)/, // of no table there is
+  /^sqlite_sequence: (insert|column seq)/, // a number is passed over
 ]
 /**
  * Found by the audit, and not by every use: an entry that is not there looks like one that never was. What is derived is compared with the log by the

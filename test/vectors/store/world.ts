@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import type { TestContext } from 'node:test'
+import { recoverTree } from '../../../src/engine/committer/recover-tree.ts'
 import { HEADS } from '../../../src/engine/heads/statement.ts'
 import { verify } from '../../../src/engine/verify.ts'
 import type { VerifyReport } from '../../../src/engine/engine.ts'
@@ -14,7 +15,6 @@ import { parseVerifierKey } from '../../../src/model/signed-note.ts'
 import { openSqliteAuditReader, openSqliteReader, type SqliteReader } from '../../../src/storage/sqlite/reader.ts'
 import { openSqliteWriter } from '../../../src/storage/sqlite/writer.ts'
 import { inclusionProof } from '../../../src/transparency-log/proofs.ts'
-import { Tree } from '../../../src/transparency-log/tree.ts'
 import { someOfEverything } from '../../support/bank-history.ts'
 import { NEVER, openBank, type Bank } from '../../support/bank-system.ts'
 
@@ -111,9 +111,9 @@ function usesOf(dir: string): readonly Use[] {
     'the head': (from) => from.head(),
     'all records': (from) => from.records(0 as Position, 1_000_000),
     'all leaves': (from) => from.leafHashes(0, head.treeSize),
-    'the end of the log': (from) => Tree.restore(head.treeSize, (level, index) => from.tile(level, index) as Uint8Array, from.leafHashes(head.treeSize - (head.treeSize % 256), head.treeSize)).rootHash(),
+    'the end of the log': (from) => recoverTree(from).rootHash(),
     'proofs': (from) => {
-      const tree = Tree.restore(head.treeSize, (level, index) => from.tile(level, index) as Uint8Array, from.leafHashes(head.treeSize - (head.treeSize % 256), head.treeSize))
+      const tree = recoverTree(from)
       return [0, 100, 255, head.treeSize - 1].map((index) => inclusionProof(tree, index, head.treeSize))
     },
     'the past': (from) => [0.2, 0.5, 0.9].map((part) => from.positionAt(Math.floor(all.length * part) === 0 ? 0 : timeOf(all[Math.floor(all.length * part)]?.line))),
