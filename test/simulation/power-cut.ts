@@ -192,7 +192,7 @@ export async function powerCuts({
 function layOut(disk: string, recorded: string, files: ReadonlyMap<string, Buffer>): void {
   const rebuilt = (path: string): boolean =>
     DATABASE.test(path) || SIGNED_HEAD.test(path) || basename(path) === ACKNOWLEDGED
-  cpSync(recorded, disk, { recursive: true, filter: (path) => !rebuilt(path) })
+  cpSync(recorded, disk, { recursive: true, filter: (path) => !rebuilt(path) && !path.endsWith('.sock') })
   for (const [path, bytes] of files)
     if (/\.db(-wal)?$/.test(path) || SIGNED_HEAD.test(path)) writeFileSync(join(disk, path), bytes)
 }

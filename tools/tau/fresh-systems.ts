@@ -87,6 +87,7 @@ export class FreshSystems implements AsyncDisposable {
       release: this.#release,
       sandbox: this.#sandbox,
       clock: this.#clock,
+      signer: { kind: 'thread' }, // hundreds of systems, and none of them is about who holds a key
     })
     const onBug = (error: unknown): void =>
       progress(error instanceof Error ? (error.stack ?? error.message) : `${error}`)
