@@ -58,7 +58,8 @@ export class BatchMaker {
       return { stream: stream as StreamId, version, type, position: (first + i) as Position }
     })
     const last = (first + events.length) as Position
-    add(compose.operation('do', 'committed', [], fields(payload)), payload)
+    const named = effects.map((one) => ({ effect: one.effect, hash: sha256Hex(one.payload) }))
+    add(compose.operation('do', 'committed', named, fields(payload)), payload)
     return {
       operation,
       intentHash: sha256Hex(operation),
