@@ -35,7 +35,7 @@ export async function start(
     ...ready,
     heads:
       options.headsEveryMs === 0 ? null : { ...HEADS_DEFAULT, everyMs: options.headsEveryMs ?? HEADS_DEFAULT.everyMs },
-    warden: wardenChoice(options.warden ?? null, options.wardenUser ?? null),
+    ...(options.warden === 'none' ? {} : { warden: wardenChoice(options.warden ?? null, options.wardenUser ?? null) }),
     signer: signerChoice(options),
     acknowledgement: { witnessPolicy: options.witnessPolicy ?? null },
     anchors: options.anchors ?? null,

@@ -19,7 +19,15 @@ export interface TestSystem extends AsyncDisposable {
 /** @param application the application's folder or module, e.g. `import.meta.dirname` */
 export async function startForTest(application: string): Promise<TestSystem> {
   const dir = await mkdtemp(join(tmpdir(), 'plinth-test-'))
-  const system = await start({ dir, application, host: '127.0.0.1', port: 0, data: null, talk: () => {} })
+  const system = await start({
+    dir,
+    application,
+    host: '127.0.0.1',
+    port: 0,
+    data: null,
+    warden: 'none',
+    talk: () => {},
+  })
   const close = async (): Promise<void> => {
     await system.close()
     await rm(dir, { recursive: true, force: true })

@@ -22,7 +22,7 @@ export interface StartOptions {
   readonly anchors?: string | null
   /** Folder of the key store of data subjects; null is the data directory. */
   readonly subjectKeys?: string | null
-  /** Where the warden is: its directory, or the address of its read-only door. Null: in the data directory. */
+  /** Where the warden is: its directory, or the address of its read-only door. Null: in the data directory. `none`: nobody renews a lease. */
   readonly warden?: string | null
   /** The signer's directory or socket; null: `signer` in the data directory. */
   readonly signer?: string | null
