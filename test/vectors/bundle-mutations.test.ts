@@ -168,18 +168,21 @@ test('mutations of a bundle', async (context) => {
       }
       const verdictOf = async (changed: readonly Raw[]): Promise<Report> => verifyBytes(await bundleOf(changed, checkpointOf(changed, log.origin, signer)), bare)
       assert.deepEqual((await verdictOf(stated({}))).findings, [])
+      // What the engine records by itself at the start may come before the first operations, or between them.
+      const opened = records.flatMap(({ line }, i) => (i < at && line.includes('"stream":"account/') && line.includes('"type":"opened"') ? [i] : [])).slice(0, 2)
+      assert.equal(opened.length, 2)
       const changes: [string, readonly Raw[]][] = [
         ['root', stated({ root: sha256Hex('') })],
         ['streams', stated({ streams: statement.streams - 1 })],
         ['a position to come', stated({ position: at })],
         ['form', stated({ root: 'x' })],
         // Whole transactions on one stream left out, the statement moved up to fit.
-        ...[3, 5].map((i): [string, readonly Raw[]] => {
+        ...opened.map((i): [string, readonly Raw[]] => {
           const operation = ofOperation(records, i)
           const fewer = stated({ position: statement.position - operation.length }).toSpliced(operation[0] as number, operation.length)
           return [`transaction ${i} left out`, relinked(fewer)]
         }),
-        ...[3, 5].map((i): [string, readonly Raw[]] => [`an event of ${i} rewritten`, relinked(records.with(i, reattribute(records[i] as Raw, 'type')))]),
+        ...opened.map((i): [string, readonly Raw[]] => [`an event of ${i} rewritten`, relinked(records.with(i, reattribute(records[i] as Raw, 'type')))]),
       ]
       for (const [what, changed] of changes) {
         const report = await verdictOf(changed)
