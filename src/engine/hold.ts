@@ -93,6 +93,8 @@ export async function hold(
     },
     new Map([[step.stream, step.state]]),
     new Map([[step.stream, 1]]),
+    new Map(),
+    decision.session.era,
   )
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   if (result.kind === 'moved')

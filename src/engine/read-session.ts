@@ -32,6 +32,7 @@ export class ReadSession implements ReadPort {
   readonly #reader: StorageReader
   readonly #manifest: Manifest
   readonly #ahead: boolean
+  readonly #personal: Parts['personal']
   readonly #signal: AbortSignal
   readonly #streams = new Map<StreamId, ReadEntry>()
   readonly #served = new Map<StreamId, Served>()
@@ -50,6 +51,7 @@ export class ReadSession implements ReadPort {
     this.#manifest = release.manifest
     this.position = position
     this.#ahead = ground === 'ahead' && !states.isCareful
+    this.#personal = personal
     this.era = personal?.era ?? 0
     this.#signal = signal
   }
@@ -132,12 +134,19 @@ export class ReadSession implements ReadPort {
    * such ground; a commit checks the same by itself. Waits for the commits whose outcome was assumed.
    */
   async stillHolds(): Promise<boolean> {
-    if (this.#assumed.size === 0) return true // all of it was committed, at one position
+    if (this.#assumed.size === 0) return this.#seesErasures // all of it was committed, at one position
     const landed = await Promise.all([...this.#assumed.values()].map(({ commit }) => commit.settled))
     if (landed.includes(false)) return false
     for (const { stream, version } of this.#streams.values())
       if (this.#reader.streamHead(stream).version !== version) return false
-    return this.#finds.every(({ query, digest }) => findDigest(this.#reader.find(query)) === digest)
+    return (
+      this.#seesErasures && this.#finds.every(({ query, digest }) => findDigest(this.#reader.find(query)) === digest)
+    )
+  }
+
+  /** What was read before an erasure goes into no answer and no record after it. */
+  get #seesErasures(): boolean {
+    return this.era === (this.#personal?.era ?? 0)
   }
 
   readSet(): ReadSet {
