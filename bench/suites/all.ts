@@ -11,6 +11,7 @@ import { retail } from './retail.ts'
 import { sandbox } from './sandbox.ts'
 import { storage } from './storage.ts'
 import { stop } from './stop.ts'
+import { trust } from './trust.ts'
 import { witness } from './witness.ts'
 
 export const SUITES: readonly Suite[] = [
@@ -22,6 +23,7 @@ export const SUITES: readonly Suite[] = [
   sandbox,
   admission,
   stop,
+  trust,
   witness,
   proofs,
   erase,

@@ -1,6 +1,9 @@
 /** Verifying a stored log, and how long one core would need for its hashes alone. */
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { secondsPerHash, type HashSpeed } from '../probes/openssl.ts'
 import { verifyLog } from '../../src/event-log/verify.ts'
 import type { Position } from '../../src/model/ids.ts'
@@ -46,4 +49,12 @@ export async function verifySeconds(dir: string): Promise<{ readonly seconds: nu
   } finally {
     reader.close()
   }
+}
+
+const CHILD = fileURLToPath(new URL('./verify-child.ts', import.meta.url))
+
+/** Greatest resident memory of a process that verifies the log and does nothing else. @throws Error when it does not verify */
+export async function verifyMemoryBytes(dir: string): Promise<number> {
+  const { stdout } = await promisify(execFile)(process.execPath, [CHILD, dir])
+  return (JSON.parse(stdout) as { readonly maxBytes: number }).maxBytes
 }

@@ -1,0 +1,7 @@
+/** Verifies the log of a directory in a process of its own, and says how much memory that took at most. */
+import { verifySeconds } from './log-hashing.ts'
+
+const BYTES_PER_KIB = 1_024
+
+const verified = await verifySeconds(process.argv[2] ?? '')
+process.stdout.write(JSON.stringify({ ...verified, maxBytes: process.resourceUsage().maxRSS * BYTES_PER_KIB }))
