@@ -183,8 +183,7 @@ describe('signing', () => {
     using other = dataDirectory()
     await commitAndClose(await open(one.path), 'op_1', 'op_2')
     await commitAndClose(await open(other.path), 'op_x', 'op_y', 'op_z')
-    const db = readFileSync(join(other.path, 'data.db'))
-    writeFileSync(join(one.path, 'data.db'), db)
+    for (const file of ['data.db', 'rows.key']) cpSync(join(other.path, file), join(one.path, file))
     await assert.rejects(open(one.path), { code: 'log-forked' })
   })
 
@@ -198,8 +197,7 @@ describe('signing', () => {
     const behind = { dir: copy.path, origin: ORIGIN, signerSocket: signer.socket }
     await assert.rejects(openCommitter(behind), { code: 'log-behind-signer' })
     assert.equal((await committer.commit(request('op_2'))).kind, 'committed', 'who may not write stops nobody')
-    cpSync(join(dir.path, 'data.db'), join(copy.path, 'data.db'))
-    cpSync(join(dir.path, 'data.db-wal'), join(copy.path, 'data.db-wal'))
+    for (const file of ['data.db', 'data.db-wal', 'rows.key']) cpSync(join(dir.path, file), join(copy.path, file))
     const second = await openCommitter(behind)
     t.after(() => second.close())
     await assert.rejects(committer.commit(request('op_3')), { code: 'signer-fenced' })
