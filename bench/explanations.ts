@@ -5,14 +5,18 @@ const TWO_RECORDS =
   'A commit is more than its event: the operation has a record of its own, each record has an envelope of about 450 bytes, and line and payload are hashed apart, ' +
   'so one event of 460 bytes is four hashes and some 1,400 bytes, where the probe encodes and hashes once.'
 const ONE_MAIN_THREAD =
-  'Doors, engine and policies share one thread: a call takes about 0.35 ms of it under load (a sixth of that collecting garbage, a seventh looking whether the ' +
-  'idempotency key is known), the committer 0.12 ms, a cell 0.13 ms, and the client has its share of the same two cores.'
+  'Doors, engine and policies share one thread: a call takes about 0.3 ms of it under load (a sixth of that collecting garbage), the committer 0.12 ms, a cell ' +
+  '0.13 ms, and the signer, which looks at each batch before it signs, and the client have their share of the same two cores.'
 const ONE_CALL =
-  'One call passes through five threads one after the other: client, door, cell, door, committer. On a machine that does other work each of them waits for its turn.'
+  'One call passes through six threads one after the other: client, door, cell, door, committer, signer. On a machine that does other work each of them waits for its turn.'
 
 export const EXPLANATIONS: Explanations = {
   'append-1':
-    'A single caller pays two hand-overs between threads for every sync, and the sync is of six pages of write-ahead log instead of one block.',
+    'A single caller pays two hand-overs between threads for every sync, and the sync is of six pages of write-ahead log instead of one block; then the signer looks at the ' +
+    'proof, syncs what it is about to sign, and signs, before anybody is answered.',
+  'append-64':
+    'The bare loop runs statements over rows that are ready. Ours checks each request, encodes it, hashes it four times, keeps the tree, seals the rows, and hands the batch over ' +
+    'twice: to the committer and back, to the signer and back.',
   'append-1000x4': TWO_RECORDS,
   'append-cpu-64': `${TWO_RECORDS} The time is that of the callers too: making the requests, cloning them to the committer's thread, and the receipts back.`,
   'append-loop-delay':
@@ -34,8 +38,12 @@ export const EXPLANATIONS: Explanations = {
     'Two hashes a record through one call each, of which the calls cost more than the bytes; a fifth of the time matches the line against the one form it may have, a tenth is collecting garbage.',
   rebuild:
     'One batch of streams is loaded and verified while no cell works, and folded while the loader waits: the two take turns instead of overlapping.',
-  'memory-idle':
-    'Every cell, the spare one included, counts 50 MB, of which 36 MB are the same pages of the Node.js program; counted once, the whole is well below. The main process has 220 MB, of which its heap uses 30 MB: the rest is code, WebAssembly (policies, type stripping) and the committer thread.',
+  'memory-idle-share':
+    'Five programs run, each with a JavaScript engine of its own: the engine with 200 MB (its heap uses 30: the rest is code, WebAssembly for policies and for type stripping, and the committer thread), warden 64, signer 45, two cells. Summed without regard to shared pages it is about twice as much.',
+  'trust-beside-hashing':
+    'The hash of a node goes through the same call as that of a leaf, and there is one node for each leaf.',
+  'admit-100-new':
+    'The evaluator looks at every policy that can match the action, one after the other; its own part is the bare evaluator of the same row.',
 }
 
 /** What no suite measures, and why. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { generate } from '../../examples/retail/generate.ts'
 import { atMost, type Bench, type Figures, type OpenSuite, type Suite } from '../measure/suite.ts'
 import { syncRate } from '../probes/fdatasync.ts'
+import { SYNCS } from './governed-call.ts'
 import { putLoad } from '../support/load.ts'
 import { httpRequest } from '../support/requests.ts'
 import { startSystem, type RunningBench } from '../support/system.ts'
@@ -20,14 +21,14 @@ export const retail: Suite = {
   rows: [
     {
       id: 'retail-p50',
-      what: 'cancel_pending_order over HTTP, 1 client, p50 beside the fsync',
+      what: 'cancel_pending_order over HTTP, 1 client, p50 beside its syncs',
       unit: 'ms',
       figure: 'p50Beside',
       target: atMost(1.5),
     },
     {
       id: 'retail-p99',
-      what: 'cancel_pending_order over HTTP, 1 client, p99 beside the fsync',
+      what: 'cancel_pending_order over HTTP, 1 client, p99 beside its syncs',
       unit: 'ms',
       figure: 'p99Beside',
       target: atMost(5),
@@ -62,8 +63,8 @@ async function open({ sizes, scratch }: Bench): Promise<OpenSuite> {
     const { p50Us } = syncRate(scratch, 'growing', sizes.probeMs)
     const result = await cancel(sizes.retailCalls)
     return {
-      p50Beside: (result.p50Us - p50Us) / 1000,
-      p99Beside: (result.p99Us - p50Us) / 1000,
+      p50Beside: (result.p50Us - SYNCS * p50Us) / 1000,
+      p99Beside: (result.p99Us - SYNCS * p50Us) / 1000,
       decide: result.phases['decide'] ?? Number.NaN,
       admit: result.phases['admit'] ?? Number.NaN,
     }
