@@ -88,7 +88,17 @@ class OperationsAudit {
     this.#effect = this.#effects.next().value
   }
 
-  async add({ position, line, payload }: StoredRecord): Promise<void> {
+  /** What has lost the form of a record, a byte of a member's name for one, is a finding like any other. */
+  async add(stored: StoredRecord): Promise<void> {
+    try {
+      await this.#add(stored)
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      this.#find(stored.position, `the record has not the form of one: ${error.message}`)
+    }
+  }
+
+  async #add({ position, line, payload }: StoredRecord): Promise<void> {
     const record = parsed<OperationRecord | EventRecord>(line)
     const body = payload === null ? null : parsed<OperationPayload>(payload)
     if (record === null || body === null) return

@@ -49,9 +49,8 @@ export async function history(clinic: Bank): Promise<{ readonly visit: Operation
   return { visit: visit.operation, held: held.operation }
 }
 
+/** What is asked for wherever it is asked under one key: asked again, it is the same erasure. */
+export const ERASURE = { reason: 'asked for by letter', basis: 'GDPR Art. 17(1)(b)' } as const
+
 export const erase = (clinic: Bank, subject = 'patient/p-1', key = 'erase-1', tenant: string | null = null) =>
-  clinic.engine.erase(
-    clinic.operator,
-    { subject, tenant, reason: 'asked for by letter', basis: 'GDPR Art. 17(1)(b)', idempotencyKey: key },
-    NEVER,
-  )
+  clinic.engine.erase(clinic.operator, { subject, tenant, ...ERASURE, idempotencyKey: key }, NEVER)
