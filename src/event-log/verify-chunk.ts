@@ -11,9 +11,9 @@ import { sketchLine, type LineSketch } from '../model/record-line.ts'
 import type { StorageReader, StoredRecord } from '../storage/storage.ts'
 
 /** A stretch begins at a multiple of this, so that its tree is a perfect subtree of the whole: 2^16. */
-export const CHUNK_RECORDS = 65_536
+export const CHUNK_RECORDS = 16_384
 export const FINDINGS_MAX = 100 // of a log, and of each of its stretches
-const PAGE_RECORDS = 2_000 // about 2 MB at a time
+const PAGE_RECORDS = 500 // about half a megabyte at a time; what is read stays in memory until its page is done
 const TILE_RECORDS = 256
 const TILE_HEIGHT = 8
 

@@ -6,6 +6,7 @@ import type { StorageReader } from '../storage/storage.ts'
 import { CHUNK_RECORDS, verifyChunk, type ChunkReport } from './verify-chunk.ts'
 
 const THREADS_MAX = 4 // a disk feeds few more
+const YOUNG_MB = 4 // what a record leaves behind is collected soon: with the default, four threads hold hundreds of megabytes of it
 const RECORDS_PER_THREAD = 2 * CHUNK_RECORDS // a thread costs about a fifth of a second to start
 
 export interface Stretch {
@@ -67,7 +68,11 @@ async function* sideBySide(
 ): AsyncGenerator<ChunkReport> {
   const workers = Array.from(
     { length: threads },
-    () => new Worker(new URL('./verify-thread.ts', import.meta.url), { workerData: source }),
+    () =>
+      new Worker(new URL('./verify-thread.ts', import.meta.url), {
+        workerData: source,
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      }),
   )
   try {
     let next = 0
