@@ -58,6 +58,15 @@ export function toolHash({ commands, effects }: Manifest, name: string): Hash {
 export const changedParts = (before: Bound, now: Bound): readonly BoundPart[] =>
   BOUND_PARTS.filter((part) => before[part] !== now[part])
 
+/** What is not as it was when it was held: then it is asked anew. One held before its parts were recorded counts as changed altogether. */
+export function changedSinceHeld(parts: Parts, proposal: Proposal, decision: Accepted): readonly BoundPart[] {
+  if (proposal.resumed === null) return []
+  const { binds, bound } = proposal.resumed
+  const now = boundBy(parts, proposal, decision)
+  if (bindsOf(now) === binds) return []
+  return bound === null || bindsOf(bound) !== binds ? BOUND_PARTS : changedParts(bound, now)
+}
+
 const hashOf = (value: unknown): Hash => sha256Hex(canonicalJson(value))
 
 /** A stream read while its last commit was still under way: the log knows its hash by now. */

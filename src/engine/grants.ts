@@ -9,6 +9,7 @@ import { engineOperation } from './engine-operation.ts'
 import { foldEngineStream, GRANT, grantStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import type { Approval, Proposal } from './proposal.ts'
+import type { Admission } from '../model/admission.ts'
 import { coveredBy, type GrantState } from '../model/approval-grant.ts'
 import type { StreamId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
@@ -89,14 +90,15 @@ export async function giveGrant(
   )
 }
 
-/** A grant that covers what would be held, and whose approver could approve it now; null when there is none. */
+/** A grant that covers what would be held, and whose approver could approve it now; null when there is none, or policy forbids one here. */
 export async function usableGrant(
   parts: Parts,
-  { principal, intent, input }: Proposal,
+  { principal, intent, input, resumed, approvals }: Proposal,
   decision: Accepted,
-  requires: readonly string[],
+  { requires, grants }: Extract<Admission, { kind: 'held' }>,
   signal: AbortSignal,
 ): Promise<GrantUse | null> {
+  if (!grants || resumed !== null || approvals.length > 0) return null
   const stream = grantStream(principal.id, intent.command)
   const { version, state } = await parts.states.at(stream, parts.states.visible, signal)
   if (state === null) return null

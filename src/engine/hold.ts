@@ -26,7 +26,7 @@ export async function hold(
   { admission, read }: Admitted<'held'>,
   attempts: number,
 ): Promise<Outcome> {
-  if (proposal.resumed !== null) return changedSinceApproval(parts, proposal, decision, attempts, ['policy'])
+  if (proposal.resumed !== null) return askAnew(parts, proposal, decision, attempts, ['policy'])
   const { principal, intent, operation } = proposal
   const open = parts.reader.find({
     model: APPROVALS_MODEL,
@@ -133,7 +133,7 @@ export async function endHeld(
 }
 
 /** The approval no longer fits what would happen: abort, tell, and let the agent ask anew under a new key. */
-export function changedSinceApproval(
+export function askAnew(
   parts: Parts,
   proposal: Proposal,
   ground: Ground & Partial<Pick<Accepted, 'impact'>>,

@@ -4,18 +4,18 @@
  */
 import { askedLevel } from './acknowledgement/asked-level.ts'
 import { admit } from './admit.ts'
-import { BOUND_PARTS, bindsOf, boundBy, changedParts, type BoundPart } from './approval-binding.ts'
+import { changedSinceHeld } from './approval-binding.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
 import { gate } from './gate.ts'
 import { begin } from './begin.ts'
 import { commit } from './commit.ts'
 import { decide, type Accepted } from './decide.ts'
 import { denied } from './denied.ts'
-import { changedSinceApproval, hold } from './hold.ts'
+import { askAnew, hold } from './hold.ts'
 import type { Timed } from './engine.ts'
 import { recordFailure } from './failed.ts'
 import { adoptLimits } from './history/adopt-limits.ts'
-import { usableGrant, type GrantUse } from './grants.ts'
+import { usableGrant } from './grants.ts'
 import { historyStillHolds } from './history/history.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
@@ -23,8 +23,9 @@ import { refused } from './refused.ts'
 import { streamsNamed } from './streams-named.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { passSwitches } from './switches.ts'
+import type { Turn } from './turns.ts'
 import { highest, type Level } from '../model/acknowledgement.ts'
-import { streamId } from '../model/ids.ts'
+import { streamId, type StreamId } from '../model/ids.ts'
 import type { Intent, Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -91,57 +92,9 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
   for (let attempts = 1; attempts <= ATTEMPTS_MAX; attempts++) {
     const turn = await parts.turns.take([...inTurn], signal)
     try {
-      const decision = await decide(parts, proposal, signal)
-      watch.lap('decide')
-      if (decision.kind === 'unfounded') continue
-      if (decision.kind === 'refused') {
-        turn.end()
-        if (!(await decision.session.stillHolds())) continue
-        return await refused(parts, proposal, decision, attempts)
-      }
-      const changed = changedSince(parts, proposal, decision)
-      if (changed.length > 0) {
-        turn.end()
-        if (!(await decision.session.stillHolds())) continue
-        return await changedSinceApproval(parts, proposal, decision, attempts, changed)
-      }
-      if (parts.history.distrusted) await adoptLimits(parts, parts.authority.current())
-      const admitted = admit(parts, proposal, decision.admitRequest)
-      const { admission, read } = admitted
-      watch.lap('admit')
-      if (
-        admission.kind === 'held' &&
-        admission.grants &&
-        proposal.resumed === null &&
-        proposal.approvals.length === 0
-      ) {
-        const use = await usableGrant(parts, proposal, decision, admission.requires, signal)
-        if (use !== null) {
-          const result = await commitUnderGrant(parts, proposal, decision, use, attempts, signal)
-          turn.end()
-          if (result === null) continue
-          watch.lap('commit')
-          if (result.kind !== 'moved') return result
-          inTurn.add(use.stream)
-          continue
-        }
-      }
-      if (admission.kind !== 'denied') parts.acknowledgement.require(levelOf(parts, proposal, decision))
-      if (admission.kind !== 'admitted') {
-        turn.end()
-        if (!(await decision.session.stillHolds())) continue
-        if (read !== null && !(await historyStillHolds(read))) continue
-        return admission.kind === 'held'
-          ? await hold(parts, proposal, decision, { admission, read }, attempts)
-          : await denied(parts, proposal, decision, { admission, read }, attempts)
-      }
-      signal.throwIfAborted()
-      const handedIn = commit(parts, proposal, decision, admitted, attempts)
-      turn.end() // the next in line decides on what this commit would leave
-      const result = await handedIn
-      watch.lap('commit')
-      if (result.kind !== 'moved') return result
-      for (const stream of decision.impact.streams) inTurn.add(stream) // contended without being named in the input
+      const outcome = await once(parts, proposal, { attempts, turn, watch, signal })
+      if (outcome.kind !== 'moved') return outcome
+      for (const stream of outcome.contended) inTurn.add(stream)
     } finally {
       turn.end()
     }
@@ -152,33 +105,64 @@ async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signa
   })
 }
 
+/** One attempt: how many there were with it, and its turn on the streams that it names, which ends as soon as others need not wait for it. */
+interface Attempt {
+  readonly attempts: number
+  readonly turn: Turn
+  readonly watch: Stopwatch
+  readonly signal: AbortSignal
+}
+
+/** What was decided on is not so any more: to be decided again, in turn on the streams that were contended. */
+interface Moved {
+  readonly kind: 'moved'
+  readonly contended: readonly StreamId[]
+}
+const MOVED: Moved = { kind: 'moved', contended: [] }
+
+async function once(parts: Parts, proposal: Proposal, attempt: Attempt): Promise<Outcome | Moved> {
+  const { attempts, turn, watch, signal } = attempt
+  const decision = await decide(parts, proposal, signal)
+  watch.lap('decide')
+  if (decision.kind === 'unfounded') return MOVED
+  if (decision.kind === 'refused') {
+    turn.end()
+    return (await decision.session.stillHolds()) ? refused(parts, proposal, decision, attempts) : MOVED
+  }
+  const changed = changedSinceHeld(parts, proposal, decision)
+  if (changed.length > 0) {
+    turn.end()
+    return (await decision.session.stillHolds()) ? askAnew(parts, proposal, decision, attempts, changed) : MOVED
+  }
+  if (parts.history.distrusted) await adoptLimits(parts, parts.authority.current())
+  // From here to the commit nobody may come between, or two would fit under one limit: it waits only for a grant, and then asks policy again.
+  let { admission, read } = admit(parts, proposal, decision.admitRequest)
+  const use = admission.kind === 'held' ? await usableGrant(parts, proposal, decision, admission, signal) : null
+  if (use !== null)
+    ({ admission, read } = admit(parts, proposal, { ...decision.admitRequest, approvals: use.approvals }))
+  watch.lap('admit')
+  if (admission.kind !== 'denied') parts.acknowledgement.require(levelOf(parts, proposal, decision))
+  if (admission.kind === 'admitted') {
+    signal.throwIfAborted()
+    const committing = commit(parts, proposal, decision, { admission, read }, attempts, use)
+    if (use === null) turn.end() // the next in line decides on what this commit would leave
+    const result = await committing
+    watch.lap('commit')
+    if (result.kind !== 'moved') return result
+    return {
+      kind: 'moved',
+      contended: use === null ? decision.impact.streams : [...decision.impact.streams, use.stream],
+    }
+  }
+  turn.end()
+  if (!(await decision.session.stillHolds()) || !(read === null || (await historyStillHolds(read)))) return MOVED
+  return admission.kind === 'held'
+    ? hold(parts, proposal, decision, { admission, read }, attempts)
+    : denied(parts, proposal, decision, { admission, read }, attempts)
+}
+
 /** What this commit would have to be acknowledged at: known before it is made. */
 function levelOf({ release }: Parts, { intent: { acknowledge, command } }: Proposal, { events }: Accepted): Level {
   const written = events.map(({ entity, id, type }) => ({ stream: streamId(entity, id), type }))
   return askedLevel(release.manifest, { acknowledge, command, events: written })
-}
-
-/** What is not as it was when it was approved: then it is asked anew. One held before its parts were recorded counts as changed altogether. */
-function changedSince(parts: Parts, proposal: Proposal, decision: Accepted): readonly BoundPart[] {
-  if (proposal.resumed === null) return []
-  const { binds, bound } = proposal.resumed
-  const now = boundBy(parts, proposal, decision)
-  if (bindsOf(now) === binds) return []
-  return bound === null || bindsOf(bound) !== binds ? BOUND_PARTS : changedParts(bound, now)
-}
-
-/** The same once more, with what a grant stands in for; null when it is still not admitted, and so is to be decided again. */
-function commitUnderGrant(
-  parts: Parts,
-  proposal: Proposal,
-  decision: Accepted,
-  use: GrantUse,
-  attempts: number,
-  signal: AbortSignal,
-): ReturnType<typeof commit> | null {
-  signal.throwIfAborted()
-  const admitted = admit(parts, proposal, { ...decision.admitRequest, approvals: use.approvals })
-  if (admitted.admission.kind !== 'admitted') return null
-  parts.acknowledgement.require(levelOf(parts, proposal, decision))
-  return commit(parts, proposal, decision, admitted, attempts, use)
 }

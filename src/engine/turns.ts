@@ -4,6 +4,11 @@
  */
 import type { StreamId } from '../model/ids.ts'
 
+export interface Turn {
+  /** Once or more: only the first counts. */
+  end(): void
+}
+
 export class Turns {
   /** The last in line for each stream; it resolves when its turn is over. */
   readonly #last = new Map<StreamId, Promise<void>>()
@@ -17,7 +22,7 @@ export class Turns {
    * Waits until all streams are free, then holds them until `end`. Streams are taken in one order, so two can never wait for each other.
    * Abort ends the waiting at once; the place in line passes on when those before it are through.
    */
-  async take(streams: readonly StreamId[], signal: AbortSignal): Promise<{ end(): void }> {
+  async take(streams: readonly StreamId[], signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted()
     const held: (() => void)[] = []
     const end = (): void => {
