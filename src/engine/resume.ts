@@ -55,6 +55,7 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
     }
     const ending = decided === 'go-on' ? inTheWay(parts, proposal, principal) : ENDINGS[decided]
     if (ending !== null) return end(ending)
+    if (!letThrough(parts, proposal)) return (await recordedOutcome(parts, operation, null)) as Outcome
     try {
       return await perform(parts, proposal, new Stopwatch(parts.clock), stop)
     } catch (error) {
@@ -63,6 +64,17 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
     }
   }
   return parts.running.run(operation, intentHash, proposal.principal, signal, work, state.intent)
+}
+
+/** What an open breaker covers stays held until it lets calls through again, or the request expires. */
+function letThrough(parts: Parts, proposal: Proposal): boolean {
+  try {
+    parts.breakers.pass(parts, proposal)
+    return true
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'breaker-open') return false
+    throw error
+  }
 }
 
 /** What is paused or contained stays held until the switch is off, or the request expires; what is stopped ends (`inTheWay`). */

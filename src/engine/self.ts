@@ -49,7 +49,7 @@ export async function self(
       findings: parts.authority.status().findings,
     },
     switches: snapshot.switches,
-    breakers: parts.breakers.list(parts.clock.nowMs(), BREAKERS_SHOWN),
+    breakers: parts.breakers.list(parts, BREAKERS_SHOWN),
     degraded: degradedStates(parts),
     sandbox: parts.sandbox.status(),
     acknowledgement: acknowledgementStatus(parts),

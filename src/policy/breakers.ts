@@ -1,5 +1,5 @@
 /**
- * `breakers.json` of a policy folder: when the calls of one principal, or of one command, go so wrong that nobody should wait for a person to notice.
+ * `breakers.json` of a policy folder: when the calls of one principal, of one command, or of one release, go so wrong that nobody should wait for a person to notice.
  * A breaker that trips refuses what it covers, for a while; then it lets a few calls through, and closes when they go well.
  */
 import type { Json, JsonObject } from '../model/json.ts'
@@ -10,7 +10,7 @@ export const BREAKERS_MAX = 32
 const LAST_MAX = 1_000
 const WITHIN_MAX_MS = 86_400_000
 
-export const BREAKER_DIMENSIONS = ['principal', 'command'] as const
+export const BREAKER_DIMENSIONS = ['principal', 'command', 'release'] as const
 export type BreakerDimension = (typeof BREAKER_DIMENSIONS)[number]
 
 export type Trip =

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { cp, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { BANK, NEVER, openBank, temporaryDirectory, type Bank } from '../../../test/support/bank-system.ts'
+import { decideAsOperator } from '../../../test/support/approve.ts'
+import { applyPolicies, bankPolicies } from '../../../test/support/bank-policies.ts'
+import { NEVER, openBank, type Bank } from '../../../test/support/bank-system.ts'
+import { releaseOf } from '../../application/release.ts'
 import { systemClock } from '../../host/clock.ts'
 import { audit } from '../../main/audit.ts'
+import type { Json } from '../../model/json.ts'
 import { Problem } from '../../model/problems.ts'
 
 const BREAKERS = {
@@ -20,12 +22,11 @@ const BREAKERS = {
 let nowMs = 0
 const clock = { ...systemClock, nowMs: () => nowMs }
 
-async function bankWithBreakers(t: TestContext): Promise<Bank> {
-  const policies = join(await temporaryDirectory(t), 'policies')
-  await cp(join(BANK, 'policies'), policies, { recursive: true })
-  await writeFile(join(policies, 'breakers.json'), JSON.stringify({ format: 1, breakers: BREAKERS }))
+const file = (breakers: Json) => ({ 'breakers.json': { format: 1, breakers } })
+
+async function bankWithBreakers(t: TestContext, breakers: Json = BREAKERS): Promise<Bank> {
   nowMs = Date.now()
-  const bank = await openBank(t, { policies, clock })
+  const bank = await openBank(t, { policies: await bankPolicies(t, file(breakers)), clock })
   for (const account of ['a', 'b']) await bank.do('open_account', { account, owner: account })
   return bank
 }
@@ -69,4 +70,52 @@ test('a sum that is moved too fast trips it for everybody whom the rule does not
   for (const amount of [60, 60]) assert.equal((await bank.do('deposit', { account: 'a', amount })).kind, 'committed')
   await assert.rejects(bank.do('deposit', { account: 'b', amount: 1 }), isOpen('moving'))
   assert.equal((await withdraw(bank, 1)).kind, 'committed')
+})
+
+test('a release is told apart where the rule says so: the next one begins anew, and the one before finds its own again', async (t) => {
+  const tripping = { of: ['withdraw'], when: { refusals: 0.5, ofLast: 2 }, open: '1h' }
+  const bank = await bankWithBreakers(t, {
+    of_release: { ...tripping, per: ['release'] },
+    of_all: { ...tripping, of: ['close_account'] },
+  })
+  for (let i = 0; i < 2; i++) assert.equal((await withdraw(bank, 1_000)).kind, 'refused')
+  await assert.rejects(withdraw(bank, 1), isOpen('of_release'))
+  const { manifest, bundle, id } = bank.engine.release
+  assert.equal((await bank.engine.self(bank.operator, NEVER)).breakers[0]?.release, id)
+  const next = await bank.again({ release: releaseOf({ ...manifest, describe: 'The next one.' }, bundle) })
+  assert.notEqual(next.engine.release.id, id)
+  assert.deepEqual((await next.engine.self(next.operator, NEVER)).breakers, [])
+  assert.equal((await withdraw(next, 1_000)).kind, 'refused')
+  const back = await next.again({ release: bank.engine.release })
+  await assert.rejects(withdraw(back, 1), isOpen('of_release'))
+})
+
+test('published with other numbers, a breaker begins anew at once, and so after a restart', async (t) => {
+  const tripping = { of: ['withdraw'], when: { refusals: 0.5, ofLast: 2 }, open: '1h' }
+  const bank = await bankWithBreakers(t, { refusing: tripping })
+  await bank.do('deposit', { account: 'a', amount: 10 })
+  for (let i = 0; i < 2; i++) assert.equal((await withdraw(bank, 1_000)).kind, 'refused')
+  await assert.rejects(withdraw(bank, 1), isOpen('refusing'))
+  const looser = { ...tripping, when: { refusals: 0.9, ofLast: 20 } }
+  await applyPolicies(bank, await bankPolicies(t, file({ refusing: looser })))
+  assert.deepEqual((await bank.engine.self(bank.operator, NEVER)).breakers, [])
+  assert.equal((await withdraw(bank, 1)).kind, 'committed')
+  const again = await bank.again()
+  assert.equal((await withdraw(again, 1)).kind, 'committed')
+})
+
+test('what is approved while a breaker is open waits for it, and goes on when it half opens', async (t) => {
+  const rich = await bankWithBreakers(t, { refusing: BREAKERS.refusing })
+  await rich.do('deposit', { account: 'a', amount: 500_000 })
+  const held = await withdraw(rich, 200_000)
+  assert.ok(held.kind === 'held')
+  for (let i = 0; i < 4; i++) assert.equal((await withdraw(rich, 99_999_999)).kind, 'refused')
+  await assert.rejects(withdraw(rich, 1), isOpen('refusing'))
+  const approved = await decideAsOperator(rich, held.approval)
+  assert.equal(approved.kind, 'held')
+  assert.equal((await rich.engine.self(rich.operator, NEVER)).queues.held, 1)
+  nowMs += 3_600_000
+  const outcome = await rich.engine.outcome(rich.agent, held.operation, 10_000, NEVER)
+  assert.equal(outcome.kind, 'committed', JSON.stringify(outcome))
+  assert.deepEqual((await rich.engine.self(rich.operator, NEVER)).breakers, [])
 })

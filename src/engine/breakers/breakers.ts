@@ -1,6 +1,7 @@
 /**
- * All breakers of the policy set in force, one for each principal or command that they tell apart. They only ever narrow: what they refuse, policy might have
- * allowed. Each change of state goes on record in the log, with its evidence; what was open when the process ended is open when it starts again.
+ * All breakers of the policy set in force, one for each principal, command or release that they tell apart. They only ever narrow: what they refuse, policy
+ * might have allowed. Each change of state goes on record in the log, with its evidence; what was open when the process ended is open when it starts again,
+ * for as long as the policy set says the same of that breaker, and, where releases are told apart, the same release is active.
  */
 import { Breaker, type BreakerState, type Ended, type Transition } from './breaker.ts'
 import { BREAKER } from '../engine-streams.ts'
@@ -8,8 +9,8 @@ import { LruMap } from '../lru-map.ts'
 import type { Parts } from '../parts.ts'
 import type { Proposal } from '../proposal.ts'
 import { recordOnce } from '../record-once.ts'
-import { sha256Hex, streamId, streamParts, type Position } from '../../model/ids.ts'
-import type { Json, JsonObject } from '../../model/json.ts'
+import { sha256Hex, streamId, streamParts, type Hash, type Position } from '../../model/ids.ts'
+import { canonicalJson, type Json, type JsonObject } from '../../model/json.ts'
 import type { Outcome } from '../../model/operation.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import { readBreakers, type BreakerRule } from '../../policy/breakers.ts'
@@ -24,6 +25,7 @@ interface Subject {
   readonly breaker: string
   readonly principal: string | null
   readonly command: string | null
+  readonly release: string | null
 }
 export interface OpenBreaker extends Subject {
   readonly state: Exclude<BreakerState, 'closed'>
@@ -49,10 +51,11 @@ export class Breakers {
     for (const stream of parts.reader.streams(BREAKER, null, LAST, RESTORED_MAX)) {
       const { state } = await parts.states.at(stream, parts.states.visible, signal)
       if (state === null) continue
-      const { to, untilMs, breaker, principal, command } = JSON.parse(state) as Recorded
+      const { to, untilMs, breaker, principal, command, release = null, rule: said } = JSON.parse(state) as Recorded
       const rule = this.#rules.find(({ name }) => name === breaker)
-      if (to === 'closed' || rule === undefined) continue
-      const subject = { breaker, principal, command }
+      if (to === 'closed' || rule === undefined || said !== hashOf(rule)) continue
+      if (release !== null && release !== parts.release.id) continue
+      const subject = { breaker, principal, command, release }
       const key = streamParts(stream).id
       this.#open.set(key, { rule, subject, key, breaker: new Breaker(rule, untilMs ?? 0) })
     }
@@ -93,7 +96,9 @@ export class Breakers {
   }
 
   /** Those that are not closed, at most `limit`. */
-  list(nowMs: number, limit: number): readonly OpenBreaker[] {
+  list(parts: Parts, limit: number): readonly OpenBreaker[] {
+    this.#read(parts)
+    const nowMs = parts.clock.nowMs()
     return [...this.#open.values()].slice(0, limit).flatMap(({ subject, breaker }) => {
       const state = breaker.stateAt(nowMs)
       return state === 'closed' ? [] : [{ ...subject, state, untilMs: breaker.untilMs }]
@@ -106,6 +111,8 @@ export class Breakers {
     this.#policies = policies
     this.#rules = readBreakers(policies).breakers
     this.#watched.clear()
+    const rules = new Set(this.#rules.map(hashOf))
+    for (const [key, { rule }] of this.#open) if (!rules.has(hashOf(rule))) this.#open.delete(key)
   }
 
   #over({ release }: Parts, { principal, intent }: Proposal): readonly Watched[] {
@@ -117,8 +124,10 @@ export class Breakers {
           breaker: rule.name,
           principal: rule.per.includes('principal') ? principal.id : null,
           command: rule.per.includes('command') ? intent.command : null,
+          release: rule.per.includes('release') ? release.id : null,
         }
-        const key = sha256Hex(JSON.stringify([subject.breaker, subject.principal, subject.command])).slice(0, 32)
+        const { breaker, principal: who, command, release: which } = subject
+        const key = sha256Hex(JSON.stringify([breaker, who, command, ...(which === null ? [] : [which])])).slice(0, 32)
         const known = this.#open.get(key) ?? this.#watched.get(key)
         if (known !== undefined) return known
         const watched = { rule, subject, key, breaker: new Breaker(rule) }
@@ -129,12 +138,13 @@ export class Breakers {
 
   /** In memory at once; on record soon. A record that is lost with the process costs a restart its open breaker, and is reported. */
   #record(parts: Parts, watched: Watched, { to, evidence, untilMs }: Transition, { operation }: Proposal): void {
-    const { key, subject } = watched
+    const { key, subject, rule } = watched
     if (to === 'closed') {
       this.#open.delete(key)
       this.#watched.set(key, watched)
     } else this.#open.set(key, watched)
-    const data = { ...subject, to, untilMs, evidence, last: operation } satisfies Recorded & JsonObject
+    const data = { ...subject, rule: hashOf(rule), to, untilMs, evidence, last: operation } satisfies Recorded &
+      JsonObject
     const once = `breaker:${key}:${operation}:${to}`
     recordOnce(parts, streamId(BREAKER, key), 'plinth.breaker', once, to, data).catch((error: unknown) =>
       process.emitWarning(`breaker \`${subject.breaker}\` is not on record: ${String(error)}`, 'PlinthBreakers'),
@@ -143,9 +153,13 @@ export class Breakers {
 }
 
 interface Recorded extends Subject {
+  /** Of the rule that it obeys: one that has changed since begins anew. */
+  readonly rule: Hash
   readonly to: BreakerState
   readonly untilMs: number | null
 }
+
+const hashOf = (rule: BreakerRule): Hash => sha256Hex(canonicalJson(rule as unknown as JsonObject))
 
 /** Null for what says nothing of how well it goes: held, cancelled, or turned away before it was tried. */
 function endedOf({ trip }: BreakerRule, outcome: Outcome | Error, input: JsonObject): Ended | null {
