@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decideAsOperator, signedDecision, type Held } from '../../test/support/approve.ts'
+import { changeAuthority } from '../../test/support/authority.ts'
 import { bankPolicies, limits } from '../../test/support/bank-policies.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import { toolHash } from './approval-binding.ts'
@@ -90,6 +91,25 @@ test('B5: what is executed is what was shown, and an expiry is an end', async (t
   await assert.rejects(decideAsOperator(bank, late.approval), { code: 'approval-settled' })
   const ended = await bank.engine.outcome(bank.agent, late.operation, 5_000_000, NEVER)
   assert.ok(ended.kind === 'refused' && ended.code === 'approval-expired', JSON.stringify(ended))
+})
+
+test('B5: what was approved in time and then held up until its time was over is not done', async (t) => {
+  const time = { nowMs: Date.now() }
+  const clock = { nowMs: () => time.nowMs, monotonicUs: () => performance.now() * 1000 }
+  const bank = await openBank(t, { clock })
+  const { approval, operation, expiresAtMs } = await held(bank)
+  const scope = { kind: 'command', value: 'withdraw' } as const
+  await changeAuthority(bank, {
+    change: 'switch-on',
+    switch: { id: 'sw-1', scope, action: 'pause', reason: 'looking' },
+  })
+  assert.equal((await decideAsOperator(bank, approval)).kind, 'held')
+  time.nowMs = expiresAtMs
+  await changeAuthority(bank, { change: 'switch-off', id: 'sw-1' })
+  const ended = await bank.engine.outcome(bank.agent, operation, 10_000, NEVER)
+  assert.ok(ended.kind === 'refused' && ended.code === 'approval-expired', JSON.stringify(ended))
+  assert.equal(await balance(bank), 900_000)
+  assert.equal(await outbox(bank), 0)
 })
 
 test('C5: a changed description, hint, schema or effect is another tool', async (t) => {

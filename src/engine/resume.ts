@@ -100,6 +100,11 @@ interface Ending {
 }
 const ENDINGS = {
   expired: { state: 'expired', code: 'approval-expired', title: 'nobody decided in time; ask again with a new key' },
+  outlived: {
+    state: 'expired',
+    code: 'approval-expired',
+    title: 'it was approved, but something kept it from going on until its time was over; ask again with a new key',
+  },
   refused: { state: 'refused', code: 'approval-refused', title: 'the approver said no' },
 } as const satisfies Record<string, Ending>
 
@@ -110,10 +115,12 @@ const FOR_GOOD: ReadonlySet<ProblemCode> = new Set([
   'application-output-invalid',
 ])
 
-function decidedBy(parts: Parts, state: ApprovalState): 'go-on' | 'refused' | 'expired' | 'wait' {
-  if (state.state === 'approved') return 'go-on'
+/** An approval, too, is good until its request expires, whatever held the operation up since: a switch, a breaker, a system that was down. */
+function decidedBy(parts: Parts, state: ApprovalState): 'go-on' | 'outlived' | 'refused' | 'expired' | 'wait' {
   if (state.state === 'refused') return 'refused'
-  return parts.clock.nowMs() >= state.expiresAtMs ? 'expired' : 'wait'
+  const over = parts.clock.nowMs() >= state.expiresAtMs
+  if (state.state === 'approved') return over ? 'outlived' : 'go-on'
+  return over ? 'expired' : 'wait'
 }
 
 /** The gates before deciding, once more: who asked, their scope, and the input, which the release of today may not take. */
