@@ -30,7 +30,7 @@ export interface CommandOptions {
   readonly run?: string
   readonly correlation?: string
   readonly causation?: string
-  /** Level that `committed` must stand for; what the application declares may be higher. Default `signed`. */
+  /** Level that `committed` must stand for; what the application declares may be higher. Default `signed`, the least: `durable` is answered as it. */
   readonly acknowledge?: Level
   /** Stops waiting. Whether a change was made is then known by asking again with the same key. */
   readonly signal?: AbortSignal
@@ -66,7 +66,12 @@ export interface Awaiting<Result> extends Omit<Committed<Result>, 'kind'> {
   readonly kind: 'awaiting'
   readonly obstacle: string
 }
-export interface Refused<Code extends string> {
+/** There when a level was asked for and the answer's record is in the log. */
+interface RecordedAt {
+  readonly level?: Level
+  readonly asked?: Level
+}
+export interface Refused<Code extends string> extends RecordedAt {
   readonly kind: 'refused'
   readonly code: Code
   readonly title: string
@@ -75,14 +80,14 @@ export interface Refused<Code extends string> {
   readonly receipt?: Receipt
   readonly operation: string
 }
-export interface Denied {
+export interface Denied extends RecordedAt {
   readonly kind: 'denied'
   readonly rules: readonly string[]
   /** When its record is in the log. */
   readonly receipt?: Receipt
   readonly operation: string
 }
-export interface Held {
+export interface Held extends RecordedAt {
   readonly kind: 'held'
   readonly approval: string
   /** When its record is in the log. */
@@ -116,7 +121,7 @@ export interface Client<App extends AnyApplication> {
   /** The outcome of an operation; while it is held or running, waits up to `waitMs` for it (30 s at most). */
   outcome(
     operation: string,
-    options?: { readonly waitMs?: number; readonly signal?: AbortSignal },
+    options?: { readonly waitMs?: number; readonly acknowledge?: Level; readonly signal?: AbortSignal },
   ): Promise<CommandAnswer<unknown, string>>
 }
 type CommandCall<Action extends AnyAction> = (
@@ -187,10 +192,11 @@ export function client<App extends AnyApplication>(url: string | URL, options: C
   return {
     commands: called(command) as Client<App>['commands'],
     queries: called(query) as Client<App>['queries'],
-    outcome: (operation, { waitMs = 0, signal } = {}) => {
+    outcome: (operation, { waitMs = 0, acknowledge, signal } = {}) => {
       const address = at(base, 'operations', operation, 'outcome')
       address.searchParams.set('waitMs', `${waitMs}`)
-      return send(options, { method: 'GET', base, url: address, headers: {}, key: null, signal }) as Promise<
+      const headers = { 'plinth-acknowledge': acknowledge }
+      return send(options, { method: 'GET', base, url: address, headers, key: null, signal }) as Promise<
         CommandAnswer<unknown, string>
       >
     },

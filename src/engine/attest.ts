@@ -1,10 +1,11 @@
 /** A front door states facts about a run: who is served, what they confirmed. Its own operation, by its own principal, never the agent's. */
 import { canonicalJson, type JsonObject } from '../model/json.ts'
-import { engineOperation } from './engine-operation.ts'
+import { asking, atLevel, engineOperation } from './engine-operation.ts'
 import { foldEngineStream, RUN, runStream } from './engine-streams.ts'
 import type { Timed } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { Stopwatch } from './stopwatch.ts'
+import type { Level } from '../model/acknowledgement.ts'
 import type { RunId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
@@ -18,6 +19,7 @@ export async function attest(
   run: RunId,
   facts: JsonObject,
   idempotencyKey: string,
+  acknowledge: Level | null,
   signal: AbortSignal,
 ): Promise<Timed<Outcome>> {
   const watch = new Stopwatch(parts.clock)
@@ -28,8 +30,9 @@ export async function attest(
   parts.validators.attested(facts)
   const stream = runStream(run)
   const data = canonicalJson(facts)
-  const intent = { command: ATTEST, input: facts, idempotencyKey, run, correlation: null, causation: null }
-  const answer = await engineOperation(
+  const traced = { run, correlation: null, causation: null }
+  const intent = { command: ATTEST, input: facts, idempotencyKey, ...traced, ...asking(acknowledge) }
+  const outcome = await engineOperation(
     parts,
     principal,
     intent,
@@ -45,6 +48,7 @@ export async function attest(
     },
     signal,
   )
+  const answer = await atLevel(parts, outcome, acknowledge, signal)
   watch.lap('commit')
   return { answer, timings: watch.timings() }
 }

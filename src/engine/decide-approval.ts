@@ -1,10 +1,11 @@
 /** An approver's signed decision on a held operation: checked, recorded as an operation of the approver, then the held one goes on or ends. */
 import { approvalStep, readApprovalState, viewOf, type ApprovalState, type ApprovalStep } from './approval-request.ts'
-import { engineOperation } from './engine-operation.ts'
+import { asking, atLevel, engineOperation } from './engine-operation.ts'
 import { approvalStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { resumeHeld } from './resume.ts'
 import { CARD_LENGTH_MAX, renderCard } from '../model/approval-card.ts'
+import type { Level } from '../model/acknowledgement.ts'
 import { sha256Hex, type ApprovalId } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -29,21 +30,23 @@ export async function decideApproval(
   parts: Parts,
   credentials: Credentials,
   handed: HandedDecision,
+  acknowledge: Level | null,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const [outcome] = await decideApprovals(parts, credentials, [handed], signal)
+  const [outcome] = await decideApprovals(parts, credentials, [handed], acknowledge, signal)
   return outcome as Outcome
 }
 
 /**
  * Several decisions of one approver, on record with one commit or not at all: where one of them is not valid, none is. Each operation then goes on
- * by itself, and ends by itself when what it would do has changed. @returns the outcomes, in order
+ * by itself, and ends by itself when what it would do has changed. @returns the outcomes, in order; `level` of one that is held still is the decision's
  * @throws `approval-invalid`, `approval-settled`, `no-such-approval`, naming the first that does not hold
  */
 export async function decideApprovals(
   parts: Parts,
   credentials: Credentials,
   handed: readonly HandedDecision[],
+  acknowledge: Level | null,
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const approver = await parts.identity.authenticate(credentials, signal)
@@ -72,6 +75,7 @@ export async function decideApprovals(
       run: null,
       correlation: null,
       causation: null,
+      ...asking(acknowledge),
     },
     async (stop) => {
       const steps = []
@@ -88,10 +92,16 @@ export async function decideApprovals(
   )
   if (recorded.kind === 'denied')
     throw problem('forbidden', `\`${approver.id}\` may not decide approvals`, { rules: recorded.rules })
+  const resumed: Outcome[] = []
+  for (const { decision } of decisions) resumed.push(await resumeHeld(parts, decision.approval as ApprovalId, signal))
+  // Of the decision first: what it let go on lies behind it in the log, and what it still holds before it.
+  const decided = acknowledge === null ? recorded : await atLevel(parts, recorded, acknowledge, signal)
   const outcomes: Outcome[] = []
-  for (const { decision } of decisions) {
-    const outcome = await resumeHeld(parts, decision.approval as ApprovalId, signal)
-    outcomes.push(await parts.acknowledgement.answer(outcome, null, parts.acknowledgement.waitMs, signal))
+  for (const outcome of resumed) {
+    const answer = await atLevel(parts, outcome, acknowledge, signal)
+    const ofDecision =
+      answer.kind === 'held' && 'level' in decided ? { level: decided.level, asked: decided.asked } : {}
+    outcomes.push({ ...answer, ...ofDecision } as Outcome)
   }
   return outcomes
 }

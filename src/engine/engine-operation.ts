@@ -11,7 +11,7 @@ import { handIn } from './hand-in.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
-import { DEFAULT_LEVEL, highest } from '../model/acknowledgement.ts'
+import { DEFAULT_LEVEL, highest, type Level } from '../model/acknowledgement.ts'
 import type { Admission } from '../model/admission.ts'
 import type { StreamId } from '../model/ids.ts'
 import type { Json, JsonObject, JsonText } from '../model/json.ts'
@@ -29,7 +29,10 @@ export interface EnginePlan {
   readonly result: Json
 }
 
-/** @param attested what policy may see beside the input. @throws `forbidden` when the action is outside the principal's scope */
+/**
+ * The level that the intent asks for is looked at before anything is written; waiting for it is left to `atLevel`, since some have work to do first.
+ * @throws `forbidden` when the action is outside the principal's scope, `level-unavailable`
+ */
 export async function engineOperation(
   parts: Parts,
   principal: Principal,
@@ -41,6 +44,7 @@ export async function engineOperation(
     throw problem('forbidden', `\`${principal.id}\` may not do \`${intent.command}\``)
   const begun = begin(parts, principal, intent, signal)
   if (begun.kind === 'known') return begun.outcome
+  parts.acknowledgement.require(highest(intent.acknowledge))
   const { operation, intentHash } = begun
   const proposal: Proposal = {
     operation,
@@ -77,6 +81,18 @@ export async function engineOperation(
   }
   return parts.running.run(operation, intentHash, principal, signal, work, intent)
 }
+
+/** The answer at the level that the caller asked for, or `awaiting`. */
+export const atLevel = (
+  { acknowledgement }: Parts,
+  outcome: Outcome,
+  asked: Level | null,
+  signal: AbortSignal,
+): Promise<Outcome> => acknowledgement.answer(outcome, asked, acknowledgement.waitMs, signal)
+
+/** What an intent says of the level that its caller asks for. */
+export const asking = (acknowledge: Level | null): Pick<Intent, 'acknowledge'> =>
+  acknowledge === null ? {} : { acknowledge }
 
 /** Commits one plan as this operation. Also used at start, when the engine acts by itself (`admission` null). */
 export async function commitPlan(
@@ -143,6 +159,7 @@ export function enginePayload(
     request: admission?.request ?? null,
     usage: null,
     attempts: 1,
+    ...asking(intent.acknowledge ?? null),
     hold: null,
   }
 }

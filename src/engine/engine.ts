@@ -5,6 +5,7 @@ import type { EffectState } from './ready-effects.ts'
 import type { Level } from '../model/acknowledgement.ts'
 import type { Bound } from './approval-binding.ts'
 import type { HandedDecision } from './decide-approval.ts'
+import type { ImportedRecords } from './import-records.ts'
 import type { ShownChange } from './shown-change.ts'
 import type { ObservedVerdict } from '../model/admission.ts'
 import type { Answer } from '../model/answer.ts'
@@ -73,6 +74,8 @@ export interface EraseRequest {
   /** Legal basis, e.g. `GDPR Art. 17(1)(b)`. */
   readonly basis: string | null
   readonly idempotencyKey: string
+  /** Level that the answer is to stand for. The keys are gone before it is waited for. */
+  readonly acknowledge?: Level | null
 }
 export interface EntityState {
   readonly entity: string
@@ -245,9 +248,16 @@ export interface Engine {
     facts: JsonObject,
     idempotencyKey: string,
     signal: AbortSignal,
+    acknowledge?: Level | null,
   ): Promise<Timed<Outcome>>
   /** Outcome of an operation, or waits up to `waitMs` while it is held or running. */
-  outcome(credentials: Credentials, operation: OperationId, waitMs: number, signal: AbortSignal): Promise<Outcome>
+  outcome(
+    credentials: Credentials,
+    operation: OperationId,
+    waitMs: number,
+    signal: AbortSignal,
+    acknowledge?: Level | null,
+  ): Promise<Outcome>
 
   // Reading records: for principals in scope for `plinth.read-records`.
   state(credentials: Credentials, entity: string, id: string, at: At, signal: AbortSignal): Promise<EntityState>
@@ -303,14 +313,22 @@ export interface Engine {
     signature: string,
     signal: AbortSignal,
     card?: string | null,
+    acknowledge?: Level | null,
   ): Promise<Outcome>
   /** A standing grant: `grant` is canonical ApprovalGrant JSON, `signature` base64 Ed25519 by the approver's key. */
-  giveGrant(credentials: Credentials, grant: string, signature: string, signal: AbortSignal): Promise<Outcome>
+  giveGrant(
+    credentials: Credentials,
+    grant: string,
+    signature: string,
+    signal: AbortSignal,
+    acknowledge?: Level | null,
+  ): Promise<Outcome>
   /** Several decisions of one approver, all recorded or none; each operation then goes on by itself. Outcomes in order. */
   decideApprovals(
     credentials: Credentials,
     decisions: readonly HandedDecision[],
     signal: AbortSignal,
+    acknowledge?: Level | null,
   ): Promise<readonly Outcome[]>
   /** What became of each operation that a switch, or a revocation, stopped. @throws `no-such-switch`, `forbidden` */
   stopReport(credentials: Credentials, id: string, signal: AbortSignal): Promise<StopReport>
@@ -340,7 +358,8 @@ export interface Engine {
     records: AsyncIterable<Json>,
     onProgress: (done: number) => void,
     signal: AbortSignal,
-  ): Promise<{ readonly imported: number; readonly position: Position }>
+    acknowledge?: Level | null,
+  ): Promise<ImportedRecords>
   /** Re-hashes the whole log, checks stream links, tree and checkpoint, rebuilds every read model beside the live one and compares bytes. */
   verify(onProgress: (done: number, total: number) => void, signal: AbortSignal): Promise<VerifyReport>
   close(): Promise<void>

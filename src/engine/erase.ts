@@ -6,7 +6,7 @@
  * more → what is under way has landed → what is derived is made anew without the data → the keys are destroyed.
  */
 import { FOLD_EVENTS_MAX } from './bounds.ts'
-import { engineOperation } from './engine-operation.ts'
+import { asking, atLevel, engineOperation } from './engine-operation.ts'
 import { ERASURE, foldEngineStream, streamOfErasures } from './engine-streams.ts'
 import { deriveAnew } from './personal/derive-anew.ts'
 import type { Personal } from './personal/personal.ts'
@@ -28,7 +28,7 @@ const STREAMS_PER_PAGE = 500
 const TENANT_CHARACTERS_MAX = 128
 const REASON_CHARACTERS_MAX = 1_000
 
-/** @throws `forbidden`, `no-such-subject`, `invalid-input` */
+/** @throws `forbidden`, `no-such-subject`, `invalid-input`, `level-unavailable` */
 export async function erase(
   parts: Parts,
   credentials: Credentials,
@@ -39,16 +39,16 @@ export async function erase(
   const principal = await parts.identity.authenticate(credentials, signal)
   watch.lap('authenticate')
   if (!parts.policy.inScope(principal, ERASE)) throw problem('forbidden', `\`${principal.id}\` may not do \`${ERASE}\``)
-  const { subject, reason, basis, idempotencyKey } = request
+  const { subject, reason, basis, idempotencyKey, acknowledge = null } = request
   const tenant = request.tenant ?? principal.tenant
   checkRequest(subject, tenant, reason, basis)
   const { personal } = parts
   if (personal === null) throw problem('no-such-subject', 'this application declares no personal data')
   const input: JsonObject = { subject, tenant, reason, basis }
-  const answer = await engineOperation(
+  const outcome = await engineOperation(
     parts,
     principal,
-    { command: ERASE, input, idempotencyKey, run: null, correlation: null, causation: null },
+    { command: ERASE, input, idempotencyKey, run: null, correlation: null, causation: null, ...asking(acknowledge) },
     async (stop) => {
       const kids = personal.keys.keysOf(tenant, subject)
       const stream = streamOfErasures(tenant, subject)
@@ -67,12 +67,14 @@ export async function erase(
     },
     signal,
   )
-  watch.lap('commit')
-  if (answer.kind === 'committed') {
-    const event = answer.events[0]
+  if (outcome.kind === 'committed') {
+    const event = outcome.events[0]
     const erasure = event === undefined ? null : erasureAt(parts, event.position)
     if (erasure !== null && event !== undefined) await carryOut(parts, personal, erasure, event.position)
   }
+  // A witness that is away does not keep what is to be forgotten: the level is waited for when the keys are gone.
+  const answer = await atLevel(parts, outcome, acknowledge, signal)
+  watch.lap('commit')
   return { answer, timings: watch.timings() }
 }
 

@@ -5,12 +5,13 @@
 import { toolHash } from './approval-binding.ts'
 import { APPROVE } from './decide-approval.ts'
 import type { Accepted } from './decide.ts'
-import { engineOperation } from './engine-operation.ts'
+import { asking, atLevel, engineOperation } from './engine-operation.ts'
 import { foldEngineStream, GRANT, grantStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import type { Approval, Proposal } from './proposal.ts'
 import type { Admission } from '../model/admission.ts'
 import { coveredBy, type GrantState } from '../model/approval-grant.ts'
+import type { Level } from '../model/acknowledgement.ts'
 import type { StreamId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -42,6 +43,7 @@ export async function giveGrant(
   credentials: Credentials,
   text: string,
   signature: string,
+  acknowledge: Level | null,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const approver = await parts.identity.authenticate(credentials, signal)
@@ -60,7 +62,7 @@ export async function giveGrant(
   if (named !== undefined)
     throw problem('approval-invalid', `\`${named}\` is personal data, which a grant would keep: leave it open`)
   const stream = grantStream(grant.to, grant.command)
-  return engineOperation(
+  const outcome = await engineOperation(
     parts,
     approver,
     {
@@ -70,6 +72,7 @@ export async function giveGrant(
       run: null,
       correlation: null,
       causation: null,
+      ...asking(acknowledge),
     },
     async (stop) => {
       const { version, state } = await parts.states.at(stream, parts.states.visible, stop)
@@ -88,6 +91,7 @@ export async function giveGrant(
     },
     signal,
   )
+  return await atLevel(parts, outcome, acknowledge, signal)
 }
 
 /** A grant that covers what would be held, and whose approver could approve it now; null when there is none, or policy forbids one here. */

@@ -3,16 +3,26 @@
  * what is there already with the same opening event is passed over, however the records are batched.
  */
 import { IMPORT_BATCH_RECORDS } from './bounds.ts'
-import { engineOperation } from './engine-operation.ts'
+import { asking, atLevel, engineOperation } from './engine-operation.ts'
 import type { Parts } from './parts.ts'
 import { checkId, checkRows } from './decide.ts'
 import { loadEvents } from '../event-log/load.ts'
+import { highest, type Level } from '../model/acknowledgement.ts'
 import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonText } from '../model/json.ts'
+import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 
 export const IMPORT = 'plinth.import'
+
+export interface ImportedRecords {
+  readonly imported: number
+  readonly position: Position
+  /** Level that all of it stands at, and the one that was asked for; left out when there was nothing to import. */
+  readonly level?: Level
+  readonly asked?: Level
+}
 
 /** @throws `no-such-entity` for an unknown importer, `invalid-input` with the record's number, `forbidden` */
 export async function importRecords(
@@ -21,8 +31,9 @@ export async function importRecords(
   importer: string,
   source: AsyncIterable<Json>,
   onProgress: (done: number) => void,
+  acknowledge: Level | null,
   signal: AbortSignal,
-): Promise<{ readonly imported: number; readonly position: Position }> {
+): Promise<ImportedRecords> {
   const principal = await parts.identity.authenticate(credentials, signal)
   const declared = Object.hasOwn(parts.release.manifest.importers, importer)
     ? parts.release.manifest.importers[importer]
@@ -30,8 +41,10 @@ export async function importRecords(
   if (declared === undefined) throw problem('no-such-entity', `there is no importer \`${importer}\``)
   if (!parts.policy.inScope(principal, IMPORT))
     throw problem('forbidden', `\`${principal.id}\` may not do \`${IMPORT}\``)
+  parts.acknowledgement.require(highest(acknowledge))
   let imported = 0
   let position = parts.states.visible
+  let last: Outcome | null = null
   for await (const batch of inBatches(source)) {
     for (const [i, record] of batch.entries()) {
       try {
@@ -72,6 +85,7 @@ export async function importRecords(
         run: null,
         correlation: null,
         causation: null,
+        ...asking(acknowledge),
       },
       async () => {
         const missing = streams.filter(({ stream, data }) => !isThere(parts, stream, declared.event, data))
@@ -93,9 +107,15 @@ export async function importRecords(
       )
     imported += batch.length
     position = outcome.position
+    last = outcome
     onProgress(imported)
   }
-  return { imported, position }
+  if (last === null) return { imported, position }
+  // Once, at the end: the last batch lies behind all others.
+  const answer = await atLevel(parts, last, acknowledge, signal)
+  return 'level' in answer && answer.level !== undefined
+    ? { imported, position, level: answer.level, asked: highest(acknowledge) }
+    : { imported, position }
 }
 
 /** @throws `invalid-input` when the stream is there and began in another way */

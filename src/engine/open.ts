@@ -194,8 +194,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         engine: inScope([ATTEST, APPROVE, IMPORT, READ_RECORDS, ERASE]),
       }
     },
-    attest: (credentials, run, facts, key, signal) => attest(parts, credentials, run, facts, key, signal),
-    outcome: (credentials, operation, waitMs, signal) => outcome(parts, credentials, operation, waitMs, signal),
+    attest: (credentials, run, facts, key, signal, acknowledge = null) =>
+      attest(parts, credentials, run, facts, key, acknowledge, signal),
+    outcome: (credentials, operation, waitMs, signal, acknowledge = null) =>
+      outcome(parts, credentials, operation, waitMs, acknowledge, signal),
     state: (credentials, entity, id, at, signal) => state(parts, credentials, entity, id, at, signal),
     states: (credentials, entity, page, at, signal) => states(parts, credentials, entity, page, at, signal),
     rows: (credentials, model, where, order, page, at, signal) =>
@@ -206,10 +208,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     effects: (credentials, filter, page, signal) => effects(parts, credentials, filter, page, signal),
     approvals: (credentials, filter, page, signal) => approvals(parts, credentials, filter, page, signal),
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
-    decideApproval: (credentials, decision, signature, signal, card = null) =>
-      decideApproval(parts, credentials, { decision, signature, card }, signal),
-    giveGrant: (credentials, grant, signature, signal) => giveGrant(parts, credentials, grant, signature, signal),
-    decideApprovals: (credentials, decisions, signal) => decideApprovals(parts, credentials, decisions, signal),
+    decideApproval: (credentials, decision, signature, signal, card = null, acknowledge = null) =>
+      decideApproval(parts, credentials, { decision, signature, card }, acknowledge, signal),
+    giveGrant: (credentials, grant, signature, signal, acknowledge = null) =>
+      giveGrant(parts, credentials, grant, signature, acknowledge, signal),
+    decideApprovals: (credentials, decisions, signal, acknowledge = null) =>
+      decideApprovals(parts, credentials, decisions, acknowledge, signal),
     async stopReport(credentials, id, signal) {
       await mayRead(parts, credentials, { stopReport: id }, signal)
       return await readStopReport(parts, id, signal)
@@ -221,8 +225,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     consistency: (from, to) => committer.consistency(from, to),
     anchors: (credentials, page, signal) => anchors(parts, credentials, page, signal),
     anchorNow: (credentials, signal) => anchorNow(parts, credentials, signal),
-    importRecords: (credentials, importer, source, onProgress, signal) =>
-      importRecords(parts, credentials, importer, source, onProgress, signal),
+    importRecords: (credentials, importer, source, onProgress, signal, acknowledge = null) =>
+      importRecords(parts, credentials, importer, source, onProgress, acknowledge, signal),
     erase: (credentials, request, signal) => erase(parts, credentials, request, signal),
     verify: (onProgress, signal) => verify({ ...parts, keys: personal?.keys ?? null }, onProgress, signal),
     close: () => closing.disposeAsync(),

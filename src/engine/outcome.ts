@@ -4,6 +4,7 @@ import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { READ_RECORDS } from './reading.ts'
 import { readOperation, recordedOutcome, withReceipt } from './recorded-outcome.ts'
+import { highest, type Level } from '../model/acknowledgement.ts'
 import type { OperationId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
@@ -20,9 +21,11 @@ export async function outcome(
   credentials: Credentials,
   operation: OperationId,
   waitMs: number,
+  acknowledge: Level | null,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const principal = await parts.identity.authenticate(credentials, signal)
+  parts.acknowledgement.require(highest(acknowledge))
   const owner = ownerOf(parts, operation)
   if (owner === null || (owner !== principal.id && !parts.policy.inScope(principal, READ_RECORDS))) {
     throw problem('no-such-operation', `no operation \`${operation}\` of yours is on record`)
@@ -32,7 +35,7 @@ export async function outcome(
     const recorded = await recordedOutcome(parts, operation, null)
     const leftMs = until - parts.clock.nowMs()
     if (recorded !== null && (recorded.kind !== 'held' || leftMs <= 0))
-      return await parts.acknowledgement.answer(await withReceipt(parts, recorded), null, leftMs, signal)
+      return await parts.acknowledgement.answer(await withReceipt(parts, recorded), acknowledge, leftMs, signal)
     if (recorded === null && !parts.running.has(operation)) throw withoutOutcome(parts, operation)
     if (recorded === null && parts.clock.nowMs() >= until)
       throw problem('operation-running', 'it is under way', { operation })

@@ -63,6 +63,12 @@ export interface Landed {
   readonly replayed: boolean
 }
 
+/** Of an answer whose record is in the log though nothing is committed: there when the caller asked for a level. It may be below what was asked. */
+export interface RecordedLevel {
+  readonly level?: Level
+  readonly asked?: Level
+}
+
 /** The answer to an intent. Faults are thrown as `Problem`s instead. */
 export type Outcome =
   /** It stands at the level that was asked for, or higher. */
@@ -73,7 +79,7 @@ export type Outcome =
       /** Why it does not, in one line. */
       readonly obstacle: string
     })
-  | {
+  | ({
       readonly kind: 'refused'
       readonly operation: OperationId
       readonly code: string
@@ -82,16 +88,16 @@ export type Outcome =
       /** When its record is in the log: it had been held. Otherwise it is a side record, and nothing proves it. */
       readonly receipt?: Receipt
       readonly replayed: boolean
-    }
-  | {
+    } & RecordedLevel)
+  | ({
       readonly kind: 'denied'
       readonly operation: OperationId
       readonly rules: readonly string[]
       /** As for `refused`. */
       readonly receipt?: Receipt
       readonly replayed: boolean
-    }
-  | {
+    } & RecordedLevel)
+  | ({
       readonly kind: 'held'
       readonly operation: OperationId
       readonly approval: ApprovalId
@@ -101,7 +107,7 @@ export type Outcome =
       /** Of the record that holds it. */
       readonly receipt?: Receipt
       readonly replayed: boolean
-    }
+    } & RecordedLevel)
 
 /** Identity of the payload behind an idempotency key. */
 export interface IntentIdentity {

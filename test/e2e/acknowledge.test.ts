@@ -49,6 +49,12 @@ test('HTTP, MCP and the client ask for a level, are told which it stands at, and
   const witnessed = await put('h1', 'witnessed')
   assert.deepEqual([witnessed.status, witnessed.body['kind'], witnessed.body['level']], [200, 'committed', 'witnessed'])
   assert.match((witnessed.body['receipt'] as { proof: string }).proof, /— witness\.example\/one /)
+  const attested = await ask(`${url}/v1/runs/r1/attested`, vault.frontDoor.bearer, {
+    method: 'PUT',
+    body: {},
+    headers: { 'idempotency-key': 'f1', 'plinth-acknowledge': 'witnessed' },
+  })
+  assert.deepEqual([attested.status, attested.body['level']], [200, 'witnessed'], JSON.stringify(attested.body))
   const unknown = await put('h2', 'notarised')
   assert.deepEqual([unknown.status, unknown.body['code']], [400, 'malformed-request'])
   const missing = await put('h3', 'timestamped')

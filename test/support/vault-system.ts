@@ -23,10 +23,13 @@ export async function openVault(
     threshold = 2,
     processes = false,
     program,
+    application = VAULT,
     ...options
   }: AcknowledgementOptions & {
     readonly names?: readonly string[]
     readonly threshold?: number
+    /** Another than the vault. */
+    readonly application?: string
     /** True: witnesses are processes of their own, to be killed. */
     readonly processes?: boolean
     /** What the witness of a name runs, when it is not ours. */
@@ -35,7 +38,7 @@ export async function openVault(
 ): Promise<WitnessedVault> {
   const folder = await temporaryDirectory(test)
   const dir = join(folder, 'data')
-  const alone = await openBank(test, { dir, application: VAULT })
+  const alone = await openBank(test, { dir, application })
   await alone.close()
   const logVkey = await logVkeyOf(dir)
   const witnesses = await Promise.all(
@@ -49,7 +52,7 @@ export async function openVault(
   const acknowledgement = { witnessPolicy: policy, ...options }
   const onProblem = (): void => {} // the folder may be gone before the system has closed
   return {
-    vault: await openBank(test, { dir, application: VAULT, acknowledgement, onProblem }),
+    vault: await openBank(test, { dir, application, acknowledgement, onProblem }),
     witnesses,
     policy,
     logVkey,

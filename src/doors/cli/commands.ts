@@ -85,6 +85,15 @@ const OPERATOR: Options = {
   },
 }
 const REASON: Option = { type: 'string', value: 'TEXT', describe: 'why; on record, and shown to whoever is refused' }
+/** Every change takes it. */
+const LEVEL: Options = {
+  acknowledge: {
+    type: 'string',
+    value: 'LEVEL',
+    describe:
+      'say `committed` only at this level: signed (default), witnessed or timestamped; `durable` is answered as signed',
+  },
+}
 const YES: Options = { yes: { type: 'boolean', describe: 'do not ask; needed without a terminal' } }
 
 export const COMMANDS: readonly Command[] = [
@@ -130,11 +139,7 @@ export const COMMANDS: readonly Command[] = [
       for: { type: 'string', value: 'ID', describe: 'principal to act for' },
       run: { type: 'string', value: 'RUN', describe: 'the run that it belongs to' },
       key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
-      acknowledge: {
-        type: 'string',
-        value: 'LEVEL',
-        describe: 'say `committed` only at this level: durable, signed (default), witnessed or timestamped',
-      },
+      ...LEVEL,
     },
     words: [1, 2],
     load: () => import('./commands/call.ts'),
@@ -142,11 +147,12 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'attest',
     summary: 'state facts about a run, as the application’s front door',
-    usage: ["attest RUN 'JSON'"],
+    usage: ["attest RUN 'JSON' [--acknowledge LEVEL]"],
     options: {
       ...SYSTEM_OPTIONS,
       as: { type: 'string', value: 'FILE', describe: 'the caller’s credential file (default: the front door’s)' },
       key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
+      ...LEVEL,
     },
     words: [2, 2],
     load: () => import('./commands/attest.ts'),
@@ -353,13 +359,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'erase',
     summary: 'destroy the keys of one data subject’s personal data, for good',
-    usage: ['erase SUBJECT --reason TEXT [--tenant TENANT] [--basis TEXT] [--yes]'],
+    usage: ['erase SUBJECT --reason TEXT [--tenant TENANT] [--basis TEXT] [--acknowledge LEVEL] [--yes]'],
     options: {
       ...SYSTEM_OPTIONS,
       reason: { type: 'string', value: 'TEXT', describe: 'why; stays on record, so no personal data in it' },
       tenant: { type: 'string', value: 'TENANT', describe: 'whose data (default: the operator’s tenant)' },
       basis: { type: 'string', value: 'TEXT', describe: 'legal basis, e.g. `GDPR Art. 17(1)(b)`' },
       key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
+      ...LEVEL,
       ...YES,
     },
     words: [1, 1],
@@ -371,7 +378,7 @@ export const COMMANDS: readonly Command[] = [
     usage: [
       'approvals list [--state STATE]',
       'approvals show APPROVAL',
-      'approvals approve|refuse APPROVAL… [--reason TEXT] [--yes]',
+      'approvals approve|refuse APPROVAL… [--reason TEXT] [--acknowledge LEVEL] [--yes]',
       'approvals grant APPROVAL [--uses N] [--for DURATION] [--any PATH]… [--at-most PATH=N]… [--sum PATH=N] [--yes]',
     ],
     options: {
@@ -389,6 +396,7 @@ export const COMMANDS: readonly Command[] = [
       },
       'at-most': { type: 'string', value: 'PATH=N', multiple: true, describe: 'of a grant: `facts.amount=500`' },
       sum: { type: 'string', value: 'PATH=N', describe: 'of a grant: most of it over all uses' },
+      ...LEVEL,
       ...YES,
       ...PAGE,
     },

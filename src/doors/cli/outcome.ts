@@ -1,6 +1,6 @@
 /** The outcome of an operation, for people and for the shell. */
 import { DEFAULT_LEVEL } from '../../model/acknowledgement.ts'
-import type { Outcome } from '../../model/operation.ts'
+import type { Outcome, RecordedLevel } from '../../model/operation.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { printable, shown } from './terminal.ts'
 
@@ -34,12 +34,19 @@ export function outcomeLines(outcome: Outcome): readonly string[] {
         'next: the same command with the same `--key`, or `plinth log witnesses`',
       ]
     case 'refused':
-      return [`refused: ${outcome.code}, ${printable(outcome.title)} ${shown(outcome.detail)}`]
+      return [`refused${atLevel(outcome)}: ${outcome.code}, ${printable(outcome.title)} ${shown(outcome.detail)}`]
     case 'denied':
-      return [`denied by ${outcome.rules.map(printable).join(', ')}`, `next: plinth why ${outcome.operation}`]
+      return [
+        `denied by ${outcome.rules.map(printable).join(', ')}${atLevel(outcome)}`,
+        `next: plinth why ${outcome.operation}`,
+      ]
     case 'held':
-      return [`held: ${outcome.approval} needs ${outcome.requires.map(printable).join(', ')}`]
+      return [`held${atLevel(outcome)}: ${outcome.approval} needs ${outcome.requires.map(printable).join(', ')}`]
     default:
       return outcome satisfies never
   }
 }
+
+/** Where the record of an answer that is no commit stands, when the caller asked for a level. */
+const atLevel = ({ level, asked }: RecordedLevel): string =>
+  level === undefined || asked === undefined ? '' : level === asked ? `, ${level}` : `, ${level} and not yet ${asked}`

@@ -77,6 +77,12 @@ export function checkedName(value: string, what: string): string {
 }
 export const checkedRun = (value: string): RunId => checkedName(value, 'the run') as RunId
 
+/** Header `Plinth-Acknowledge`; null when it is not there. @throws `malformed-request` */
+export function readLevel({ headers }: Pick<RouteRequest, 'headers'>): Level | null {
+  const level = headers['plinth-acknowledge']
+  return level === undefined ? null : checkedLevel(level, 'header `Plinth-Acknowledge`')
+}
+
 /** @throws `malformed-request` */
 export function checkedLevel(value: string, what: string): Level {
   if (!isLevel(value)) throw problem('malformed-request', `${what} must be one of ${LEVELS.join(', ')}`)
@@ -135,7 +141,7 @@ export const CORRELATION_HEADER: HeaderParameter = {
 export const ACKNOWLEDGE_HEADER: HeaderParameter = {
   name: 'Plinth-Acknowledge',
   required: false,
-  describe: `Say \`committed\` only at this level: ${LEVELS.join(', ')}. What the application declares may be higher.`,
+  describe: `Say \`committed\` only at this level: ${LEVELS.join(', ')}. \`durable\` is answered as \`signed\`, the least there is. What the application declares may be higher.`,
 }
 export const CAUSATION_HEADER: HeaderParameter = {
   name: 'Plinth-Causation',

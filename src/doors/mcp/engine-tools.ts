@@ -1,6 +1,7 @@
 /** Tools of the engine itself. They read and wait; none decides. */
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
 import type { Engine } from '../../engine/engine.ts'
+import type { Level } from '../../model/acknowledgement.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
 import { problem } from '../../model/problems.ts'
 import { WAIT_MS_MAX } from '../http/limits.ts'
@@ -16,7 +17,8 @@ interface Surface {
 export interface EngineTool {
   readonly tool: Tool
   visible(surface: Surface): boolean
-  call(caller: Caller, input: Json): Promise<CallToolResult>
+  /** @param acknowledge level that the answer is asked for; null when `_meta` names none */
+  call(caller: Caller, input: Json, acknowledge: Level | null): Promise<CallToolResult>
 }
 
 const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false }
@@ -38,11 +40,12 @@ export function engineTools(engine: Engine): ReadonlyMap<string, EngineTool> {
       annotations: READS,
     },
     visible: ({ commands }) => commands.length > 0,
-    async call({ credentials, exchange }, input) {
+    async call({ credentials, exchange }, input, acknowledge) {
       const { operation, waitMs = 0 } = members(input, ['operation', 'waitMs'])
       if (typeof waitMs !== 'number' || !Number.isInteger(waitMs) || waitMs < 0 || waitMs > WAIT_MS_MAX)
         throw problem('invalid-input', `\`waitMs\` must be a whole number from 0 to ${WAIT_MS_MAX}`)
-      return outcomeResult(await engine.outcome(credentials, operationOf(operation), waitMs, exchange.signal))
+      const asked = operationOf(operation)
+      return outcomeResult(await engine.outcome(credentials, asked, waitMs, exchange.signal, acknowledge))
     },
   }
   const why: EngineTool = {

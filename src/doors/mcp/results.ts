@@ -20,6 +20,8 @@ export function outcomeResult(outcome: Outcome): CallToolResult {
   const { kind, operation, replayed } = outcome
   const receipt = outcome.receipt === undefined ? {} : { 'plinth/receipt': outcome.receipt }
   const meta = { 'plinth/operation': operation, ...receipt }
+  // Of a record that is no commit, when a level was asked for.
+  const stands = outcome.level === undefined ? {} : { level: outcome.level, asked: outcome.asked }
   switch (kind) {
     case 'committed': {
       const { position, result: value, level } = outcome
@@ -37,7 +39,7 @@ export function outcomeResult(outcome: Outcome): CallToolResult {
       const { approval, requires, rules } = outcome
       const expiresAt = new Date(outcome.expiresAtMs).toISOString()
       const next = `wait with \`plinth_outcome\` {"operation":"${operation}","waitMs":30000}; you cannot approve it yourself`
-      const content = { kind, operation, approval, requires, rules, expiresAt, replayed, next }
+      const content = { kind, operation, approval, requires, rules, expiresAt, ...stands, replayed, next }
       const text =
         `held: nothing has happened yet. \`${operation}\` waits until somebody with role ${requires.join(' or ')} decides on ${approval}, ` +
         `at the latest until ${expiresAt} (rules: ${rules.join(', ')}). Next: ${next}.`
@@ -45,7 +47,7 @@ export function outcomeResult(outcome: Outcome): CallToolResult {
     }
     case 'denied': {
       const next = 'do not try again: ask for something else, or tell the person you work for which rule forbids it'
-      const content = { kind, operation, rules: outcome.rules, replayed, next }
+      const content = { kind, operation, rules: outcome.rules, ...stands, replayed, next }
       return result(content, `denied: ${ruleText(outcome.rules)} Nothing was written. Next: ${next}.`, meta, true)
     }
     case 'refused':

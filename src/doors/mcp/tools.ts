@@ -47,7 +47,8 @@ export function openTools(
     const { credentials, exchange } = caller
     checkSince(meta)
     const ownTool = own.get(name)
-    if (ownTool !== undefined) return watched(await ownTool.call(caller, input), meta)
+    if (ownTool !== undefined)
+      return watched(await ownTool.call(caller, input, levelOf(meta).acknowledge ?? null), meta)
     const run = runOf(caller, meta)
     if (Object.hasOwn(engine.manifest.queries, name)) {
       const asked = await engine.query(credentials, { query: name, input, run, at: null }, exchange.signal)

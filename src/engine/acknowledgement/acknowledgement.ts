@@ -82,12 +82,14 @@ export class Acknowledgement {
   }
 
   /**
-   * @param asked by whoever asks now; what was asked before and what is declared count as well
+   * @param asked by whoever asks now; what was asked before and what is declared count as well. Of what is held, or ended after it was held, the
+   * record is in the log too: it is waited for when somebody asks now
    * @param waitMs how long to wait for the level; 0 says how it stands
    * @throws the signal's reason; what is committed stays so
    */
   async answer(outcome: Outcome, asked: Level | null, waitMs: number, signal: AbortSignal): Promise<Outcome> {
-    if (outcome.kind !== 'committed' && outcome.kind !== 'awaiting') return outcome
+    if (outcome.kind !== 'committed' && outcome.kind !== 'awaiting')
+      return await this.#recorded(outcome, asked, waitMs, signal)
     const { kind: _kind, ...landed } = outcome
     const wanted = highest(asked, landed.asked)
     const lack = this.#lack(wanted)
@@ -96,6 +98,21 @@ export class Acknowledgement {
     const answer: Landed = { ...landed, level, asked: wanted, receipt: this.#receipt(landed, level) }
     if (reaches(level, wanted)) return { ...answer, kind: 'committed' }
     return { ...answer, kind: 'awaiting', obstacle: lack ?? this.#obstacle(level) }
+  }
+
+  async #recorded(
+    outcome: Extract<Outcome, { kind: 'refused' | 'denied' | 'held' }>,
+    asked: Level | null,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { receipt } = outcome
+    if (asked === null || receipt === undefined) return outcome
+    const position = receipt.index
+    const wanted = highest(asked)
+    if (this.#lack(wanted) === null) await this.#reach(position, wanted, waitMs, signal)
+    const level = this.reached(position)
+    return { ...outcome, level, asked: wanted, receipt: this.#receipt({ receipt, position }, level) }
   }
 
   async #reach(position: Position, level: Level, waitMs: number, signal: AbortSignal): Promise<void> {
@@ -108,7 +125,7 @@ export class Acknowledgement {
     await this.#timestamping.wait(position, head, until - performance.now(), signal)
   }
 
-  #receipt({ receipt, position }: Landed, level: Level): Landed['receipt'] {
+  #receipt({ receipt, position }: Pick<Landed, 'receipt' | 'position'>, level: Level): Landed['receipt'] {
     const stamped = level === 'timestamped' ? (this.#timestamping?.covering(position) ?? null) : null
     if (stamped !== null && this.witnessing !== null)
       return { ...this.witnessing.receiptUnder(stamped, receipt.index, receipt.record), timestamp: stamped.timestamp }

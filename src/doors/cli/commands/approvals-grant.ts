@@ -17,6 +17,7 @@ import { OPERATOR_FILE, readCredential, signText } from '../credential.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { exitCodeOfOutcome } from '../outcome.ts'
+import { levelHeader } from './call.ts'
 import { time } from '../table.ts'
 import { printable } from '../terminal.ts'
 
@@ -59,6 +60,7 @@ export async function grant({ options, terminal }: CommandCall, approval: string
   const outcome = await request<Outcome>({ ...connection, token }, '/v1/approvals/grants', {
     method: 'POST',
     body: { grant: text, signature: signText(text, approver.approvalKey) },
+    headers: levelHeader(options),
   })
   if (terminal.json)
     terminal.data(JSON.stringify({ ...outcome, kind: 'granted', outcome: outcome.kind, grant: given.grant }))

@@ -8,6 +8,7 @@ import type { Outcome } from '../../../model/operation.ts'
 import { problem } from '../../../model/problems.ts'
 import type { ApprovalDecision } from '../../../warden/authority.ts'
 import { grant } from './approvals-grant.ts'
+import { levelHeader } from './call.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
 import { confirmed } from '../confirm.ts'
 import { dataDirectory, findConnection, type Connection } from '../connection.ts'
@@ -94,7 +95,7 @@ async function decide(call: CommandCall, approvals: readonly string[], word: 'ap
   const { outcomes } = await request<{ readonly outcomes: readonly Outcome[] }>(
     { ...connection, token },
     '/v1/approvals/decisions',
-    { method: 'POST', body: { decisions } },
+    { method: 'POST', body: { decisions }, headers: levelHeader(options) },
   )
   for (const outcome of outcomes)
     terminal.data(

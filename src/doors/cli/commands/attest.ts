@@ -8,7 +8,7 @@ import { FRONT_DOOR_FILE } from '../credential.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { exitCodeOfOutcome, outcomeLines } from '../outcome.ts'
-import { callerOf, readInput } from './call.ts'
+import { callerOf, levelHeader, readInput } from './call.ts'
 
 export async function run({ words, options, terminal }: CommandCall): Promise<ExitCode> {
   const [name = '', text = ''] = words
@@ -18,7 +18,7 @@ export async function run({ words, options, terminal }: CommandCall): Promise<Ex
   const outcome = await request<Outcome>(caller, `/v1/runs/${encodeURIComponent(name)}/attested`, {
     method: 'PUT',
     body: readInput(text),
-    headers: { 'idempotency-key': options.text('key') ?? randomUUID() },
+    headers: { 'idempotency-key': options.text('key') ?? randomUUID(), ...levelHeader(options) },
   })
   if (terminal.json) terminal.data(JSON.stringify({ ...outcome, kind: 'outcome', outcome: outcome.kind }))
   else terminal.data(outcomeLines(outcome).join('\n'))

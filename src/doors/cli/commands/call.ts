@@ -21,13 +21,19 @@ export async function run({ words, options, terminal }: CommandCall): Promise<Ex
   const headers = {
     'idempotency-key': options.text('key') ?? randomUUID(),
     ...(run === null ? {} : { 'plinth-run': run }),
-    ...(options.text('acknowledge') === null ? {} : { 'plinth-acknowledge': options.text('acknowledge') ?? '' }),
+    ...levelHeader(options),
     ...(options.text('for') === null ? {} : { 'plinth-on-behalf-of': options.text('for') ?? '' }),
   }
   const outcome = await ask(caller, encodeURIComponent(name), readInput(text), headers)
   if (terminal.json) terminal.data(JSON.stringify({ ...outcome, kind: 'outcome', outcome: outcome.kind }))
   else print(outcome, terminal)
   return outcome.kind === 'answered' ? EXIT.ok : exitCodeOfOutcome(outcome as Outcome)
+}
+
+/** `--acknowledge LEVEL`, as every change takes it. */
+export function levelHeader(options: CommandCall['options']): Readonly<Record<string, string>> {
+  const level = options.text('acknowledge')
+  return level === null ? {} : { 'plinth-acknowledge': level }
 }
 
 /** As for every credential of a data directory: it goes to no system but the one that runs there. */

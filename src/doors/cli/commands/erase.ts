@@ -8,6 +8,7 @@ import { findConnection } from '../connection.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
 import { exitCodeOfOutcome, outcomeLines } from '../outcome.ts'
+import { levelHeader } from './call.ts'
 
 export async function run({ words, options, terminal }: CommandCall): Promise<ExitCode> {
   const [subject = ''] = words
@@ -25,7 +26,7 @@ export async function run({ words, options, terminal }: CommandCall): Promise<Ex
   const outcome = await request<Outcome>(connection, '/v1/erasures', {
     method: 'POST',
     body: { subject, reason, ...(tenant === null ? {} : { tenant }), ...(basis === null ? {} : { basis }) },
-    headers: { 'idempotency-key': options.text('key') ?? randomUUID() },
+    headers: { 'idempotency-key': options.text('key') ?? randomUUID(), ...levelHeader(options) },
   })
   if (terminal.json) terminal.data(JSON.stringify({ ...outcome, kind: 'outcome', outcome: outcome.kind }))
   else terminal.data(outcomeLines(outcome).join('\n'))

@@ -1,7 +1,7 @@
 /** What waits for somebody, and what they decided. The decision is signed where its key is; this door carries it. */
 import { problem } from '../../../model/problems.ts'
 import type { Json } from '../../../model/json.ts'
-import { checkedApproval, PAGE, readPage } from '../parameters.ts'
+import { ACKNOWLEDGE_HEADER, checkedApproval, PAGE, readLevel, readPage } from '../parameters.ts'
 import { json } from '../reply.ts'
 import type { Route } from '../route.ts'
 
@@ -57,12 +57,13 @@ export const decideApproval: Route = {
     required: ['decision', 'signature'],
     additionalProperties: false,
   },
-  headers: [],
+  headers: [ACKNOWLEDGE_HEADER],
   answers: { 200: 'What came of the operation.' },
   async handle(engine, request) {
     checkedApproval(request.parameters[0] as string)
     const { decision, signature, card } = signedDecision(request.body, request.parameters[0] as string)
-    return json(await engine.decideApproval(request.credentials, decision, signature, request.signal, card))
+    const { credentials, signal } = request
+    return json(await engine.decideApproval(credentials, decision, signature, signal, card, readLevel(request)))
   },
 }
 
@@ -81,13 +82,13 @@ export const giveGrant: Route = {
     required: ['grant', 'signature'],
     additionalProperties: false,
   },
-  headers: [],
+  headers: [ACKNOWLEDGE_HEADER],
   answers: { 200: 'The operation that put it on record.' },
   async handle(engine, request) {
     const { grant, signature } = (request.body ?? {}) as Record<string, Json>
     if (typeof grant !== 'string' || typeof signature !== 'string')
       throw problem('malformed-request', 'the body holds the texts `grant` and `signature`')
-    return json(await engine.giveGrant(request.credentials, grant, signature, request.signal))
+    return json(await engine.giveGrant(request.credentials, grant, signature, request.signal, readLevel(request)))
   },
 }
 
@@ -104,14 +105,15 @@ export const decideApprovals: Route = {
     required: ['decisions'],
     additionalProperties: false,
   },
-  headers: [],
+  headers: [ACKNOWLEDGE_HEADER],
   answers: { 200: 'What came of each operation, in order.' },
   async handle(engine, request) {
     const members = request.body as Record<string, Json> | undefined
     const decisions = members?.['decisions']
     if (!Array.isArray(decisions)) throw problem('malformed-request', 'the body holds a list, `decisions`')
     const handed = decisions.map((one: Json) => signedDecision(one, null))
-    return json({ outcomes: await engine.decideApprovals(request.credentials, handed, request.signal) })
+    const { credentials, signal } = request
+    return json({ outcomes: await engine.decideApprovals(credentials, handed, signal, readLevel(request)) })
   },
 }
 

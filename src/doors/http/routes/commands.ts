@@ -1,17 +1,16 @@
 /** Asking for a change: a command of the application, or facts about a run. */
-import type { Level } from '../../../model/acknowledgement.ts'
 import { problem } from '../../../model/problems.ts'
 import type { Json, JsonObject } from '../../../model/json.ts'
 import type { RunId } from '../../../model/ids.ts'
 import {
   ACKNOWLEDGE_HEADER,
   CAUSATION_HEADER,
-  checkedLevel,
   checkedName,
   checkedRun,
   CORRELATION_HEADER,
   KEY_HEADER,
   readIdempotencyKey,
+  readLevel,
   RUN_HEADER,
 } from '../parameters.ts'
 import { outcomeReply } from '../reply.ts'
@@ -34,6 +33,7 @@ export const submitCommand: Route = {
   headers: [KEY_HEADER, RUN_HEADER, CORRELATION_HEADER, CAUSATION_HEADER, ACKNOWLEDGE_HEADER],
   answers: OUTCOMES,
   async handle(engine, request) {
+    const acknowledge = readLevel(request)
     const { answer, timings } = await engine.submit(
       request.credentials,
       {
@@ -43,7 +43,7 @@ export const submitCommand: Route = {
         run: runOf(request),
         correlation: nameOf(request, 'plinth-correlation'),
         causation: nameOf(request, 'plinth-causation'),
-        ...levelOf(request),
+        ...(acknowledge === null ? {} : { acknowledge }),
       },
       request.signal,
     )
@@ -59,7 +59,7 @@ export const attestRun: Route = {
     'States facts about a run, for policies to see. By a front door that is in scope for it, never by the agent of the run.',
   query: [],
   body: { type: 'object' },
-  headers: [KEY_HEADER],
+  headers: [KEY_HEADER, ACKNOWLEDGE_HEADER],
   answers: OUTCOMES,
   async handle(engine, request) {
     const run = checkedRun(request.parameters[0] as string)
@@ -67,7 +67,9 @@ export const attestRun: Route = {
     if (typeof facts !== 'object' || facts === null || Array.isArray(facts))
       throw problem('invalid-input', 'the body must be an object of facts')
     const key = readIdempotencyKey(request)
-    const { answer, timings } = await engine.attest(request.credentials, run, facts as JsonObject, key, request.signal)
+    const { credentials, signal } = request
+    const level = readLevel(request)
+    const { answer, timings } = await engine.attest(credentials, run, facts as JsonObject, key, signal, level)
     return outcomeReply(answer, timings)
   },
 }
@@ -76,11 +78,6 @@ export const attestRun: Route = {
 export function runOf(request: RouteRequest): RunId | null {
   const run = request.headers['plinth-run']
   return run === undefined ? null : checkedRun(run)
-}
-
-function levelOf({ headers }: RouteRequest): { readonly acknowledge?: Level } {
-  const level = headers['plinth-acknowledge']
-  return level === undefined ? {} : { acknowledge: checkedLevel(level, 'header `Plinth-Acknowledge`') }
 }
 
 function nameOf(request: RouteRequest, header: 'plinth-correlation' | 'plinth-causation'): string | null {

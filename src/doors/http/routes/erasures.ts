@@ -1,7 +1,7 @@
 /** Erasing a data subject's personal data. */
 import type { JsonObject } from '../../../model/json.ts'
 import { problem } from '../../../model/problems.ts'
-import { KEY_HEADER, readIdempotencyKey } from '../parameters.ts'
+import { ACKNOWLEDGE_HEADER, KEY_HEADER, readIdempotencyKey, readLevel } from '../parameters.ts'
 import { outcomeReply } from '../reply.ts'
 import type { Route } from '../route.ts'
 import { OUTCOMES } from './commands.ts'
@@ -24,7 +24,7 @@ export const eraseSubject: Route = {
     required: ['subject', 'reason'],
     additionalProperties: false,
   },
-  headers: [KEY_HEADER],
+  headers: [KEY_HEADER, ACKNOWLEDGE_HEADER],
   answers: { ...OUTCOMES, 404: 'No personal data of this subject is held.' },
   async handle(engine, request) {
     const { subject, tenant, reason, basis } = membersOf(request.body)
@@ -34,6 +34,7 @@ export const eraseSubject: Route = {
       reason: reason ?? '',
       basis: basis ?? null,
       idempotencyKey: readIdempotencyKey(request),
+      acknowledge: readLevel(request),
     }
     const { answer, timings } = await engine.erase(request.credentials, erasure, request.signal)
     return outcomeReply(answer, timings)

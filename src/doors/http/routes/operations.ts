@@ -1,7 +1,7 @@
 /** What was asked, what came of it, and why. */
 import { problem } from '../../../model/problems.ts'
 import { WAIT_MS_MAX } from '../limits.ts'
-import { checkedOperation, PAGE, readCount, readPage, WAIT } from '../parameters.ts'
+import { ACKNOWLEDGE_HEADER, checkedOperation, PAGE, readCount, readLevel, readPage, WAIT } from '../parameters.ts'
 import { json, outcomeReply } from '../reply.ts'
 import type { Route } from '../route.ts'
 import { OUTCOMES } from './commands.ts'
@@ -46,12 +46,13 @@ export const getOutcome: Route = {
   describe: 'The outcome of an operation; waits for it when asked to.',
   query: [WAIT],
   body: null,
-  headers: [],
+  headers: [ACKNOWLEDGE_HEADER],
   answers: OUTCOMES,
   async handle(engine, request) {
     const operation = checkedOperation(request.parameters[0] as string)
     const waitMs = readCount(request.query, 'waitMs', 0, WAIT_MS_MAX, 0)
-    return outcomeReply(await engine.outcome(request.credentials, operation, waitMs, request.signal), null)
+    const { credentials, signal } = request
+    return outcomeReply(await engine.outcome(credentials, operation, waitMs, signal, readLevel(request)), null)
   },
 }
 
