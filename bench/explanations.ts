@@ -39,7 +39,8 @@ export const EXPLANATIONS: Explanations = {
   rebuild:
     'One batch of streams is loaded and verified while no cell works, and folded while the loader waits: the two take turns instead of overlapping.',
   'memory-idle-share':
-    'Five programs run, each with a JavaScript engine of its own: the engine with 200 MB (its heap uses 30: the rest is code, WebAssembly for policies and for type stripping, and the committer thread), warden 64, signer 45, two cells. Summed without regard to shared pages it is about twice as much.',
+    'Five programs run, each with a JavaScript engine of its own: the engine with 150 MB (its heap takes 65, of which 35 are used; the rest is code, WebAssembly for policies, the ' +
+    'database and the committer thread), warden 31, signer 15, two cells of 14. The first start of a checkout takes some 50 more: it takes the types from the sources, which later starts find done.',
   'trust-beside-hashing':
     'The hash of a node goes through the same call as that of a leaf, and there is one node for each leaf.',
   'admit-100-new':

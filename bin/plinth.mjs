@@ -3,11 +3,13 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { useCompileCache } from './compile-cache.mjs'
 
 const NODE_MAJOR = 24
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) {
+  useCompileCache()
   await import(existsSync(here('../src/main.js')) ? '../src/main.js' : '../src/main.ts')
 } else {
   // A checkout brings its own Node 24 (a development dependency); whoever started us with an older one gets that instead.

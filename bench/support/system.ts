@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from '../../bin/compile-cache.mjs'
 
 const PROGRAM = fileURLToPath(new URL('system-process.ts', import.meta.url))
 
@@ -20,6 +21,7 @@ export interface RunningBench {
 export async function startSystem(dir: string, application: string, accounts: number): Promise<RunningBench> {
   const child = spawn(process.execPath, [PROGRAM, dir, application, String(accounts)], {
     stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...(COMPILE_CACHE === null ? {} : { NODE_COMPILE_CACHE: COMPILE_CACHE }) }, // as `bin/plinth.mjs` has it
   })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)))

@@ -5,7 +5,7 @@
  * Both are scripts whose completion value is a function that evaluates all modules anew each time it is called: `() => Application`
  * and `() => string`. The same sources give the same text, wherever they lie: names in it are relative to the application.
  */
-import { build, stop } from 'esbuild'
+import { build } from 'esbuild'
 import type { BuildFailure } from 'esbuild'
 import { statSync } from 'node:fs'
 import { basename, sep } from 'node:path'
@@ -13,6 +13,7 @@ import { problem } from '../model/problems.ts'
 import type { Problem } from '../model/problems.ts'
 import { bundleImports } from './bundle-imports.ts'
 import type { BundleKind } from './bundle-imports.ts'
+import { oneAtATime } from './compiler.ts'
 import { placeOf } from './place.ts'
 import type { Place } from './place.ts'
 
@@ -76,19 +77,6 @@ async function bundle(place: Place, kind: BundleKind, main: string, bytesMax: nu
   } catch (error) {
     throw compileProblem(error, place)
   }
-}
-
-/** The end of the last bundling, however it went. */
-let last: Promise<unknown> = Promise.resolve()
-
-/**
- * The compiler is a process that all builds share; sources nested deep enough can crash it. So builds take turns, a crash fails only
- * the build that caused it, and the process is gone when no build needs it.
- */
-function oneAtATime<Value>(work: () => Promise<Value>): Promise<Value> {
-  const turn = last.then(work).finally(stop)
-  last = turn.catch(() => undefined)
-  return turn
 }
 
 function compileProblem(error: unknown, place: Place): Problem {

@@ -12,6 +12,9 @@ import { problem } from '../model/problems.ts'
 import type { CreateWarden } from './data-directory.ts'
 import { WARDEN_FILE } from '../warden/journal.ts'
 
+const { PATH = '', NODE_COMPILE_CACHE } = process.env
+/** Nothing of ours but where programs lie, and what was compiled before. */
+const ENVIRONMENT = { PATH, NODE_NO_WARNINGS: '1', ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }) }
 const PROGRAM = fileURLToPath(new URL('./warden.ts', import.meta.url))
 const READY_WITHIN_MS = 20_000
 /** Between a death and the next start; doubled each time up to the longest. */
@@ -86,7 +89,7 @@ async function launch(
 ): Promise<ChildProcess> {
   const child = spawn(process.execPath, [PROGRAM, '--dir', dir, '--publish', publishDir, '--child'], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1' },
+    env: ENVIRONMENT,
     ...(uid === null ? {} : { uid, gid: uid }),
   })
   const giveUp = (): void => void child.kill('SIGKILL')
@@ -122,7 +125,7 @@ async function launch(
 export const createInChild: CreateWarden = async ({ dir, publishDir }, first) => {
   const child = spawn(process.execPath, [PROGRAM, '--dir', dir, '--publish', publishDir, '--create'], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1' },
+    env: ENVIRONMENT,
     timeout: READY_WITHIN_MS,
   })
   child.stdin.on('error', () => {}) // it has gone, which its output tells

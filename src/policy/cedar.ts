@@ -4,7 +4,8 @@
  *
  * The engine keeps what it has parsed under ids, for ever; so ids are few and used again (invariant: ids made = the most ever in use at once).
  */
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
+import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs'
+import { createRequire } from 'node:module'
 import type { JsonObject } from '../model/json.ts'
 
 const ERRORS_MAX = 8 // errors kept from one evaluation
@@ -31,14 +32,20 @@ export type CedarVerdict =
   | { readonly kind: 'allow' | 'deny'; readonly rules: readonly string[] }
   | { readonly kind: 'error'; readonly errors: readonly string[] }
 
-export type CedarSchema = cedar.SchemaJson<string>
-export type CedarPolicy = cedar.PolicyJson
-export type CedarExpression = cedar.Expr
+export type CedarSchema = Cedar.SchemaJson<string>
+export type CedarPolicy = Cedar.PolicyJson
+export type CedarExpression = Cedar.Expr
 /** Cedar source by policy id. */
 export type PolicyTexts = Readonly<Record<string, string>>
 
+let loaded: typeof Cedar | undefined
+/** At its first use: a warden seldom looks at policies, and does without the engine's 20 MB until then. */
+const cedar = (): typeof Cedar =>
+  (loaded ??= createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as typeof Cedar)
+
 /** Name and version, as authority records carry it. */
-export const EVALUATOR = `cedar ${cedar.getCedarVersion()}`
+export const evaluator = (): string => (version ??= `cedar ${cedar().getCedarVersion()}`)
+let version: string | undefined
 
 /** A thing the engine has parsed. Released exactly once. */
 export interface Parsed {
@@ -55,20 +62,20 @@ export const parsedIdsMade = (): number => idsMade
 /** @throws Error naming what does not parse */
 export function parsePolicySet(texts: PolicyTexts): Parsed {
   return parseUnderId(
-    (id) => cedar.preparsePolicySet(id, { staticPolicies: { ...texts } }),
-    (id) => cedar.preparsePolicySet(id, { staticPolicies: {} }),
+    (id) => cedar().preparsePolicySet(id, { staticPolicies: { ...texts } }),
+    (id) => cedar().preparsePolicySet(id, { staticPolicies: {} }),
   )
 }
 
 /** @throws Error naming what does not parse */
 export function parseSchema(schema: CedarSchema | string): Parsed {
   return parseUnderId(
-    (id) => cedar.preparseSchema(id, schema),
-    (id) => cedar.preparseSchema(id, { '': { entityTypes: {}, actions: {} } }),
+    (id) => cedar().preparseSchema(id, schema),
+    (id) => cedar().preparseSchema(id, { '': { entityTypes: {}, actions: {} } }),
   )
 }
 
-function parseUnderId(parse: (id: string) => cedar.CheckParseAnswer, empty: (id: string) => unknown): Parsed {
+function parseUnderId(parse: (id: string) => Cedar.CheckParseAnswer, empty: (id: string) => unknown): Parsed {
   const id = freeIds.pop() ?? `plinth-${++idsMade}`
   const answer = parse(id)
   if (answer.type !== 'success') {
@@ -92,16 +99,16 @@ function parseUnderId(parse: (id: string) => cedar.CheckParseAnswer, empty: (id:
  * The engine itself skips a policy that fails, also a forbid, and then may answer "allow"; here that is an error.
  */
 export function evaluate(policies: Parsed, schema: Parsed | null, request: CedarRequest): CedarVerdict {
-  let answer: cedar.AuthorizationAnswer
+  let answer: Cedar.AuthorizationAnswer
   try {
-    answer = cedar.statefulIsAuthorized({
+    answer = cedar().statefulIsAuthorized({
       principal: { ...request.principal },
       action: { ...request.action },
       resource: { ...request.resource },
-      context: request.context as cedar.Context,
+      context: request.context as Cedar.Context,
       preparsedPolicySetId: policies.id,
       ...(schema === null ? {} : { preparsedSchemaName: schema.id, validateRequest: true }),
-      entities: request.entities as unknown as cedar.Entities,
+      entities: request.entities as unknown as Cedar.Entities,
     })
   } catch (error) {
     return { kind: 'error', errors: [bounded(error instanceof Error ? error.message : String(error))] }
@@ -117,11 +124,11 @@ export function evaluate(policies: Parsed, schema: Parsed | null, request: Cedar
 
 /** The policies of one source text, each as text and structure. @throws Error naming what does not parse, templates included */
 export function splitPolicies(source: string): readonly { readonly text: string; readonly policy: CedarPolicy }[] {
-  const parts = cedar.policySetTextToParts(source)
+  const parts = cedar().policySetTextToParts(source)
   if (parts.type !== 'success') throw new Error(messagesOf(parts.errors).join('; '))
   if (parts.policy_templates.length > 0) throw new Error('templates are not taken: write the principal or resource out')
   return parts.policies.map((text) => {
-    const answer = cedar.policyToJson(text)
+    const answer = cedar().policyToJson(text)
     if (answer.type !== 'success') throw new Error(messagesOf(answer.errors).join('; '))
     return { text, policy: answer.json }
   })
@@ -129,7 +136,7 @@ export function splitPolicies(source: string): readonly { readonly text: string;
 
 /** What a schema finds wrong with policies, in words; empty when they fit. */
 export function validatePolicies(texts: PolicyTexts, schema: CedarSchema | string): readonly string[] {
-  const answer = cedar.validate({
+  const answer = cedar().validate({
     validationSettings: { mode: 'strict' },
     schema,
     policies: { staticPolicies: { ...texts } },
@@ -138,7 +145,7 @@ export function validatePolicies(texts: PolicyTexts, schema: CedarSchema | strin
   return answer.validationErrors.map(({ error }) => bounded(error.message))
 }
 
-const messagesOf = (errors: readonly cedar.DetailedError[]): string[] =>
+const messagesOf = (errors: readonly Cedar.DetailedError[]): string[] =>
   errors.slice(0, ERRORS_MAX).map(({ message }) => bounded(message))
 
 const bounded = (message: string): string =>

@@ -10,7 +10,7 @@ import { canonicalJson } from '../model/json.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { Principal } from '../model/principal.ts'
 import type { AuthoritySnapshot, AuthoritySource } from '../warden/authority.ts'
-import { EVALUATOR, parseSchema } from './cedar.ts'
+import { evaluator, parseSchema } from './cedar.ts'
 import { ContextError } from './context-type.ts'
 import type { Limit } from './limits.ts'
 import type { AdmitRequest, Policy } from './policy.ts'
@@ -136,7 +136,7 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
   const replay: Policy['replay'] = (recorded, authority) => {
     const set = sets.get(authority.policySet)
     const unknown = { kind: 'unknown', rules: [], verdict: null } as const
-    if (set === undefined || authority.schema !== set.schema.hash || authority.evaluator !== EVALUATOR) return unknown
+    if (set === undefined || authority.schema !== set.schema.hash || authority.evaluator !== evaluator()) return unknown
     const request = requestFromRecord(recorded)
     if (request === null) return unknown
     if (sha256Hex(canonicalJson(recorded)) !== authority.request) return { kind: 'differs', rules: [], verdict: null }
@@ -161,7 +161,7 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
     status() {
       const { hash: policySet, size, faults, misfits, schema: own } = setOf(source.current())
       const { hash, leftOut } = own
-      return { policySet, schema: hash, evaluator: EVALUATOR, policies: size, faults, misfits, leftOut }
+      return { policySet, schema: hash, evaluator: evaluator(), policies: size, faults, misfits, leftOut }
     },
     close() {
       unsubscribe()
@@ -184,7 +184,7 @@ const authorityOf = (
   snapshot: snapshot.number,
   policySet: set.hash,
   schema: schema.hash,
-  evaluator: EVALUATOR,
+  evaluator: evaluator(),
   rules,
   request: sha256Hex(canonicalJson(request)),
   chain: asked.principal.chain,

@@ -37,7 +37,7 @@ const cellsHere = (): number => Math.min(4, Math.max(1, availableParallelism() -
 /** @throws `sandbox-unavailable` when not even one cell can be started. */
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const program = cellProgram()
+  const program = await cellProgram()
   const wish = options.jail ?? process.env['PLINTH_JAIL']
   const kinds = JAIL_KINDS.filter((kind) => wish === undefined || wish === kind)
   const chosen = await chooseJail(program, kinds)

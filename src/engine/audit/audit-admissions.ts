@@ -23,7 +23,7 @@ import type { OperationState } from '../../model/operation.ts'
 import { isSealedAway } from '../../model/personal.ts'
 import type { OperationRecord } from '../../model/record.ts'
 import type { SideRecord } from '../../storage/storage.ts'
-import { EVALUATOR } from '../../policy/cedar.ts'
+import { evaluator } from '../../policy/cedar.ts'
 import { ContextError } from '../../policy/context-type.ts'
 import { cedarRequest, emptyRequest, recordedRequest, requestFromRecord, scopeRequest } from '../../policy/request.ts'
 import type { AdmitRequest } from '../../policy/policy.ts'
@@ -260,8 +260,8 @@ class AdmissionsAudit {
     const later = this.#standing.firstAdoptedAfter(number)
     if (later !== null && payload.reads !== null && payload.reads.position >= later)
       return `it was decided after snapshot ${number} had been replaced`
-    if (authority.evaluator !== EVALUATOR)
-      this.#count(`that \`${authority.evaluator}\` and \`${EVALUATOR}\`, with which this was evaluated, are alike`)
+    if (authority.evaluator !== evaluator())
+      this.#count(`that \`${authority.evaluator}\` and \`${evaluator()}\`, with which this was evaluated, are alike`)
     return null
   }
 

@@ -30,7 +30,7 @@ const KEPT_OUT: Readonly<Record<JailKind, readonly string[]>> = {
 
 for (const kind of KINDS) {
   test(`jail ${kind}: what it promises is denied, and cells work in it`, async (t) => {
-    const chosen = await chooseJail(cellProgram(), [kind])
+    const chosen = await chooseJail(await cellProgram(), [kind])
     if (chosen === null) return t.skip(`${kind} does not work on this machine`)
     chosen.jail.close()
     for (const name of KEPT_OUT[kind]) assert.equal(chosen.probes[name], 'denied', name)

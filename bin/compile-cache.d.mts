@@ -1,0 +1,2 @@
+export declare const COMPILE_CACHE: string | null
+export declare function useCompileCache(): void
