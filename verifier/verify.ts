@@ -2498,6 +2498,7 @@ interface ReleaseFile {
 }
 interface ApprovalRequest {
   readonly operation?: string
+  readonly action?: string
   readonly state?: string
   readonly binds?: string
   readonly actor?: string
@@ -2873,8 +2874,12 @@ class Admissions {
     approver: PrincipalEntry,
     events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
   ): void {
-    const { decisions } = body.input as Record<string, unknown>
-    const decided = (Array.isArray(decisions) ? decisions : [body.input]) as readonly Record<string, unknown>[]
+    const { decisions, action, ...single } = body.input as Record<string, unknown>
+    const decided = (Array.isArray(decisions) ? decisions : [single]) as readonly Record<string, unknown>[]
+    // Policy was asked with these two members, so they must be what was decided.
+    for (const { approval, verdict } of decided)
+      if (verdict !== single['verdict'] || this.#approvals.get(String(approval))?.action !== action)
+        differs('policy was asked about another decision than was made')
     if (events.length !== decided.length) differs('the decision is not about what waited for it')
     for (const [place, one] of decided.entries())
       this.#oneDecision(one, snapshot, approver, events.slice(place, place + 1))

@@ -54,7 +54,7 @@ export async function anchors(
   page: PageRequest,
   signal: AbortSignal,
 ): Promise<Page<AnchorView>> {
-  await mayRead(parts, credentials, { anchors: true }, signal)
+  await mayRead(parts, credentials, { kind: 'anchors' }, { anchors: true }, signal)
   const after = decodeCursor('anchors', page, 1)?.[0] ?? 0
   const { files } = parts.anchoring
   const newestFirst = files.entries.toReversed()
@@ -70,7 +70,7 @@ export async function anchors(
 
 /** Anchors the newest checkpoint now. @throws `forbidden`, `anchor-unavailable` */
 export async function anchorNow(parts: Parts, credentials: Credentials, signal: AbortSignal): Promise<AnchorView[]> {
-  await mayRead(parts, credentials, { anchor: true }, signal)
+  await mayRead(parts, credentials, { kind: 'anchors' }, { anchor: true }, signal)
   return (await parts.anchoring.now(signal)).map(viewOf)
 }
 

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decideAsOperator, signedDecision, type Held } from '../../test/support/approve.ts'
+import { bankPolicies } from '../../test/support/bank-policies.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
+import { audit } from '../main/audit.ts'
 
 async function heldTwice(bank: Bank): Promise<readonly [Held, Held]> {
   await bank.do('open_account', { account: 'a', owner: 'ann' })
@@ -60,4 +62,26 @@ test('where one decision does not hold, none counts', async (t) => {
       balance: 500_000,
     },
   )
+})
+
+test('policies over verdict and command see each decision: none passes in a batch that would not pass alone', async (t) => {
+  const forbids = `@id("only-refuses")
+    forbid (principal, action == Action::"plinth.approve", resource)
+    when { context.input has verdict && context.input.verdict == "approve" && context.input has action && context.input.action == "withdraw" };`
+  const bank = await openBank(t, { policies: await bankPolicies(t, { 'more.cedar': forbids }) })
+  const [one, other] = await heldTwice(bank)
+  const both = await Promise.all([one, other].map(({ approval }) => signedDecision(bank, approval)))
+  const decide = (decisions: typeof both) => bank.engine.decideApprovals(bank.operator, decisions, NEVER)
+  await assert.rejects(decide(both.slice(0, 1)), { code: 'forbidden' })
+  await assert.rejects(decide(both), { code: 'forbidden' })
+  const refusal = await signedDecision(bank, other.approval, { verdict: 'refuse' })
+  await assert.rejects(decide([both[0] ?? refusal, refusal]), { code: 'approval-invalid' })
+  assert.equal(await pending(bank), 2)
+  assert.deepEqual(
+    (await decide([refusal])).map((outcome) => outcome.kind === 'refused' && outcome.code),
+    ['approval-refused'],
+  )
+  await bank.close()
+  const report = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
+  assert.deepEqual(report.disagreed, [])
 })

@@ -15,7 +15,7 @@ export async function approvals(
   page: PageRequest,
   signal: AbortSignal,
 ): Promise<Page<ApprovalView>> {
-  await mayRead(parts, credentials, { approvals: { ...filter } }, signal)
+  await mayRead(parts, credentials, { kind: 'approvals' }, { approvals: { ...filter } }, signal)
   const place = decodeCursor('approvals', page, 2)
   const asOf = parts.states.visible
   const where = filter.state === undefined ? {} : { state: filter.state }
@@ -38,6 +38,6 @@ export async function approval(
   id: ApprovalId,
   signal: AbortSignal,
 ): Promise<ApprovalView> {
-  await mayRead(parts, credentials, { approval: id }, signal)
+  await mayRead(parts, credentials, { kind: 'approvals' }, { approval: id }, signal)
   return viewOf((await readApproval(parts, id, signal)).state)
 }

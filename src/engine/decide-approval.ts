@@ -61,13 +61,14 @@ export async function decideApprovals(
   const [first] = decisions
   if (first === undefined || names.size < decisions.length || decisions.length > DECISIONS_MAX)
     throw problem('approval-invalid', `one to ${DECISIONS_MAX} decisions are taken, about different requests`)
+  const asked = await askedOf(parts, approver, decisions, signal)
   const inputs = decisions.map(({ decision, signature }) => ({ ...decision, signature }))
   const recorded = await engineOperation(
     parts,
     approver,
     {
       command: APPROVE,
-      input: (inputs.length === 1 ? inputs[0] : { decisions: inputs }) as unknown as JsonObject,
+      input: { ...(inputs.length === 1 ? inputs[0] : { decisions: inputs }), ...asked } as unknown as JsonObject,
       idempotencyKey:
         inputs.length === 1
           ? `${first.decision.approval}:${first.decision.verdict}:${first.decision.decidedAtMs}`
@@ -104,6 +105,32 @@ export async function decideApprovals(
     outcomes.push({ ...answer, ...ofDecision } as Outcome)
   }
   return outcomes
+}
+
+/**
+ * What policies see of the decisions: verdict, and the command that waits. A batch is of one verdict and about one command, so that no policy over
+ * either is passed by in a crowd. @throws `forbidden`, `approval-invalid`, `no-such-approval`
+ */
+async function askedOf(
+  parts: Parts,
+  approver: Principal,
+  decisions: readonly { readonly decision: ApprovalDecision }[],
+  signal: AbortSignal,
+): Promise<{ readonly verdict: ApprovalDecision['verdict']; readonly action: string }> {
+  if (!parts.policy.inScope(approver, APPROVE))
+    throw problem('forbidden', `\`${approver.id}\` may not do \`${APPROVE}\``)
+  const asked: { verdict: ApprovalDecision['verdict']; action: string }[] = []
+  for (const { decision } of decisions) {
+    const { state } = await readApproval(parts, decision.approval as ApprovalId, signal)
+    asked.push({ verdict: decision.verdict, action: state.action })
+  }
+  const [first] = asked
+  if (first === undefined || asked.some(({ verdict, action }) => verdict !== first.verdict || action !== first.action))
+    throw problem(
+      'approval-invalid',
+      'decisions that are handed in together have one verdict, and are about one command',
+    )
+  return first
 }
 
 async function stepOf(

@@ -21,7 +21,7 @@ export async function effects(
   page: PageRequest,
   signal: AbortSignal,
 ): Promise<Page<EffectView>> {
-  await mayRead(parts, credentials, { effects: { ...filter } }, signal)
+  await mayRead(parts, credentials, { kind: 'effects' }, { effects: { ...filter } }, signal)
   if (filter.state !== undefined && !STATES.some((state) => state === filter.state))
     throw problem('malformed-request', `\`state\` must be one of ${STATES.join(', ')}`)
   const asOf = parts.states.visible

@@ -67,7 +67,7 @@ export async function giveGrant(
     approver,
     {
       command: APPROVE,
-      input: { ...grant, signature } as unknown as JsonObject,
+      input: { ...grant, signature, action: grant.command } as unknown as JsonObject, // as policies see any decision
       idempotencyKey: grant.grant,
       run: null,
       correlation: null,

@@ -215,7 +215,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     decideApprovals: (credentials, decisions, signal, acknowledge = null) =>
       decideApprovals(parts, credentials, decisions, acknowledge, signal),
     async stopReport(credentials, id, signal) {
-      await mayRead(parts, credentials, { stopReport: id }, signal)
+      await mayRead(parts, credentials, { kind: 'stops' }, { stopReport: id }, signal)
       return await readStopReport(parts, id, signal)
     },
     self: (credentials, signal) => self(parts, origin, startedAtMs, credentials, signal),

@@ -29,7 +29,7 @@ export async function operations(
   page: PageRequest,
   signal: AbortSignal,
 ): Promise<Page<OperationSummary>> {
-  await mayRead(parts, credentials, { operations: { ...filter } }, signal)
+  await mayRead(parts, credentials, { kind: 'operations' }, { operations: { ...filter } }, signal)
   const from = placeOf(parts, page)
   const { asOf } = from
   const fromLog = logDescending(parts, filter, from.log)

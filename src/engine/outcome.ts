@@ -2,13 +2,13 @@
 import { OUTCOME_WAIT_MAX_MS } from './bounds.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import { READ_RECORDS } from './reading.ts'
+import { mayRead } from './reading.ts'
 import { readOperation, recordedOutcome, withReceipt } from './recorded-outcome.ts'
 import { highest, type Level } from '../model/acknowledgement.ts'
 import type { OperationId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
-import { problem, type Problem } from '../model/problems.ts'
+import { Problem, problem } from '../model/problems.ts'
 
 const LOOK_EVERY_MS = 100
 
@@ -27,9 +27,14 @@ export async function outcome(
   const principal = await parts.identity.authenticate(credentials, signal)
   parts.acknowledgement.require(highest(acknowledge))
   const owner = ownerOf(parts, operation)
-  if (owner === null || (owner !== principal.id && !parts.policy.inScope(principal, READ_RECORDS))) {
-    throw problem('no-such-operation', `no operation \`${operation}\` of yours is on record`)
-  }
+  const isNot = () => problem('no-such-operation', `no operation \`${operation}\` of yours is on record`)
+  if (owner === null) throw isNot()
+  if (owner !== principal.id)
+    await mayRead(parts, credentials, { kind: 'operations' }, { outcome: operation }, signal).catch(
+      (error: unknown) => {
+        throw error instanceof Problem && error.code === 'forbidden' ? isNot() : error
+      },
+    )
   const until = parts.clock.nowMs() + Math.min(Math.max(waitMs, 0), OUTCOME_WAIT_MAX_MS)
   for (;;) {
     const recorded = await recordedOutcome(parts, operation, null)

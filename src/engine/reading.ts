@@ -5,13 +5,28 @@ import { base32, sha256Hex, type OperationId } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
+import type { AdmitRequest } from '../policy/policy.ts'
 
 export const READ_RECORDS = 'plinth.read-records'
 
-/** @param what names what is read, for the access record. @throws `forbidden` */
+/** What is read, as policies see it: `context.input.kind` and `.name`, and for a state its entity as the resource. */
+export interface ReadOf {
+  readonly kind:
+    'entity' | 'read-model' | 'records' | 'operations' | 'approvals' | 'effects' | 'anchors' | 'stops' | 'self'
+  /** Of the entity or the read model. */
+  readonly name?: string | undefined
+  /** Of the state; left out for a list of them. */
+  readonly id?: string | undefined
+}
+
+/**
+ * A list of states or rows is about all of their entity: policies see it as the resource, under an id that none has.
+ * @param what names what is read, for the access record. @throws `forbidden`
+ */
 export async function mayRead(
   parts: Parts,
   credentials: Credentials,
+  { kind, name, id }: ReadOf,
   what: JsonObject,
   signal: AbortSignal,
 ): Promise<Principal> {
@@ -21,8 +36,8 @@ export async function mayRead(
   const admission = parts.policy.admit({
     principal,
     action: READ_RECORDS,
-    resource: null,
-    input: {},
+    resource: resourceOf(parts, { kind, name, id }),
+    input: { kind, ...(name === undefined ? {} : { name }) },
     facts: null,
     impact: null,
     attested: {},
@@ -48,4 +63,10 @@ export async function mayRead(
   }
   parts.aside.record('read', principal, `op_${base32(parts.random.bytes(16))}` as OperationId, payload)
   return principal
+}
+
+function resourceOf({ release }: Parts, { kind, name = '', id = '' }: ReadOf): AdmitRequest['resource'] {
+  const { entities, readModels } = release.manifest
+  const entity = kind === 'read-model' && Object.hasOwn(readModels, name) ? (readModels[name]?.of ?? '') : name
+  return Object.hasOwn(entities, entity) ? { entity, id } : null
 }

@@ -20,7 +20,7 @@ export async function state(
   at: At,
   signal: AbortSignal,
 ): Promise<EntityState> {
-  await mayRead(parts, credentials, { entity, id }, signal)
+  await mayRead(parts, credentials, { kind: 'entity', name: entity, id }, { entity, id }, signal)
   checkEntity(parts, entity)
   return stateAt(parts, entity, id, positionOf(parts, at), signal)
 }
@@ -59,7 +59,7 @@ export async function states(
   at: At,
   signal: AbortSignal,
 ): Promise<Page<EntityState>> {
-  await mayRead(parts, credentials, { entity }, signal)
+  await mayRead(parts, credentials, { kind: 'entity', name: entity }, { entity }, signal)
   checkEntity(parts, entity)
   const place = decodeCursor('states', page, 2)
   const asOf = place === null ? positionOf(parts, at) : positionOf(parts, { position: place[0] as number })
@@ -84,7 +84,7 @@ export async function rows(
   at: At,
   signal: AbortSignal,
 ): Promise<Page<JsonObject>> {
-  await mayRead(parts, credentials, { model, where }, signal)
+  await mayRead(parts, credentials, { kind: 'read-model', name: model }, { model, where }, signal)
   const declared = Object.hasOwn(parts.release.manifest.readModels, model)
     ? parts.release.manifest.readModels[model]
     : undefined
@@ -110,7 +110,7 @@ export async function records(
   limit: number,
   signal: AbortSignal,
 ): Promise<Page<StoredRecord>> {
-  await mayRead(parts, credentials, { from, limit }, signal)
+  await mayRead(parts, credentials, { kind: 'records' }, { from, limit }, signal)
   decodeCursor('records', { after: null, limit }, 0)
   const head = parts.states.visible
   if (!Number.isSafeInteger(from) || from < 0)

@@ -23,7 +23,7 @@ export async function self(
   credentials: Credentials,
   signal: AbortSignal,
 ): Promise<Self> {
-  await mayRead(parts, credentials, { self: true }, signal)
+  await mayRead(parts, credentials, { kind: 'self' }, { self: true }, signal)
   const head = parts.reader.head()
   const snapshot = parts.authority.current()
   const held = parts.reader.find({

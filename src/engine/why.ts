@@ -19,7 +19,7 @@ export async function why(
   operation: OperationId,
   signal: AbortSignal,
 ): Promise<Answer> {
-  await mayRead(parts, credentials, { why: operation }, signal)
+  await mayRead(parts, credentials, { kind: 'operations' }, { why: operation }, signal)
   const asOf = parts.states.visible
   const stored = parts.reader.operation(operation)
   const found = stored === null ? null : readOperation(parts, stored.position)

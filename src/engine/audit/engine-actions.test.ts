@@ -5,6 +5,7 @@ import { someOfEverything } from '../../../test/support/bank-history.ts'
 import { NEVER, openBank } from '../../../test/support/bank-system.ts'
 import { openDirectoryEvidence } from '../../main/evidence-directory.ts'
 import type { StreamId } from '../../model/ids.ts'
+import type { JsonObject } from '../../model/json.ts'
 import { principalUnder } from './derive.ts'
 import { writtenFault } from './engine-actions.ts'
 import { Standing } from './standing.ts'
@@ -61,6 +62,16 @@ test('each action writes what it may, and nothing else', async (t) => {
         return writtenFault(written, principal, bank.release.manifest, found.snapshot, standing)
       }
       assert.equal(faultOf(transaction.events), null, record.action)
+      if (record.action === 'plinth.approve')
+        for (const lie of [
+          { action: 'open_account' },
+          { verdict: 'refuse' === (payload.input as JsonObject)['verdict'] ? 'approve' : 'refuse' },
+        ]) {
+          const input = { ...(payload.input as JsonObject), ...lie }
+          const asked = { ...transaction, payload: { ...payload, input } } as unknown as Written
+          const fault = writtenFault(asked, principal, bank.release.manifest, found.snapshot, standing)
+          assert.match(fault ?? '', /policy was asked about another|is not its approver’s/, JSON.stringify(lie))
+        }
       const refuses = record.action === 'plinth.approve' && transaction.events[0]?.record.type === 'refused'
       for (const [change, why] of refuses ? [] : (LIES[record.action] ?? [])) {
         assert.match(faultOf(change(transaction.events)) ?? '', why, record.action)

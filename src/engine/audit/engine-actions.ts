@@ -90,8 +90,15 @@ function approveFault(
   standing: Standing,
 ): string | null {
   if ((input as JsonObject)['verdict'] === 'grant') return grantFault(input as JsonObject, events, approver, snapshot)
-  const { decisions } = input as JsonObject
-  const decided = Array.isArray(decisions) ? (decisions as readonly JsonObject[]) : [input as JsonObject]
+  const { decisions, verdict, action, ...single } = input as JsonObject
+  const decided = Array.isArray(decisions)
+    ? (decisions as readonly JsonObject[])
+    : [{ ...single, verdict: verdict ?? '' }]
+  // Policy was asked with these two members, so they must be what was decided.
+  const other = decided.some(
+    (one) => one['verdict'] !== verdict || standing.approval(String(one['approval']))?.action !== action,
+  )
+  if (other) return 'policy was asked about another decision than was made'
   if (events.length !== decided.length) return 'it wrote to another approval request than was decided'
   return (
     decided
@@ -102,13 +109,14 @@ function approveFault(
 
 /** A grant is written down exactly as its approver signed it, unused. */
 function grantFault(
-  { signature, ...grant }: JsonObject,
+  { signature, action, ...grant }: JsonObject,
   events: readonly AuditedEvent[],
   approver: Principal,
   snapshot: AuthoritySnapshot,
 ): string | null {
   try {
     const { by, to, command } = verifyGrant(snapshot, { decision: canonicalJson(grant), signature: String(signature) })
+    if (action !== command) return 'policy was asked about another grant than was given'
     if (by !== approver.id || approver.kind === 'agent' || approver.chain.some(({ principal }) => principal === to))
       return 'it was granted by who would use it, or by an agent'
     const [event, ...more] = events
