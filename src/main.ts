@@ -10,6 +10,7 @@ const END_MS = 5_000
 process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   start: async (options) => (await import('./main/start.ts')).start(options),
   buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
+  lastRelease: async (dir) => (await import('./main/data-directory.ts')).lastRelease(dir),
   witness: async (options) => (await import('./main/witness.ts')).witness(options),
   logStop: {
     read: async (dir) => (await import('./main/log-stop.ts')).read(dir),

@@ -11,6 +11,7 @@ import type {
   Target,
 } from '../model/manifest.ts'
 import { LEVELS } from '../model/acknowledgement.ts'
+import { sha256Hex } from '../model/ids.ts'
 import { problem } from '../model/problems.ts'
 import { checkPersonal, readPersonal, readPersonalColumns } from './check-personal.ts'
 import { checkSchema } from './check-schema.ts'
@@ -19,6 +20,7 @@ import type { JsonObject, JsonSchema } from '../model/json.ts'
 /** Declarations of one kind, members of one list. */
 export const DECLARATIONS_MAX = 1_000
 export const DESCRIBE_CHARACTERS_MAX = 4_000
+export const CODE_CHARACTERS_MAX = 100_000
 export const INDEXES_MAX = 16
 export const INDEX_COLUMNS_MAX = 8
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/
@@ -48,6 +50,7 @@ export function checkManifest(given: unknown): Manifest {
     invariants: each(read['invariants'], 'invariant', NAME, (invariant, where) => ({
       describe: text(invariant['describe'], where),
       of: text(invariant['of'], where),
+      code: sha256Hex(text(invariant['code'], `code of ${where}`, CODE_CHARACTERS_MAX)),
     })),
     importers: each(read['importers'], 'importer', NAME, (importer, where) => ({
       describe: text(importer['describe'], where),
@@ -239,10 +242,9 @@ function array(value: unknown, where: string): readonly unknown[] {
 }
 const list = (value: unknown, where: string): readonly string[] => array(value, where).map((item) => text(item, where))
 
-function text(value: unknown, where: string): string {
+function text(value: unknown, where: string, charactersMax = DESCRIBE_CHARACTERS_MAX): string {
   if (typeof value !== 'string') throw invalid(`${where} lacks a text`)
-  if (value.length > DESCRIBE_CHARACTERS_MAX)
-    throw invalid(`${where} has a text of more than ${DESCRIBE_CHARACTERS_MAX} characters`)
+  if (value.length > charactersMax) throw invalid(`${where} has a text of more than ${charactersMax} characters`)
   return value
 }
 /** Text that people and models choose by: it must say something. */

@@ -6,15 +6,26 @@ import { z } from 'zod'
 import type { JsonObject, JsonSchema } from '../model/json.ts'
 import type { ActionManifest, CommandManifest, Manifest, Target } from '../model/manifest.ts'
 import type { PersonalManifest } from '../model/personal.ts'
-import type { AnyAction, AnyApplication, AnyCommand, AnyEntity } from './declarations.ts'
+import type { AnyAction, AnyApplication, AnyCommand, AnyEntity, Invariant } from './declarations.ts'
 import { refuseUnstatable } from './statable.ts'
 
 z.config({ jitless: true })
 
+/** Taken before the author's code runs, which could put another in its place. */
+const textOf = Function.prototype.toString
+const NATIVE = /\{\s*\[native code\]\s*\}\s*$/
+
+/** The manifest but for the hashes of code, which are made outside: `code` is its text. */
+type Described = Omit<Manifest, 'invariants'> & {
+  readonly invariants: Readonly<
+    Record<string, { readonly describe: string; readonly of: string; readonly code: string }>
+  >
+}
+
 /** JSON text of the manifest. @throws Error with a message for the author */
 export function describeApplication(application: AnyApplication): string {
   if (application?.kind !== 'application') throw new Error('the default export is not made by `application(…)`')
-  const manifest: Manifest = {
+  const manifest: Described = {
     format: 1,
     name: application.name,
     describe: application.describe,
@@ -43,7 +54,7 @@ export function describeApplication(application: AnyApplication): string {
       payload: jsonSchema(effect.payload, `payload of effect \`${effect.name}\``),
       risk: effect.risk,
     })),
-    invariants: mapped(application.invariants, ({ describe, of }) => ({ describe, of })),
+    invariants: mapped(application.invariants, (one) => ({ describe: one.describe, of: one.of, code: codeOf(one) })),
     importers: mapped(application.importers, (importer) => ({
       describe: importer.describe,
       of: importer.of,
@@ -127,6 +138,14 @@ function jsonSchema(schema: z.ZodType, where: string): JsonSchema {
   } catch (error) {
     throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
+}
+
+/** A release that changes it says so in its manifest. @throws for code that shows no text, a bound function for one */
+function codeOf({ name, holds }: Invariant): string {
+  const code = typeof holds === 'function' ? Reflect.apply(textOf, holds, []) : ''
+  if (code === '' || NATIVE.test(code))
+    throw new Error(`invariant \`${name}\`: write \`holds\` as a function of its own`)
+  return code
 }
 
 /** Types ask for one `evolve` for each event; code that was not type-checked is asked here. */

@@ -7,6 +7,7 @@
 import { ENGINE_READ_MODELS } from './approval-request.ts'
 import { APPROVAL, isEngineEntity, RELEASE } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
+import { refuseUnsigned } from './protected.ts'
 import { commitOnce, recordOnce } from './record-once.ts'
 import { switchedProblem } from './switches.ts'
 import { rebuildStreams } from './verify-fold.ts'
@@ -20,7 +21,7 @@ const STREAMS_PER_CALL = 100
 /** Row changes in one record: a commit of about a megabyte. */
 const ROWS_PER_RECORD = 1_000
 
-/** @throws `release-invalid` when what is there does not fit the release; the one before can still be opened */
+/** @throws `release-invalid` when what is there does not fit the release, `protected-declaration`; the one before can still be opened */
 export async function activate(parts: Parts, signal: AbortSignal): Promise<void> {
   const { id, manifest, bundle } = parts.release
   const stream = streamId(RELEASE, manifest.name)
@@ -29,6 +30,7 @@ export async function activate(parts: Parts, signal: AbortSignal): Promise<void>
   // A log that was imported (src/main/import-log.ts) brings no rows along: they are made anew before anything is decided on them.
   const isImported = position <= Number(parts.reader.meta('imported') ?? -1)
   if (isActive && !isImported) return
+  if (!isActive) refuseUnsigned(parts)
   if (state !== null) {
     if (!isActive) refuseFrozen(parts)
     const attempt = `${id}:${version}`

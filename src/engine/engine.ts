@@ -18,7 +18,7 @@ import type { Credentials, Principal } from '../model/principal.ts'
 import type { Consistency } from '../model/receipt.ts'
 import type { StopReport } from './stop-reports.ts'
 import type { ProblemCode } from '../model/problems.ts'
-import type { AuthorityFinding, SwitchEntry } from '../warden/authority.ts'
+import type { AuthorityFinding, CeilingEntry, SwitchEntry } from '../warden/authority.ts'
 import type { SigningState } from './committer/signing-state.ts'
 import type { SandboxStatus } from '../sandbox/sandbox.ts'
 import type { StoredRecord } from '../storage/storage.ts'
@@ -150,6 +150,10 @@ export interface Self {
   }
   /** Switches that are on. */
   readonly switches: readonly SwitchEntry[]
+  /** Budget ceilings that are in force. Nothing spends yet: what will spend holds against them in the commit, as limits do. */
+  readonly ceilings: readonly CeilingEntry[]
+  /** How many declarations no release may change unsigned. */
+  readonly protected: number
   /** Breakers that have tripped and not closed again, at most 100. */
   readonly breakers: readonly OpenBreaker[]
   /** Declared states in which the system does less than it is asked to; empty on a good day. */

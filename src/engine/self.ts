@@ -49,6 +49,8 @@ export async function self(
       findings: parts.authority.status().findings,
     },
     switches: snapshot.switches,
+    ceilings: snapshot.ceilings,
+    protected: snapshot.protected.length,
     breakers: parts.breakers.list(parts, BREAKERS_SHOWN),
     degraded: degradedStates(parts),
     sandbox: parts.sandbox.status(),

@@ -57,6 +57,7 @@ export async function readInstallation(dir: string): Promise<Installation> {
 
 /** The release that this directory ran last. @throws `release-invalid` when there is none, or its file is not what it was */
 export async function lastRelease(dir: string): Promise<Release> {
+  if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is no data directory: name one with \`--dir\``)
   const { release } = await readInstallation(dir)
   if (release === null) throw problem('release-invalid', `\`${dir}\` has run no release yet`)
   return await readRelease(dir, release)

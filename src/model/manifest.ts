@@ -1,6 +1,6 @@
 /** A release as plain JSON: all that engine and doors know of an application. Built by src/application/, never by hand. */
 import type { Level } from './acknowledgement.ts'
-import type { ReleaseId } from './ids.ts'
+import type { Hash, ReleaseId } from './ids.ts'
 import type { JsonSchema } from './json.ts'
 import type { PersonalManifest } from './personal.ts'
 
@@ -88,6 +88,8 @@ export interface EffectManifest {
 export interface InvariantManifest {
   readonly describe: string
   readonly of: string
+  /** SHA-256 of the text of `holds`, as bundled: what it calls elsewhere is not part of it. */
+  readonly code: Hash
 }
 export interface ImporterManifest {
   readonly describe: string

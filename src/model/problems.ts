@@ -274,6 +274,12 @@ export const PROBLEMS = spec({
     title: 'an operator has frozen releases here',
     next: 'go on with the release that is active; `plinth switch off <switch>` ends the freeze',
   },
+  'protected-declaration': {
+    status: 409,
+    retry: 'never',
+    title: 'this release changes what operators have protected',
+    next: 'have an operator look and sign: `plinth protect accept --app PATH`; or leave the declaration as it was (docs/operating/protected-declarations.md)',
+  },
   'no-such-switch': {
     status: 404,
     retry: 'never',

@@ -2,6 +2,7 @@
  * The authority snapshot: all that the runtime may know of permission, numbered, hash-linked, signed by the operator's key, verified against
  * a pinned public key. The runtime only reads it; it is written by the operator's own command line (src/warden/), in time by a process of its own.
  */
+import type { ProtectedDeclaration } from '../model/declaration.ts'
 import type { Hash, PrincipalId } from '../model/ids.ts'
 import type { PrincipalKind } from '../model/principal.ts'
 
@@ -81,12 +82,8 @@ export interface CeilingEntry {
   readonly windowMs: number | null
 }
 
-/** A declaration that no release may change or leave out. */
-export interface ProtectedEntry {
-  readonly kind: 'entity' | 'event' | 'command' | 'query' | 'read-model' | 'effect' | 'invariant'
-  /** As the manifest names it; an event as `entity.event`. */
-  readonly name: string
-}
+/** A declaration that no release may change or leave out: another hash takes another signed change. */
+export type ProtectedEntry = ProtectedDeclaration
 
 /** The policy files of one folder; `main` is those without one. A set that only observes is evaluated and recorded, and decides nothing. */
 export interface PolicySetEntry {

@@ -3,7 +3,7 @@
  * kind of change for thresholds. Writing half.
  */
 import { z } from 'zod'
-import type { AuthoritySnapshot, ChangeKind, IssuerEntry } from './authority.ts'
+import type { AuthoritySnapshot, ChangeKind, IssuerEntry, ProtectedEntry } from './authority.ts'
 import {
   addIssuer,
   addKeyHash,
@@ -82,7 +82,7 @@ export const changeDocument = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('set-ceiling'), ceiling }),
   z.strictObject({ change: z.literal('remove-ceiling'), name }),
   z.strictObject({ change: z.literal('protect'), entry: protectedEntry }),
-  z.strictObject({ change: z.literal('unprotect'), entry: protectedEntry }),
+  z.strictObject({ change: z.literal('unprotect'), entry: protectedEntry.omit({ hash: true }) }),
   z.strictObject({ change: z.literal('add-operator'), operator: operatorEntry }),
   z.strictObject({ change: z.literal('remove-operator'), id: principalId }),
   z.strictObject({ change: z.literal('set-threshold'), kind: changeKind, signatures: z.int().min(1).max(64) }),
@@ -181,7 +181,7 @@ function changeOf(document: ChangeDocument, { by, nowMs, checkPolicies, newRootK
     case 'remove-ceiling':
       return removeCeiling(document.name)
     case 'protect':
-      return protect(document.entry)
+      return protect(document.entry as ProtectedEntry)
     case 'unprotect':
       return unprotect(document.entry)
     case 'add-operator':

@@ -2,6 +2,7 @@
  * What an operator may change, each as a pure function from one snapshot to the next. Writing half: no door of the runtime may reach this file.
  * Numbers, links and times are set by publish.ts; whether the whole still holds together is checked there too.
  */
+import type { DeclarationName } from '../model/declaration.ts'
 import { sha256Hex, type PrincipalId } from '../model/ids.ts'
 import type { PrincipalKind } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -135,12 +136,16 @@ export const removeCeiling =
     ceilings: without(snapshot.ceilings, (one) => one.name === name, `ceiling \`${name}\``),
   })
 
+/** Puts it in the place of what was signed of the same declaration before, if anything. */
 export const protect =
   (entry: ProtectedEntry): Change =>
-  (snapshot) => ({ ...snapshot, protected: [...snapshot.protected, entry] })
+  (snapshot) => {
+    const others = snapshot.protected.filter(({ kind, name }) => kind !== entry.kind || name !== entry.name)
+    return { ...snapshot, protected: [...others, entry] }
+  }
 
 export const unprotect =
-  ({ kind, name }: ProtectedEntry): Change =>
+  ({ kind, name }: DeclarationName): Change =>
   (snapshot) => ({
     ...snapshot,
     protected: without(snapshot.protected, (one) => one.kind === kind && one.name === name, `${kind} \`${name}\``),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
 import { test } from 'node:test'
+import { sha256Hex } from '../model/ids.ts'
 import { noteSigner, signNote } from '../model/signed-note.ts'
 import type { AuthoritySnapshot, OperatorEntry, SwitchEntry } from './authority.ts'
 import { addPrincipal } from './changes.ts'
@@ -27,7 +28,7 @@ const levers: Partial<AuthoritySnapshot> = {
   operators: [operator('mia', ['*']), operator('ben', ['policies'])],
   thresholds: { policies: 2 },
   ceilings: [{ name: 'refunds', scope: off.scope, unit: 'usd-cents', limit: 100_000, windowMs: 86_400_000 }],
-  protected: [{ kind: 'event', name: 'order.paid' }],
+  protected: [{ kind: 'event', name: 'order.paid', hash: sha256Hex('order.paid') }],
   policySets: [{ name: 'main', mode: 'observe' }],
   leaseMs: 60_000,
 }

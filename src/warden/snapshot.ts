@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { NOTE_BYTES_MAX, NoteError, parseVerifierKey, verifyNote, type NoteVerifier } from '../model/signed-note.ts'
+import { DECLARATION_KINDS } from '../model/declaration.ts'
 import { sha256Hex, type Hash, type PrincipalId } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
 import { problem } from '../model/problems.ts'
@@ -103,8 +104,9 @@ export const ceiling = z.strictObject({
   windowMs: z.int().min(1).nullable(),
 })
 export const protectedEntry = z.strictObject({
-  kind: z.enum(['entity', 'event', 'command', 'query', 'read-model', 'effect', 'invariant']),
+  kind: z.enum(DECLARATION_KINDS),
   name: label,
+  hash,
 })
 export const policySet = z.strictObject({
   name: z.string().regex(/^(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,2}[a-z0-9][a-z0-9._-]{0,63}$/),
@@ -202,6 +204,10 @@ function leverFaults(snapshot: AuthoritySnapshot): readonly string[] {
   once(
     'ceilings',
     ceilings.map(({ name }) => name),
+  )
+  once(
+    'protected declarations',
+    snapshot.protected.map(({ kind, name }) => `${kind} ${name}`),
   )
   once(
     'policy sets',

@@ -468,6 +468,55 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./commands/policy.ts'),
   },
   {
+    name: 'protect',
+    summary: 'declarations that no release changes without an operator’s signature',
+    usage: [
+      'protect list [--app PATH]',
+      'protect check --app PATH',
+      'protect add KIND:NAME… | --recommended [--app PATH] [--yes]',
+      'protect accept [KIND:NAME…] --app PATH [--reason TEXT] [--yes]',
+      'protect remove KIND:NAME… [--yes]',
+    ],
+    options: {
+      dir: SYSTEM_OPTIONS['dir']!,
+      app: {
+        type: 'string',
+        value: 'PATH',
+        describe: 'the application’s module or folder (default: the release that runs)',
+      },
+      recommended: {
+        type: 'boolean',
+        describe: 'add: invariants, what cannot be taken back, personal data, whom commands reach, levels',
+      },
+      reason: REASON,
+      ...OPERATOR,
+      ...YES,
+    },
+    words: [1, 51],
+    load: () => import('./commands/protect.ts'),
+  },
+  {
+    name: 'ceiling',
+    summary: 'how much may be spent, by whom, in which window; shown, not yet spent against',
+    usage: [
+      'ceiling list',
+      'ceiling set NAME --scope global|KIND:NAME --limit N [--unit UNIT] [--window DURATION] [--yes]',
+      'ceiling remove NAME [--yes]',
+    ],
+    options: {
+      dir: SYSTEM_OPTIONS['dir']!,
+      scope: { type: 'string', value: 'SCOPE', describe: 'as for `plinth switch`' },
+      limit: { type: 'string', value: 'N', describe: 'at most so much, a whole number' },
+      unit: { type: 'string', value: 'UNIT', describe: 'of what, e.g. `usd-cents` (default `operations`)' },
+      window: { type: 'string', value: 'DURATION', describe: 'in any so long: 1h, 7d (default: ever)' },
+      reason: REASON,
+      ...OPERATOR,
+      ...YES,
+    },
+    words: [1, 2],
+    load: () => import('./commands/ceiling.ts'),
+  },
+  {
     name: 'switch',
     summary: 'stop, pause, contain or freeze: everything, or what one name reaches (signed with an operator key)',
     usage: [

@@ -216,6 +216,8 @@ export interface Composition {
   start(options: StartOptions): Promise<RunningSystem>
   /** @throws `release-invalid` */
   buildRelease(application: string): Promise<Release>
+  /** The release that a data directory ran last. @throws `release-invalid` */
+  lastRelease(dir: string): Promise<Release>
   /** One sandbox for building and running again and again. */
   workshop(): Promise<Workshop>
   /** What is wrong with policy files, against the application that the data directory runs; empty when nothing is. */

@@ -56,6 +56,11 @@ function selfLines(self: Self): readonly string[] {
       ({ id, scope, action, reason }) =>
         `switch       ${id}: ${action} ${scope.kind} ${printable(scope.value)}, because ${printable(reason)}`,
     ),
+    ...self.ceilings.map(
+      ({ name, scope, unit, limit, windowMs }) =>
+        `ceiling      ${name}: ${limit} ${unit} for ${scope.kind} ${printable(scope.value)}${windowMs === null ? '' : ` in ${windowMs / 1_000} s`}`,
+    ),
+    ...(self.protected === 0 ? [] : [`protected    ${self.protected} declarations: plinth protect list`]),
     ...self.degraded.map(
       ({ state, code, sinceMs }) => `degraded     ${state} since ${new Date(sinceMs).toISOString()}: ${code}`,
     ),

@@ -112,7 +112,8 @@ async function report({ options, terminal }: CommandCall, id: string): Promise<E
 
 export const newSwitchId = (): string => `sw-${base32(randomBytes(10))}`
 
-function readScope(text: string): SwitchScope {
+/** @throws `usage` */
+export function readScope(text: string): SwitchScope {
   if (text === 'global') return { kind: 'global', value: '*' }
   const divide = text.indexOf(':')
   const kind = KINDS.find((known) => known === text.slice(0, divide))
