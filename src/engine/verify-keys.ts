@@ -20,8 +20,8 @@ export function keyOfCheckpoint(
     if (!(error instanceof NoteError)) throw error
     return { key: trusted, findings: [{ position: null, what: error.message }] }
   }
-  if (trusted === null || spans.length === 0) return { key: trusted, findings: [] }
-  const size = Number(checkpoint?.split('\n', 2)[1] ?? 0)
+  if (trusted === null || spans.length === 0 || checkpoint === null) return { key: trusted, findings: [] }
+  const size = Number(checkpoint.split('\n', 2)[1] ?? 0)
   const from = spans.findIndex(({ key }) => key.publicKey.equals(trusted.publicKey))
   if (from < 0)
     return { key: trusted, findings: [{ position: null, what: 'the key that is trusted is none of this log’s keys' }] }

@@ -59,7 +59,8 @@ export function withhold(document: JsonObject, places: readonly Place[]): JsonOb
 
 export function openDocument(text: JsonText, standingOf: StandingOf, context: string): Opened {
   if (!mayBeSealed(text)) return { kind: 'plain' }
-  const document = JSON.parse(text) as JsonObject
+  const document = parsed(text)
+  if (document === null) return { kind: 'tampered' }
   const sealed = sealedPartOf(document)
   if (sealed === null) return { kind: 'plain' }
   const { [SEALED]: _, ...rest } = document
@@ -79,6 +80,15 @@ export function openDocument(text: JsonText, standingOf: StandingOf, context: st
   let result: JsonObject = rest
   for (const [i, pointer] of sealed.at.entries()) result = withValue(result, pathOf(pointer), values[i] as Json)
   return { kind: 'opened', text: JSON.stringify(result) }
+}
+
+/** Null for what is no JSON any more. */
+function parsed(text: JsonText): JsonObject | null {
+  try {
+    return JSON.parse(text) as JsonObject
+  } catch {
+    return null
+  }
 }
 
 const isWithheld = (value: Json | undefined): boolean =>

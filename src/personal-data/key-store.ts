@@ -82,6 +82,8 @@ export class KeyStore {
     if (known !== undefined) return known
     const row = this.#one<Row>('SELECT * FROM key WHERE kid = ?', kid)
     if (row === undefined) return { kind: 'missing' } // not remembered: whatever brings the store back is seen at once
+    if (row.wrapped !== null && row.erased !== null)
+      throw problem('storage-damaged', `the key store says of \`${kid}\` that it was destroyed, and holds it`)
     const standing: Standing =
       row.wrapped === null
         ? { kind: 'erased', position: row.erased ?? -1 }
@@ -195,7 +197,7 @@ export class KeyStore {
   /** Keys that are destroyed, after this one, in order. */
   erased(after: string, limit: number): readonly string[] {
     return this.#all<{ kid: string }>(
-      'SELECT kid FROM key WHERE erased IS NOT NULL AND kid > ? ORDER BY kid LIMIT ?',
+      'SELECT kid FROM key WHERE erased IS NOT NULL AND wrapped IS NULL AND kid > ? ORDER BY kid LIMIT ?',
       after,
       limit,
     ).map(({ kid }) => kid)

@@ -45,11 +45,10 @@ export class OpeningReader implements StorageReader, SideReader {
   }
   #event(stream: StreamId, event: StoredEvent): StoredEvent {
     if (!mayBeSealed(event.data)) return event
-    const { log, tenant } = JSON.parse(event.line) as EventRecord
-    const text = this.#textOf(
-      openDocument(event.data, this.#standing, eventContext(log, tenant, stream, event.version, event.type)),
-      `event ${event.version} of \`${stream}\``,
-    )
+    const { log, tenant } = recordOf(event.line)
+    const context = eventContext(log, tenant, stream, event.version, event.type)
+    const opened = openDocument(event.data, this.#standing, context)
+    const text = this.#textOf(opened, `event ${event.version} of \`${stream}\``)
     return text === null ? event : { ...event, data: text, stored: event.data }
   }
 
@@ -154,9 +153,18 @@ export class OpeningReader implements StorageReader, SideReader {
   }
 }
 
+/** What a line says that lost the form of a record: then nothing opens in its context. */
+function recordOf(line: string): EventRecord | OperationRecord {
+  try {
+    return (JSON.parse(line) ?? {}) as EventRecord | OperationRecord
+  } catch {
+    return {} as OperationRecord
+  }
+}
+
 /** The context that the payload of a record was sealed in. */
 export function contextOfLine(line: string): string {
-  const record = JSON.parse(line) as EventRecord | OperationRecord
+  const record = recordOf(line)
   return record.kind === 'event'
     ? eventContext(record.log, record.tenant, record.stream, record.n, record.type)
     : operationContext(record.log, record.tenant, record.op, record.state)

@@ -5,8 +5,7 @@
  * first the log's key is enough. Against the second a bundle alone is not, and says so (VALID_UNWITNESSED): what convicts him is a checkpoint that
  * the verifier has kept, or a policy that asks for witnesses.
  *
- * `PLINTH_MUTATIONS=full` flips every bit of a small bundle and every byte of one with full tiles, and tries every mutation of every record
- * (an hour or more). Otherwise it flips a part of each file, tries every other mutation of each record, and stays at some 15 seconds of one core.
+ * Everyday runs take a sample that a seed picks; `npm run test:mutations` takes them all ([enumeration](mutation/enumeration.ts)).
  */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
@@ -17,10 +16,12 @@ import { noteSigner, signNote, type NoteSigner } from '../../src/model/signed-no
 import { parsePolicy, type Report, type Trust, type Verdict } from '../../verifier/verify.ts'
 import { bundleOf, checkpointOf, keyOf, pack, unpack, verifyBytes, Witness, type Raw } from './bundle/forge.ts'
 import { sampleLog, type SampleLog } from './bundle/sample.ts'
+import { Enumeration } from './mutation/enumeration.ts'
 
-const FULL = process.env['PLINTH_MUTATIONS'] === 'full'
 const SMALL = 5 // operations in the log whose bundle is changed byte by byte
 const LARGE = 130 // enough records for a full tile
+
+const enumeration = new Enumeration('bundle')
 
 const witnesses = [new Witness('witness-1.example'), new Witness('witness-2.example')]
 
@@ -54,8 +55,9 @@ async function world(context: TestContext, operations: number): Promise<World> {
   }
 }
 
-function verdictIs(report: Report, wanted: readonly Verdict[], what: string): void {
+function verdictIs(report: Report, wanted: readonly Verdict[], what: string, kind?: string): void {
   assert(wanted.includes(report.verdict), `${what}: ${report.verdict}, not ${wanted.join(' or ')}: ${JSON.stringify(report.findings)}`)
+  if (kind !== undefined) enumeration.count(kind, report.verdict)
 }
 
 test('mutations of a bundle', async (context) => {
@@ -75,25 +77,18 @@ test('mutations of a bundle', async (context) => {
     assert(unpack(large.bundle).some(({ name }) => name === 'tile/1/000.p/1'))
   })
 
-  await context.test('every byte, flipped', () => {
-    const bits = FULL ? [1, 2, 4, 8, 16, 32, 64, 128] : null
-    const members = unpack(small.bundle)
-    const records = members.findIndex(({ name }) => name.startsWith('tile/entries'))
-    // Denser before the records and in headers; the rest in steps that fall on another bit and column each time.
-    const dense = (at: number): boolean =>
-      at < (members[records]?.at ?? 0)
-        ? at % 2 === 0
-        : members.some((member) => at >= member.at && at < member.at + 352 && (at - member.at) % 5 === 0)
-    const flipped = flipEach(small, (at) => bits ?? (dense(at) || at % 17 === 0 ? [1 << at % 8] : []))
-    assert(flipped > small.bundle.length / 17)
-    const { at: tile = 0 } = unpack(large.bundle).find(({ name }) => name === 'tile/0/000') ?? {}
-    flipEach(large, (at) => (FULL || at % 16_411 === 0 || (at >= tile && at % 2_503 === 0) ? [1 << at % 8] : []))
+  await context.test('every byte of every file and header: flipped, inverted, removed, doubled, exchanged with the next', () => {
+    for (const [size, each] of [['small', small], ['large', large]] as const) mutateBytes(size, each)
   })
 
   await context.test('every file of it: deleted, doubled, swapped, renamed, emptied, cut, lengthened', () => {
     for (const { bundle, witnessed } of [small, large]) {
       const members = unpack(bundle)
       assert(pack(members).equals(bundle))
+      for (const [one, first] of members.entries())
+        for (const [other, second] of members.entries())
+          if (other > one && enumeration.turn('file exchanged with another', 2))
+            verdictIs(verifyBytes(pack(members.with(one, second).with(other, first)), witnessed), ['INVALID'], `${first.name} and ${second.name}`, 'file exchanged with another')
       for (const [place, member] of members.entries()) {
         const changed = (content: Buffer, name = member.name) => members.with(place, { ...member, name, content })
         const variants = {
@@ -107,17 +102,32 @@ test('mutations of a bundle', async (context) => {
           inserted: members.toSpliced(place, 0, { ...member, name: 'more' }),
         }
         for (const [what, variant] of Object.entries(variants))
-          verdictIs(verifyBytes(pack(variant), witnessed), ['INVALID'], `${member.name} ${what}`)
+          if (enumeration.turn(`file ${what}`, 1))
+            verdictIs(verifyBytes(pack(variant), witnessed), ['INVALID'], `${member.name} ${what}`, `file ${what}`)
       }
     }
   })
 
+  await context.test('blocks of 512 bytes re-ordered', () => {
+    const { bundle, witnessed } = small
+    const block = (place: number): Buffer => bundle.subarray(place * 512, (place + 1) * 512)
+    for (let one = 0; one < bundle.length / 512; one++)
+      for (let other = one + 1; other < bundle.length / 512; other++) {
+        if (block(one).equals(block(other)) || !enumeration.turn('blocks exchanged', 40)) continue
+        const changed = Buffer.from(bundle)
+        block(other).copy(changed, one * 512)
+        block(one).copy(changed, other * 512)
+        verdictIs(verifyBytes(changed, witnessed), ['INVALID'], `blocks ${one} and ${other}`, 'blocks exchanged')
+      }
+  })
+
   await context.test('truncated at any length, or gone on behind its end', () => {
     const { bundle, witnessed } = small
-    for (let length = 0; length < bundle.length; length += FULL || length % 512 < 2 ? 1 : 170)
-      verdictIs(verifyBytes(bundle.subarray(0, length), witnessed), ['INVALID'], `the first ${length} bytes`)
+    for (let length = 0; length < bundle.length; length++)
+      if (enumeration.turn('truncated', length % 512 < 2 ? 1 : 170))
+        verdictIs(verifyBytes(bundle.subarray(0, length), witnessed), ['INVALID'], `the first ${length} bytes`, 'truncated')
     for (const more of [Buffer.of(0), Buffer.alloc(512), Buffer.from('x'), bundle])
-      verdictIs(verifyBytes(Buffer.concat([bundle, more]), witnessed), ['INVALID'], `${more.length} bytes more`)
+      verdictIs(verifyBytes(Buffer.concat([bundle, more]), witnessed), ['INVALID'], `${more.length} bytes more`, 'gone on behind its end')
   })
 
   await context.test('a payload or an effect left out is missing, not valid', async () => {
@@ -135,24 +145,25 @@ test('mutations of a bundle', async (context) => {
   })
 
   await context.test('every record: deleted, doubled, swapped, edited, re-attributed, without the key', async () => {
-    for (const [place, [what, changed]] of recordMutations(small.records).entries()) {
-      if (!FULL && place % 2 === 1) continue
-      for (const trust of FULL ? [small.bare, small.witnessed, small.keeper] : [[small.bare, small.witnessed, small.keeper][place % 3] as Trust])
-        verdictIs(verifyBytes(await underOldCheckpoint(small, changed), trust), ['INVALID'], what)
-    }
-    const some = FULL ? recordMutations(large.records) : recordMutations(large.records).filter((_, place) => place % 397 === 0)
-    for (const [what, changed] of some)
-      verdictIs(verifyBytes(await underOldCheckpoint(large, changed), large.witnessed), ['INVALID'], what)
+    for (const trust of [small.bare, small.witnessed, small.keeper])
+      for (const [what, changed] of recordMutations(small.records))
+        if (enumeration.turn(kindOf(what), 6))
+          verdictIs(verifyBytes(await underOldCheckpoint(small, changed), trust), ['INVALID'], what, kindOf(what))
+    for (const [what, changed] of recordMutations(large.records))
+      if (enumeration.turn(kindOf(what), 400, 16))
+        verdictIs(verifyBytes(await underOldCheckpoint(large, changed), large.witnessed), ['INVALID'], what, kindOf(what))
   })
 
   await context.test('every record: the same, signed with the key', async () => {
-    for (const [what, changed, whole] of recordMutations(small.records).filter(([what], place) => FULL || place % 2 === 1 || /without their operation|, alone/.test(what))) {
+    for (const [what, changed, whole] of recordMutations(small.records)) {
+      const kind = `${kindOf(what)}, signed`
+      if (!enumeration.turn(kind, /without their operation|, alone/.test(what) ? 1 : 2)) continue
       const forged = await signedAnew(small, changed)
       // What does not contradict itself stays convincing to who knows nothing but the key; never to who kept a checkpoint or asks witnesses.
       const alone = whole ? (['INVALID', 'VALID_UNWITNESSED'] as const) : (['INVALID'] as const)
-      verdictIs(verifyBytes(forged, small.bare), alone, `${what}, signed`)
-      verdictIs(verifyBytes(forged, small.witnessed), ['INVALID', 'INSUFFICIENT'], `${what}, signed`)
-      verdictIs(verifyBytes(forged, small.keeper), changed.length < small.records.length ? ['ROLLBACK'] : ['EQUIVOCATION'].concat(changed.length > small.records.length ? ['INVALID'] : []) as Verdict[], `${what}, signed`)
+      verdictIs(verifyBytes(forged, small.bare), alone, `${what}, signed`, kind)
+      verdictIs(verifyBytes(forged, small.witnessed), ['INVALID', 'INSUFFICIENT'], `${what}, signed`, kind)
+      verdictIs(verifyBytes(forged, small.keeper), changed.length < small.records.length ? ['ROLLBACK'] : ['EQUIVOCATION'].concat(changed.length > small.records.length ? ['INVALID'] : []) as Verdict[], `${what}, signed`, kind)
     }
   })
 
@@ -235,21 +246,55 @@ test('mutations of a bundle', async (context) => {
   })
 })
 
-/** @returns how many were flipped */
-function flipEach({ bundle, witnessed }: World, masks: (at: number) => readonly number[]): number {
+/** What each byte of a bundle belongs to. */
+function* classesOf(bundle: Buffer): Generator<readonly [kind: string, from: number, to: number]> {
+  let end = 0
+  for (const { name, content, at } of unpack(bundle)) {
+    const kind = /^(?:tile\/)?[a-z0-9]+/.exec(name)?.[0] ?? name
+    yield ['header', at, at + 512]
+    yield [kind, at + 512, at + 512 + content.length]
+    end = at + 512 + Math.ceil(content.length / 512) * 512
+    yield ['padding', at + 512 + content.length, end]
+  }
+  yield ['end', end, bundle.length]
+}
+
+/**
+ * Headers and what is signed bit by bit; what is hashed as a whole by one bit of each byte, and each byte inverted. Of the large bundle, which differs in its
+ * full tiles, those and the headers, and of what is like the small one's a sample.
+ */
+function mutateBytes(size: 'small' | 'large', { bundle, witnessed }: World): void {
   const cosigned = rangesOfCosignatures(bundle)
-  let flipped = 0
-  for (let at = 0; at < bundle.length; at++) {
-    for (const mask of masks(at)) {
-      bundle[at] = (bundle[at] as number) ^ mask
-      // A witness whose name or key hash is another is a stranger: then the policy is not met.
-      const wanted: Verdict[] = cosigned.some(([from, to]) => at >= from && at < to) ? ['INVALID', 'INSUFFICIENT'] : ['INVALID']
-      verdictIs(verifyBytes(bundle, witnessed), wanted, `byte ${at} ^ ${mask}`)
-      bundle[at] = (bundle[at] as number) ^ mask
-      flipped++
+  const judge = (kind: string, at: number, changed: Buffer, what: string): void => {
+    // A witness whose name or key hash is another is a stranger: then the policy is not met.
+    const wanted: Verdict[] = cosigned.some(([from, to]) => at >= from && at < to) ? ['INVALID', 'INSUFFICIENT'] : ['INVALID']
+    verdictIs(verifyBytes(changed, witnessed), wanted, `${size} bundle, ${kind}, byte ${at} ${what}`, `byte of ${kind}: ${what.split(' ')[0]}`)
+  }
+  const copy = Buffer.from(bundle)
+  for (const [kind, from, to] of classesOf(bundle)) {
+    const isBitwise = ['header', 'checkpoint', 'format'].includes(kind)
+    const isAlike = size === 'large' && !['checkpoint', 'tile/0', 'tile/1'].includes(kind)
+    const oneIn = size === 'large' ? (isBitwise ? 200 : 3_000) : isBitwise ? 12 : 40
+    for (let at = from; at < to; at++) {
+      const masks = size === 'small' && isBitwise ? [1, 2, 4, 8, 16, 32, 64, 128] : [1 << at % 8, 255]
+      for (const mask of masks) {
+        if (!enumeration.turn(`byte of ${kind}: flipped`, oneIn, isAlike ? 97 : 1)) continue
+        copy[at] = (copy[at] as number) ^ mask
+        judge(kind, at, copy, `flipped by ${mask}`)
+        copy[at] = bundle[at] as number
+      }
+      if (size === 'large') continue
+      if (enumeration.turn(`byte of ${kind}: removed`, 200, 4))
+        judge(kind, at, Buffer.concat([bundle.subarray(0, at), bundle.subarray(at + 1)]), 'removed')
+      if (enumeration.turn(`byte of ${kind}: inserted`, 200, 4))
+        judge(kind, at, Buffer.concat([bundle.subarray(0, at), Buffer.of(bundle[at] as number), bundle.subarray(at)]), 'inserted')
+      if (bundle[at] === bundle[at + 1] || at + 1 >= bundle.length || !enumeration.turn(`byte of ${kind}: swapped`, 200, 4)) continue
+      copy[at] = bundle[at + 1] as number
+      copy[at + 1] = bundle[at] as number
+      judge(kind, at, copy, 'swapped with the next')
+      bundle.copy(copy, at, at, at + 2)
     }
   }
-  return flipped
 }
 
 /** Names and key hashes of the witnesses' signature lines. */
@@ -323,6 +368,8 @@ function otherForms(line: string): [string, string][] {
     ['with half a surrogate pair', line.replace('"tenant":"', '"tenant":"\\ud800')],
   ]
 }
+
+const kindOf = (what: string): string => what.replace(/^record \d+/, 'record')
 
 const ofOperation = (records: readonly Raw[], i: number): number[] => {
   const op = (record: Raw | undefined): string => /"op":"([^"]+)"/.exec(record?.line ?? '')?.[1] ?? ''

@@ -4,7 +4,8 @@
  *
  * The adversary can write the database and everything in it; he has no key, neither that of the log nor that of the rows.
  *
- * `PLINTH_MUTATIONS=full` takes every row of every table, every byte of the head of each page and many within; otherwise a few rows of each.
+ * Three stores: a bank with every kind of record, the same with full tiles, and a clinic with personal data and its key store. Everyday runs take one row of
+ * each table, with all its columns, and some bytes of the file; `npm run test:mutations` takes every row, every byte that SQLite itself reads, and many of the rest.
  */
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -12,19 +13,25 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { test } from 'node:test'
 import { Problem } from '../../src/model/problems.ts'
-import { edit, outcomeOf, storeWorld } from './store/world.ts'
+import { Enumeration, FULL } from './mutation/enumeration.ts'
+import { edit, outcomesOf, storeWorld, type Kind, type StoreWorld } from './store/world.ts'
 
-const FULL = process.env['PLINTH_MUTATIONS'] === 'full'
-const ROWS_OF_A_TABLE = FULL ? 1_000_000 : 1
 const PAGE = 4096
+const KEY_STORE = 'subject-keys.db'
+/** Tables that a world is there for; of its others a few rows are taken. */
+const OF_THE_WORLD: Readonly<Record<Kind, RegExp>> = { bank: /./, tiles: /^(tile|head|tally|meta)$/, clinic: /./ }
+/** An everyday run leaves to the bank's world what is alike in all. */
+const EVERYDAY: Readonly<Record<Kind, RegExp>> = { bank: /./, tiles: /^tile$/, clinic: /^(subject_key|key|rows_1|past_1|snapshot|tally)$/ }
 
 interface Mutation {
+  readonly file: string
   readonly table: string
   readonly kind: 'column' | 'delete' | 'insert' | 'swap' | 'schema'
   readonly column: string
   readonly work: (database: DatabaseSync) => void
 }
-const nameOf = ({ table, kind, column }: Mutation): string => `${table}: ${kind} ${column}`.trim()
+const nameOf = ({ file, table, kind, column }: Mutation): string =>
+  `${file === KEY_STORE ? 'keys: ' : ''}${table}: ${kind} ${column}`.trim()
 
 /** The audit rightly says `valid`: what goes is a cache, what comes is nobody's. */
 const HARMLESS: readonly RegExp[] = [
@@ -32,6 +39,9 @@ const HARMLESS: readonly RegExp[] = [
   /^meta: insert/, // a name that nobody asks for
   /^meta: (delete|column name) checkpoint/, // said not to have been checked; the running system signs the next
   /^sqlite_sequence: (insert|column seq)/, // a number is passed over
+  /^keys: key: (delete|column (kid|tenant|subject|erased)) erased/, // the log names the keys that were erased, and by which record
+  /^keys: key: insert/, // nobody's: no record was sealed under it, and it opens with no wrapping key
+  /^keys: meta: insert/, // a name that nobody asks for
 ]
 /**
  * Found by the audit, and not by every use: an entry that is not there looks like one that never was. What is derived is compared with the log by the
@@ -50,110 +60,134 @@ const ABSENCES: readonly RegExp[] = [
   /^head: delete/, // the log looks empty: its end is compared when it is opened
 ]
 
-test('mutations of a store', async (context) => {
-  const world = await storeWorld(context)
-  const uses = world.uses
-  const judge = async (what: string, dir: string, expected: 'changes' | 'stays'): Promise<void> => {
-    const verdict = await world.verdict(dir)
-    const said = verdict instanceof Problem ? verdict.code : verdict.verdict
-    if (expected === 'changes') assert.ok(['invalid', 'storage-damaged'].includes(said), `${what}: ${said}`)
-    else assert.ok(said === 'valid', `${what}: ${said}, ${verdict instanceof Problem ? verdict.detail : JSON.stringify(verdict.findings)}`)
-  }
-
-  await context.test('unchanged it is valid, and every table has something in it', async () => {
-    const dir = world.copy('unchanged')
-    await judge('unchanged', dir, 'stays')
-    for (const use of uses) assert.equal(outcomeOf(dir, use), 'the same', use.name)
-    const database = new DatabaseSync(join(dir, 'data.db'))
-    const empty = tablesOf(database).filter((table) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'] === 0)
-    // What gathers for thousands of operations; keys of data subjects, which this application has none of.
-    assert.deepEqual(empty.filter((table) => !/^operation_(middle|old)$|^subject_key$/.test(table)), [])
-    database.close()
-    edit(dir, () => {})
-    await judge('opened by another program', dir, 'stays')
-  })
-
-  await context.test('every column of a row changed, rows removed, added, exchanged: the audit says so', async () => {
-    const seen = new Set<string>()
-    for (const mutation of mutationsOf(world.dir)) {
-      const what = nameOf(mutation)
-      seen.add(mutation.table)
-      const dir = world.copy('mutated')
-      if (!apply(dir, mutation)) continue
-      await judge(what, dir, HARMLESS.some((harmless) => harmless.test(what)) ? 'stays' : 'changes')
-      const asked = FULL ? uses : uses.filter((_, place) => place % 3 === seen.size % 3 || place < 10)
-      for (const use of asked) {
-        const outcome = outcomeOf(dir, use)
-        const allowed = ABSENCES.some((absence) => absence.test(what)) || (use.name === 'snapshot' && outcome === 'none')
-        assert.ok(outcome !== 'another' || allowed, `${what}: ${use.name} is answered otherwise`)
-        assert.ok(outcome !== 'none' || allowed, `${what}: ${use.name} finds nothing`)
-      }
-      rmSync(dir, { recursive: true })
-    }
-    assert.ok(seen.size >= 14, [...seen].join(', '))
-  })
-
-  await context.test('records re-attributed, with all hashes of their row made to fit: the seal says so, and the tree', async () => {
-    for (const [member, from, to] of [
-      ['principal', '"actor":"agent"', '"actor":"eve00"'],
-      ['tenant', '"tenant":"default"', '"tenant":"another"'],
-      ['correlation', '"corr":null', '"corr":"x1"'],
-      ['run', '"run":"run-2"', '"run":"run-9"'],
-      ['stream', '"stream":"account/a"', '"stream":"account/z"'],
-      ['operation', '"op":"op_', '"op":"oq_'],
-    ] as const) {
-      const dir = world.copy('attributed')
-      let changes = 0
-      edit(dir, (database) => {
-        const statement = database.prepare('UPDATE log SET body = replace(body, ?, ?) WHERE first = (SELECT min(first) FROM log WHERE instr(body, ?) > 0)')
-        changes = Number(statement.run(from, to, from).changes)
-      })
-      assert.equal(changes, 1, member)
-      await judge(member, dir, 'changes')
-      assert.equal(outcomeOf(dir, uses.find(({ name }) => name === 'all records')!), 'damaged', member)
-      rmSync(dir, { recursive: true })
-    }
-  })
-
-  await context.test('the file cut at any page, lengthened, or with a byte flipped: found wherever it changes what is stored', async () => {
-    const whole = readFileSync(join(world.dir, 'data.db'))
-    const pages = whole.length / PAGE
-    const content = dump(whole, join(world.copy('dump'), 'data.db'))
-    for (let page = 0; page < pages; page += FULL ? 1 : Math.ceil(pages / 6)) {
-      const dir = world.copy('cut')
-      truncateSync(join(dir, 'data.db'), page * PAGE + (page % 2 === 0 ? 0 : 100))
-      if (page > 0) await judge(`cut to ${page} pages`, dir, 'changes')
-      for (const use of uses.slice(0, 6)) assert.notEqual(outcomeOf(dir, use), 'another', `cut to ${page} pages: ${use.name}`)
-      rmSync(dir, { recursive: true })
-    }
-    const places: number[] = []
-    const step = FULL ? 101 : Math.ceil(whole.length / 40)
-    for (let at = 100; at < whole.length; at += step) places.push(at + (at % 7))
-    for (const at of places.filter((place) => place < whole.length)) {
-      const dir = world.copy('flipped')
-      const flipped = Buffer.from(whole)
-      flipped[at] = (flipped[at] as number) ^ (1 << at % 8)
-      writeFileSync(join(dir, 'data.db'), flipped)
-      const isChanged = dump(flipped, join(world.copy('dump'), 'data.db')) !== content
+for (const kind of ['bank', 'tiles', 'clinic'] as const)
+  test(`mutations of a store: ${kind}`, async (context) => {
+    const enumeration = new Enumeration('store')
+    const world = await storeWorld(context, kind)
+    const { uses } = world
+    const judge = async (what: string, dir: string, expected: 'changes' | 'stays', counted?: string): Promise<void> => {
       const verdict = await world.verdict(dir)
       const said = verdict instanceof Problem ? verdict.code : verdict.verdict
-      // Free space within a page holds nothing: changed or not, nobody can tell, and nothing is changed by it.
-      if (isChanged) assert.ok(said === 'invalid' || said === 'storage-damaged', `byte ${at}: ${said}`)
-      rmSync(dir, { recursive: true })
+      if (expected === 'changes') assert.ok(['invalid', 'storage-damaged'].includes(said), `${what}: ${said}`)
+      else assert.ok(said === world.sound, `${what}: ${said}, ${verdict instanceof Problem ? verdict.detail : JSON.stringify(verdict.findings)}`)
+      if (counted !== undefined) enumeration.count(counted, said)
     }
+
+    await context.test('unchanged it is valid, and every table has something in it', async () => {
+      const dir = world.copy('unchanged')
+      await judge('unchanged', dir, 'stays')
+      assert.deepEqual(outcomesOf(dir, uses).filter((outcome) => outcome !== 'the same'), [])
+      const database = new DatabaseSync(join(dir, 'data.db'))
+      const empty = tablesOf(database).filter((table) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'] === 0)
+      // What gathers for thousands of operations; keys of data subjects, which the bank has none of; tiles and effects of the small ones.
+      const mayBe = { bank: /^operation_(middle|old)$|^subject_key$|^tile$/, tiles: /^operation_(middle|old)$|^subject_key$/, clinic: /^operation_(middle|old)$|^tile$|^snapshot$|^past_[23]$/ }
+      assert.deepEqual(empty.filter((table) => !mayBe[kind].test(table)), [])
+      database.close()
+      edit(dir, () => {})
+      await judge('opened by another program', dir, 'stays')
+    })
+
+    await context.test('every column of a row changed, rows removed, added, exchanged: the audit says so', async () => {
+      const tables = new Set<string>()
+      for (const mutation of mutationsOf(world, enumeration)) {
+        const what = nameOf(mutation)
+        const counted = what.replace(/^(rows|past)_\d+/, '$1 of a read model').replace(/(column value|column name|delete) (\S+)$/, '$1 $2')
+        tables.add(mutation.table)
+        if (FULL && !enumeration.turn(counted, 1, OF_THE_WORLD[kind].test(mutation.table) ? 1 : 40)) continue
+        const dir = world.copy('mutated')
+        if (!apply(dir, mutation)) continue
+        await judge(what, dir, HARMLESS.some((harmless) => harmless.test(what)) ? 'stays' : 'changes', counted)
+        const asked = FULL ? uses : uses.filter((_, place) => place % 3 === tables.size % 3 || place < 10)
+        for (const [place, outcome] of outcomesOf(dir, asked).entries()) {
+          const name = asked[place]?.name ?? ''
+          const allowed = ABSENCES.some((absence) => absence.test(what)) || (name === 'snapshot' && outcome === 'none')
+          assert.ok(outcome !== 'another' || allowed, `${what}: ${name} is answered otherwise`)
+          assert.ok(outcome !== 'none' || allowed, `${what}: ${name} finds nothing`)
+        }
+        rmSync(dir, { recursive: true })
+      }
+      if (kind === 'bank') assert.ok(tables.size >= 14, [...tables].join(', '))
+    })
+
+    if (kind === 'bank')
+      await context.test('records re-attributed, with all hashes of their row made to fit: the seal says so, and the tree', async () => {
+        for (const [member, from, to] of [
+          ['principal', '"actor":"agent"', '"actor":"eve00"'],
+          ['tenant', '"tenant":"default"', '"tenant":"another"'],
+          ['correlation', '"corr":null', '"corr":"x1"'],
+          ['run', '"run":"run-2"', '"run":"run-9"'],
+          ['stream', '"stream":"account/a"', '"stream":"account/z"'],
+          ['operation', '"op":"op_', '"op":"oq_'],
+        ] as const)
+          for (const first of commitsWith(world.dir, from)) {
+            const counted = `record with another ${member}`
+            if (!enumeration.turn(counted, 12)) continue
+            const dir = world.copy('attributed')
+            edit(dir, (database) => database.prepare('UPDATE log SET body = replace(body, ?, ?) WHERE first = ?').run(from, to, first))
+            await judge(`${member} of ${first}`, dir, 'changes', counted)
+            assert.deepEqual(outcomesOf(dir, uses.filter(({ name }) => name === 'all records')), ['damaged'], `${member} of ${first}`)
+            rmSync(dir, { recursive: true })
+          }
+      })
+
+    await context.test('the file cut at any page, lengthened, or with a byte flipped: found wherever it changes what is stored', async () => {
+      const whole = readFileSync(join(world.dir, 'data.db'))
+      const pages = whole.length / PAGE
+      const content = dump(whole, join(world.copy('dump'), 'data.db'))
+      for (let page = 0; page < pages; page++)
+        for (const rest of [0, 100]) {
+          if (!enumeration.turn('file cut', kind === 'bank' ? 40 : 200)) continue
+          const dir = world.copy('cut')
+          truncateSync(join(dir, 'data.db'), page * PAGE + rest)
+          if (page > 0) await judge(`cut to ${page} pages and ${rest} bytes`, dir, 'changes', 'file cut')
+          for (const [place, outcome] of outcomesOf(dir, uses.slice(0, 6)).entries())
+            assert.notEqual(outcome, 'another', `cut to ${page} pages: ${uses[place]?.name}`)
+          rmSync(dir, { recursive: true })
+        }
+      for (let one = 0; one < pages; one++)
+        for (let other = one + 1; other < pages; other++) {
+          if (!enumeration.turn('pages exchanged', 400, 7)) continue
+          const changed = Buffer.from(whole)
+          whole.copy(changed, one * PAGE, other * PAGE, (other + 1) * PAGE)
+          whole.copy(changed, other * PAGE, one * PAGE, (one + 1) * PAGE)
+          await judgeFile('pages exchanged', `pages ${one} and ${other} exchanged`, changed)
+        }
+      for (let at = 0; at < whole.length; at++) {
+        // What SQLite itself reads: the file's head, each page's head, and where its cells are.
+        const structure = at < 100 || at % PAGE < 40
+        const counted = structure ? 'byte of the head of a page' : 'byte of a page'
+        if (!enumeration.turn(counted, structure ? 400 : 12_000, structure ? (kind === 'bank' ? 1 : 9) : kind === 'tiles' ? 331 : 61)) continue
+        const flipped = Buffer.from(whole)
+        flipped[at] = (flipped[at] as number) ^ (1 << at % 8)
+        await judgeFile(counted, `byte ${at}`, flipped)
+      }
+      async function judgeFile(counted: string, what: string, bytes: Buffer): Promise<void> {
+        // Free space within a page holds nothing: changed or not, nobody can tell, and nothing is changed by it.
+        if (dump(bytes, join(world.copy('dump'), 'data.db')) === content) return enumeration.count(counted, 'free space')
+        const dir = world.copy('flipped')
+        writeFileSync(join(dir, 'data.db'), bytes)
+        await judge(what, dir, 'changes', counted)
+        rmSync(dir, { recursive: true })
+      }
+    })
+
+    await context.test('without the key of the rows nothing is opened; with another, everything is damaged', async () => {
+      const dir = world.copy('keyless')
+      writeFileSync(join(dir, 'rows.key'), `${'5'.repeat(64)}\n`)
+      await judge('another key', dir, 'changes')
+      assert.deepEqual(outcomesOf(dir, uses.slice(0, 1)), ['damaged'])
+      rmSync(join(dir, 'rows.key'))
+      assert.deepEqual(outcomesOf(dir, uses.slice(0, 1)), ['damaged'])
+      assert.ok((await world.verdict(dir)) instanceof Problem)
+    })
   })
 
-  await context.test('without the key of the rows nothing is opened; with another, everything is damaged', async () => {
-    const dir = world.copy('keyless')
-    writeFileSync(join(dir, 'rows.key'), `${'5'.repeat(64)}\n`)
-    await judge('another key', dir, 'changes')
-    const [first] = uses
-    assert.equal(outcomeOf(dir, first!), 'damaged')
-    rmSync(join(dir, 'rows.key'))
-    assert.equal(outcomeOf(dir, first!), 'damaged')
-    assert.ok((await world.verdict(dir)) instanceof Problem)
-  })
-})
+function commitsWith(dir: string, text: string): number[] {
+  const database = new DatabaseSync(join(dir, 'data.db'), { readOnly: true })
+  const rows = database.prepare('SELECT first FROM log WHERE instr(body, ?) > 0').all(text)
+  database.close()
+  return rows.map(({ first }) => Number(first))
+}
 
 const tablesOf = (database: DatabaseSync): string[] =>
   database
@@ -161,42 +195,46 @@ const tablesOf = (database: DatabaseSync): string[] =>
     .all()
     .map(({ name }) => String(name))
 
-/** Every column of some rows, and those rows themselves, of every table; and what is not a table. */
-function* mutationsOf(dir: string): Generator<Mutation> {
-  const database = new DatabaseSync(join(dir, 'data.db'), { readOnly: true })
-  const tables = tablesOf(database)
-  const objects = database.prepare("SELECT type, name FROM sqlite_master WHERE type != 'table' AND name NOT LIKE 'sqlite_%'").all()
-  const described = tables.map((table) => {
-    const columns = database.prepare(`PRAGMA table_info(${table})`).all().map(({ name, pk }) => ({ name: String(name), isKey: Number(pk) > 0 }))
-    const count = Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])
-    return { table, columns, count }
-  })
-  database.close()
-  for (const { table, columns, count } of described) {
-    const rows = Array.from({ length: Math.min(count, ROWS_OF_A_TABLE) }, (_, i) => (FULL ? i : Math.floor(count / 2)))
-    for (const row of table === 'meta' ? Array.from({ length: count }, (_, i) => i) : rows) {
-      const key = table === 'meta' ? String(readRow(dir, table, row)['name']) : ''
-      for (const { name } of columns)
-        yield { table, kind: 'column', column: `${name} ${key}`.trim(), work: (db) => changeColumn(db, table, row, name) }
-      yield { table, kind: 'delete', column: key, work: (db) => removeRow(db, table, row) }
-      yield { table, kind: 'insert', column: '', work: (db) => addRow(db, table, columns.filter(({ isKey }) => isKey).map(({ name }) => name), row) }
-      if (count > 1) yield { table, kind: 'swap', column: '', work: (db) => swapRows(db, table, columns, row, row === 0 ? 1 : 0) }
+/** Every column of every row of every table, or of one row; and what is not a table. */
+function* mutationsOf({ kind, dir }: StoreWorld, enumeration: Enumeration): Generator<Mutation> {
+  for (const file of kind === 'clinic' ? ['data.db', KEY_STORE] : ['data.db']) {
+    const database = new DatabaseSync(join(dir, file), { readOnly: true })
+    const objects = database.prepare("SELECT type, name FROM sqlite_master WHERE type != 'table' AND name NOT LIKE 'sqlite_%'").all()
+    const described = tablesOf(database)
+      .filter((table) => FULL || EVERYDAY[kind].test(table))
+      .map((table) => {
+        const columns = database.prepare(`PRAGMA table_info(${table})`).all().map(({ name, pk }) => ({ name: String(name), isKey: Number(pk) > 0 }))
+        const count = Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])
+        return { table, columns, count }
+      })
+    database.close()
+    for (const { table, columns, count } of described) {
+      const rows = FULL || table === 'meta' ? Array.from({ length: count }, (_, i) => i) : count === 0 ? [] : [enumeration.pick(table, count)]
+      for (const row of rows) {
+        const key = labelOf(table, readRow(dir, file, table, row))
+        for (const { name } of columns)
+          yield { file, table, kind: 'column', column: `${name} ${key}`.trim(), work: (db) => changeColumn(db, table, row, name) }
+        yield { file, table, kind: 'delete', column: key, work: (db) => removeRow(db, table, row) }
+        yield { file, table, kind: 'insert', column: '', work: (db) => addRow(db, table, columns.filter(({ isKey }) => isKey).map(({ name }) => name), row) }
+        if (count > 1) yield { file, table, kind: 'swap', column: '', work: (db) => swapRows(db, table, columns, row, row === 0 ? 1 : 0) }
+      }
     }
+    if (file !== 'data.db' || (kind !== 'bank' && !FULL)) continue
+    for (const { type, name } of objects)
+      yield { file, table: String(type), kind: 'schema', column: String(name), work: (db) => db.exec(`DROP ${String(type)} IF EXISTS ${String(name)}`) }
+    const added = 'CREATE TRIGGER helpful AFTER INSERT ON log BEGIN DELETE FROM side; END'
+    yield { file, table: 'trigger', kind: 'schema', column: 'added', work: (db) => db.exec(added) }
   }
-  for (const { type, name } of objects)
-    yield { table: String(type), kind: 'schema', column: String(name), work: (db) => db.exec(`DROP ${String(type)} IF EXISTS ${String(name)}`) }
-  const added = 'CREATE TRIGGER helpful AFTER INSERT ON log BEGIN DELETE FROM side; END'
-  yield { table: 'trigger', kind: 'schema', column: 'added', work: (db) => db.exec(added) }
 }
 
 /** @returns false when the database itself would not have it: a key twice, a value that a check forbids */
 function apply(dir: string, mutation: Mutation): boolean {
   try {
     if (mutation.kind === 'schema') {
-      const database = new DatabaseSync(join(dir, 'data.db'))
+      const database = new DatabaseSync(join(dir, mutation.file))
       mutation.work(database)
       database.close()
-    } else edit(dir, mutation.work)
+    } else edit(dir, mutation.work, mutation.file)
     return true
   } catch (error) {
     assert.match(String(error), /UNIQUE|CHECK|NOT NULL|datatype mismatch/, nameOf(mutation))
@@ -205,9 +243,13 @@ function apply(dir: string, mutation: Mutation): boolean {
   }
 }
 
+/** What rows of one table must be told apart by. */
+const labelOf = (table: string, row: Stored): string =>
+  table === 'meta' ? String(row['name']) : table === 'key' ? (row['wrapped'] === null ? 'erased' : 'live') : ''
+
 type Stored = Record<string, SQLInputValue>
-function readRow(dir: string, table: string, place: number): Stored {
-  const database = new DatabaseSync(join(dir, 'data.db'), { readOnly: true })
+function readRow(dir: string, file: string, table: string, place: number): Stored {
+  const database = new DatabaseSync(join(dir, file), { readOnly: true })
   const row = database.prepare(`SELECT * FROM ${table} LIMIT 1 OFFSET ?`).get(place) as Stored
   database.close()
   return row

@@ -1,26 +1,29 @@
 /** A whole system's data directory, closed, with something in every table; copies of it; and what anybody may ask of one. */
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { recoverTree } from '../../../src/engine/committer/recover-tree.ts'
-import { HEADS } from '../../../src/engine/heads/statement.ts'
+import { openForReading } from '../../../src/engine/personal/open-personal.ts'
 import { verify } from '../../../src/engine/verify.ts'
 import type { VerifyReport } from '../../../src/engine/engine.ts'
 import { loadEvents } from '../../../src/event-log/load.ts'
 import type { Position, StreamId } from '../../../src/model/ids.ts'
 import { Problem } from '../../../src/model/problems.ts'
-import type { Json } from '../../../src/model/json.ts'
 import { parseVerifierKey } from '../../../src/model/signed-note.ts'
 import { openSqliteAuditReader, openSqliteReader, type SqliteReader } from '../../../src/storage/sqlite/reader.ts'
-import { openSqliteWriter } from '../../../src/storage/sqlite/writer.ts'
 import { inclusionProof } from '../../../src/transparency-log/proofs.ts'
-import { someOfEverything } from '../../support/bank-history.ts'
-import { NEVER, openBank, type Bank } from '../../support/bank-system.ts'
+import { NEVER } from '../../support/bank-system.ts'
+import { everythingOfABank, everythingOfAClinic } from '../mutation/everything.ts'
 
+/** `bank`: all kinds of records, small; `tiles`: the same with a full tile; `clinic`: personal data, some of it erased. */
+export type Kind = 'bank' | 'tiles' | 'clinic'
 export interface StoreWorld {
+  readonly kind: Kind
   readonly dir: string
   readonly uses: readonly Use[]
+  /** What the audit says while nothing is changed. */
+  readonly sound: VerifyReport['verdict']
   /** A directory with the same content, with its own database. */
   copy(name: string): string
   /** The verdict over a directory; a Problem when it cannot even be opened. */
@@ -34,73 +37,50 @@ export interface Use {
   readonly answer: string
 }
 
-const ACCOUNT = 'account/a' as StreamId
+const FILES = ['data.db', 'rows.key', 'subject-keys.db', 'subject-keys.key']
 const IMPORTED = 260 // enough for a full tile
 
-export async function storeWorld(test: TestContext): Promise<StoreWorld> {
-  const bank = await openBank(test)
-  await someOfEverything(bank)
-  async function* more() {
-    await Promise.resolve()
-    for (let i = 0; i < IMPORTED; i++) yield { id: `more-${i}`, owner: `owner ${i % 7}`, cents: i }
+export async function storeWorld(test: TestContext, kind: Kind): Promise<StoreWorld> {
+  const { dir, release, sandbox } =
+    kind === 'clinic' ? await everythingOfAClinic(test) : await everythingOfABank(test, kind === 'tiles' ? IMPORTED : 0)
+  for (const name of FILES.filter((file) => file.endsWith('.db') && existsSync(join(dir, file)))) {
+    const opened = new DatabaseSync(join(dir, name))
+    opened.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE')
+    opened.close()
   }
-  await bank.engine.importRecords(bank.operator, 'accounts', more(), () => {}, NEVER)
-  await bank.do('withdraw', { account: 'a', amount: 1 })
-  const { state } = await bank.engine.state(bank.operator, 'account', 'a', null, NEVER)
-  const stating = await bank.again({ heads: { everyMs: 20, everyRecords: 1_000_000 } })
-  while (streamVersion(stating.dir, HEADS) === 0) await new Promise((resolve) => setTimeout(resolve, 20))
-  await stating.close()
-  keepSnapshot(bank, state)
-  const opened = new DatabaseSync(join(bank.dir, 'data.db'))
-  opened.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE')
-  opened.close()
-
-  const log = parseVerifierKey(readFileSync(join(bank.dir, 'log.vkey'), 'utf8').trim())
-  const { release, sandbox } = bank
+  const log = parseVerifierKey(readFileSync(join(dir, 'log.vkey'), 'utf8').trim())
   return {
-    dir: bank.dir,
-    uses: usesOf(bank.dir),
+    kind,
+    dir,
+    uses: usesOf(dir, kind),
+    sound: kind === 'clinic' ? 'valid-with-erasures' : 'valid',
     copy(name) {
-      const copy = join(bank.dir, '..', 'copies', name)
+      const copy = join(dir, '..', 'copies', name)
       mkdirSync(copy, { recursive: true })
-      for (const file of ['data.db', 'rows.key']) copyFileSync(join(bank.dir, file), join(copy, file))
+      for (const file of FILES) if (existsSync(join(dir, file))) copyFileSync(join(dir, file), join(copy, file))
       return copy
     },
-    async verdict(dir) {
-      let reader: SqliteReader | null = null
+    async verdict(of) {
+      await using opened = new AsyncDisposableStack()
       try {
-        const opened = (reader = openSqliteAuditReader(dir))
+        const reader = openSqliteAuditReader(of)
+        opened.defer(() => reader.close())
+        const personal = openForReading(of, reader, release.manifest)
+        if (personal !== null) opened.defer(() => personal.keys.close())
         await sandbox.load(release.id, release.bundle)
-        const committer = { checkpoint: () => Promise.resolve(opened.meta('checkpoint')) }
-        return await verify({ reader: opened, release, sandbox, committer, log }, () => {}, NEVER)
+        const committer = { checkpoint: () => Promise.resolve(reader.meta('checkpoint')) }
+        const keys = personal?.keys ?? null
+        return await verify({ reader, release, sandbox, committer, log, keys }, () => {}, NEVER)
       } catch (error) {
         if (error instanceof Problem) return error
         throw error
-      } finally {
-        reader?.close()
       }
     },
   }
 }
 
-function streamVersion(dir: string, stream: StreamId): number {
-  const reader = openSqliteReader(dir)
-  const { version } = reader.streamHead(stream)
-  reader.close()
-  return version
-}
-
-/** Streams get one after hundreds of events; here, one after a few. */
-function keepSnapshot(bank: Bank, state: Json): void {
-  const writer = openSqliteWriter(bank.dir)
-  const head = writer.reader.streamHead(ACCOUNT)
-  const release = bank.release.id
-  writer.writeSide([], [{ stream: ACCOUNT, ...head, leaf: head.leaf as never, state: JSON.stringify(state), release }])
-  writer.close()
-}
-
 /** Everything that reading anything of it comes down to. */
-function usesOf(dir: string): readonly Use[] {
+function usesOf(dir: string, kind: Kind): readonly Use[] {
   const reader = openSqliteReader(dir)
   const head = reader.head()
   const all = reader.records(0 as Position, head.treeSize)
@@ -114,21 +94,22 @@ function usesOf(dir: string): readonly Use[] {
     'the end of the log': (from) => recoverTree(from).rootHash(),
     'proofs': (from) => {
       const tree = recoverTree(from)
-      return [0, 100, 255, head.treeSize - 1].map((index) => inclusionProof(tree, index, head.treeSize))
+      return [0, 20, 100, 255, head.treeSize - 1].filter((index) => index < head.treeSize).map((index) => inclusionProof(tree, index, head.treeSize))
     },
     'the past': (from) => [0.2, 0.5, 0.9].map((part) => from.positionAt(Math.floor(all.length * part) === 0 ? 0 : timeOf(all[Math.floor(all.length * part)]?.line))),
     'the outbox': (from) => from.effects(-1 as Position, 1_000),
     'what was refused or read': (from) => from.sideRecords({}, null, 1_000),
     'the origin': (from) => from.meta('origin'),
-    'the accounts': (from) => from.streams('account', null, head.position, 1_000),
+    'the accounts': (from) => from.streams(kind === 'clinic' ? 'patient' : 'account', null, head.position, 1_000),
   }
   for (const operation of some(operations)) asked[`operation ${operation}`] = (from) => from.operation(operation as never)
   for (const stream of some(streams)) {
     asked[`head of ${stream}`] = (from) => from.streamHead(stream as StreamId)
     asked[`events of ${stream}`] = (from) => loadEvents(from, stream as StreamId, 0, head.position, 1_000)
   }
-  asked['snapshot'] = (from) => from.snapshot(ACCOUNT, head.position)
-  for (const [model, where] of [['accounts_by_owner', { owner: 'ann' }], ['accounts_by_owner', {}], ['plinth.approvals', {}], ['plinth.approvals', { open: true }]] as const)
+  asked['snapshot'] = (from) => from.snapshot('account/a' as StreamId, head.position)
+  const models = kind === 'clinic' ? [['patients_by_email', { town: 'Berlin' }], ['visits_of_patient', {}]] as const : [['accounts_by_owner', { owner: 'ann' }], ['accounts_by_owner', {}]] as const
+  for (const [model, where] of [...models, ['plinth.approvals', {}], ['plinth.approvals', { open: true }]] as const)
     for (const at of [undefined, Math.floor(head.position / 2)])
       asked[`${model} ${JSON.stringify(where)} at ${at}`] = (from) => from.find({ model, where, order: [], limit: 200, after: null }, at as Position)
   const uses = Object.entries(asked).map(([name, ask]) => ({ name, ask, answer: JSON.stringify(ask(reader)) }))
@@ -138,25 +119,36 @@ function usesOf(dir: string): readonly Use[] {
 const timeOf = (line = '{}'): number => (JSON.parse(line) as { t: number }).t
 
 export type Outcome = 'damaged' | 'refused' | 'the same' | 'none' | 'another'
-/** What somebody gets who asks a store that was changed. */
-export function outcomeOf(dir: string, use: Use): Outcome {
+/** What those get who ask a store that was changed. */
+export function outcomesOf(dir: string, uses: readonly Use[]): readonly Outcome[] {
+  const tried = (work: () => Outcome): Outcome => {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof Problem) return error.code === 'storage-damaged' ? 'damaged' : 'refused'
+      throw error
+    }
+  }
   let reader: SqliteReader | null = null
+  const opened = tried(() => ((reader = openSqliteReader(dir)), 'the same'))
+  if (reader === null) return uses.map(() => opened)
+  const from: SqliteReader = reader
   try {
-    reader = openSqliteReader(dir)
-    const answer = JSON.stringify(use.ask(reader))
-    if (answer === use.answer) return 'the same'
-    return answer === 'null' ? 'none' : 'another'
-  } catch (error) {
-    if (error instanceof Problem) return error.code === 'storage-damaged' ? 'damaged' : 'refused'
-    throw error
+    return uses.map((use) =>
+      tried(() => {
+        const answer = JSON.stringify(use.ask(from))
+        if (answer === use.answer) return 'the same'
+        return answer === 'null' ? 'none' : 'another'
+      }),
+    )
   } finally {
-    reader?.close()
+    from.close()
   }
 }
 
 /** As somebody who may write the database: what protects the log is put back behind him. */
-export function edit(dir: string, work: (database: DatabaseSync) => void): void {
-  const database = new DatabaseSync(join(dir, 'data.db'))
+export function edit(dir: string, work: (database: DatabaseSync) => void, file = 'data.db'): void {
+  const database = new DatabaseSync(join(dir, file))
   try {
     const triggers = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
     for (const { name } of triggers) database.exec(`DROP TRIGGER ${String(name)}`)
@@ -165,9 +157,4 @@ export function edit(dir: string, work: (database: DatabaseSync) => void): void 
   } finally {
     database.close()
   }
-}
-
-export interface Row {
-  readonly place: number
-  readonly values: Readonly<Record<string, SQLInputValue>>
 }
