@@ -72,7 +72,7 @@ test('an audit finds what was changed beside the log: rows, snapshots, outbox, i
   }
   assert.deepEqual((await bank.engine.verify(() => {}, NEVER)).findings, [])
   const database = new DatabaseSync(join(bank.dir, 'data.db'))
-  database.exec('DELETE FROM event WHERE version > 100')
+  database.exec('DELETE FROM event_new WHERE version > 100')
   database.close()
   const report = await bank.engine.verify(() => {}, NEVER)
   assert.equal(report.verdict, 'invalid')

@@ -111,7 +111,7 @@ describe('event log', () => {
       found: /goes from|does not follow/,
     },
     'the stream an event belongs to': {
-      sql: `UPDATE event SET stream = (SELECT no FROM stream WHERE id = 'order/2') WHERE stream = 1 AND version = 20`,
+      sql: `UPDATE event_new SET stream = (SELECT no FROM stream WHERE id = 'order/2') WHERE stream = 1 AND version = 20`,
       found: /index of/,
     },
     'a commit that is gone': { sql: 'DELETE FROM log WHERE first = 20', found: /is missing/ },

@@ -252,7 +252,7 @@ async function databaseAdministrator(test: TestContext, tried: Tried, vault: Ban
   await tried(insider, 'moves an event in the index of its stream', 1, () =>
     atNextUse(
       edited((db) =>
-        db.exec('UPDATE event SET version = version + 1 WHERE version = (SELECT max(version) FROM event)'),
+        db.exec('UPDATE event_new SET version = version + 1 WHERE version = (SELECT max(version) FROM event_new)'),
       ),
       (reader) => {
         for (let i = 0; i < 5; i++) reader.streamHead(`box/b${i}` as StreamId)
@@ -279,7 +279,7 @@ async function databaseAdministrator(test: TestContext, tried: Tried, vault: Ban
   await tried(insider, 'cuts off the end of one stream in its index', 1, () => {
     const dir = edited((db) =>
       db.exec(
-        `DELETE FROM event WHERE version = (SELECT max(version) FROM event WHERE stream = (SELECT no FROM stream WHERE id = '${box}'))`,
+        `DELETE FROM event_new WHERE version = (SELECT max(version) FROM event_new WHERE stream = (SELECT no FROM stream WHERE id = '${box}'))`,
       ),
     )
     const reader = openSqliteAuditReader(dir)

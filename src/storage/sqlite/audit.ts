@@ -7,7 +7,8 @@ import type { Position } from '../../model/ids.ts'
 import { eventEntry, MultisetHash, operationEntry, streamEntry } from '../../model/multiset-hash.ts'
 import { Problem } from '../../model/problems.ts'
 import type { StoreAudit } from '../storage.ts'
-import type { Database } from './database.ts'
+import { FORMAT, type Database } from './database.ts'
+import { EVENT_TABLES, misplacedStreams, type EventRun } from './event-index.ts'
 import { OPERATION_TABLES } from './operation-index.ts'
 import { columnFault, tableOf, tablesSql } from './read-model-tables.ts'
 import {
@@ -177,7 +178,7 @@ class StoreAuditor {
     if (head === undefined || heads.length > 1 || !isHeadSealed(this.#sealer, head))
       this.#fault('head', 'the head of the log is not what was written')
     const format = this.#database.one<{ value: string }>("SELECT value FROM meta WHERE name = 'format'")?.value
-    if (format !== '2') this.#fault('head', 'the database does not say of which format it is')
+    if (format !== FORMAT) this.#fault('head', 'the database does not say of which format it is')
   }
 
   #log(): void {
@@ -250,19 +251,19 @@ class StoreAuditor {
   }
 
   #events(events: MultisetHash): void {
-    const runs =
-      'SELECT s.id, e.stream, e.version, e.first, e.ordinal, e.count FROM event e LEFT JOIN stream s ON s.no = e.stream WHERE e.first <= ?1 OR e.first > ?2'
-    for (const { id, version, first, ordinal, count } of this.#database.each<{
-      id: string | null
-      version: number
-      first: number
-      ordinal: number
-      count: number
-    }>(runs, this.#at, this.#end)) {
-      if (id === null || !(count >= 1 && count <= RUN_EVENTS_MAX))
-        this.#fault('event', 'the index of events holds an entry of no stream')
-      else for (let i = 0; i < count; i++) events.add(eventEntry(id, version + i, first + ordinal + i))
+    for (const table of EVENT_TABLES) {
+      const runs = `SELECT s.id, e.version, e.first, e.ordinal, e.count FROM ${table} e LEFT JOIN stream s ON s.no = e.stream WHERE e.first <= ?1 OR e.first > ?2`
+      for (const { id, version, first, ordinal, count } of this.#database.each<EventRun & { id: string | null }>(
+        runs,
+        this.#at,
+        this.#end,
+      ))
+        if (id === null || !(count >= 1 && count <= RUN_EVENTS_MAX))
+          this.#fault('event', 'the index of events holds an entry of no stream')
+        else for (let i = 0; i < count; i++) events.add(eventEntry(id, version + i, first + ordinal + i))
     }
+    for (const stream of misplacedStreams(this.#database))
+      this.#fault('event', `the index of events has the entries of stream number ${stream} out of order`)
   }
 
   #compare(table: string, found: Counted, what: string): void {

@@ -15,7 +15,8 @@ import { SCHEMA } from './schema.ts'
 import { makeSealer, openSealer, SEAL_KEY_FILE, type Sealer } from './seal.ts'
 
 export const DATABASE_FILE = 'data.db'
-const FORMAT = '2'
+export const FORMAT = '3'
+const EARLIER_FORMATS = ['2'] // has no table of gathered events: it is made, and empty
 const LOCK_FILE = 'data.lock'
 const WRITER_CACHE_KIB = 65_536 // pages of indexes that commits touch at random: operation ids, streams
 const READER_CACHE_KIB = 16_384
@@ -123,7 +124,7 @@ export function openWriter(
     )
     chmodSync(path, 0o600)
     const format = formatOf(database)
-    if (format !== null && format !== FORMAT)
+    if (format !== null && format !== FORMAT && !EARLIER_FORMATS.includes(format))
       throw problem('storage-damaged', `the database is of format \`${format}\`; this version reads format ${FORMAT}`)
     // A crash may have left a key without data; never data without a key.
     const isNew = format === null && !existsSync(join(directory, SEAL_KEY_FILE))
@@ -134,7 +135,10 @@ export function openWriter(
     )
     database.writing(() => {
       database.exec(SCHEMA)
-      database.run("INSERT INTO meta VALUES ('format', ?) ON CONFLICT(name) DO NOTHING", FORMAT)
+      database.run(
+        "INSERT INTO meta VALUES ('format', ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+        FORMAT,
+      )
     })
     database.assertSynchronous()
     assert.equal(database.one<{ journal_mode: string }>('PRAGMA journal_mode')?.journal_mode, 'wal')

@@ -26,6 +26,7 @@ import type {
   StreamKeyReader,
 } from '../storage.ts'
 import { openReader, type Database } from './database.ts'
+import { EVENT_TABLES, latestRun, type EventRun } from './event-index.ts'
 import { findOperation, listOperationDigests } from './operation-index.ts'
 import { auditStore } from './audit.ts'
 import { leafAt, unpackCommit, type CommitRow, type UnpackedRecord } from './packed-commit.ts'
@@ -42,13 +43,6 @@ import {
   type LogRow,
 } from './rows.ts'
 import type { Sealer } from './seal.ts'
-
-interface Run {
-  readonly version: number
-  readonly first: number
-  readonly ordinal: number
-  readonly count: number
-}
 
 /** Gives only what is as it was written; anything else is `storage-damaged`. */
 export const openSqliteReader = (directory: string): SqliteReader => open(directory, false)
@@ -142,7 +136,7 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
   streamHead(stream: StreamId, at?: Position): StreamHead {
     const no = this.#streamNo(stream)
     if (no === undefined) return NO_STREAM
-    const last = this.#run(no, Number.MAX_SAFE_INTEGER)
+    const last = latestRun(this.#database, no, Number.MAX_SAFE_INTEGER)
     if (last === undefined) return NO_STREAM
     const run = at === undefined || last.first + last.ordinal <= at ? last : this.#runBefore(no, last, at)
     if (run === undefined) return NO_STREAM
@@ -170,20 +164,10 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
     return this.#database.reading(() => {
       const no = this.#streamNo(stream)
       if (no === undefined) return []
-      const start = this.#database.one<{ version: number | null }>(
-        'SELECT max(version) AS version FROM event WHERE stream = ? AND version <= ?',
-        no,
-        fromVersion + 1,
-      )?.version
-      if (start === undefined || start === null) return []
+      const start = latestRun(this.#database, no, fromVersion + 1)?.version
+      if (start === undefined) return []
       const events: StoredEvent[] = []
-      const rows = this.#database.each<LogRow & { version: number; ordinal: number; run: number }>(
-        `SELECT e.version, e.ordinal, e.count AS run, ${OF_COMMIT} FROM event e JOIN log l ON l.first = e.first` +
-          ' WHERE e.stream = ? AND e.version >= ? ORDER BY e.version',
-        no,
-        start,
-      )
-      for (const row of rows) {
+      for (const row of this.#runsFrom(no, start)) {
         const commit = this.#commit(row)
         for (const record of unpackCommit(commit, row.ordinal, Math.min(row.ordinal + row.run, commit.count))) {
           const version = row.version + record.position - row.first - row.ordinal
@@ -406,14 +390,25 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
     return no
   }
 
+  /** Runs of a stream in order, each with its commit. */
+  *#runsFrom(no: number, version: number): Generator<LogRow & { version: number; ordinal: number; run: number }> {
+    for (const table of EVENT_TABLES)
+      yield* this.#database.each<LogRow & { version: number; ordinal: number; run: number }>(
+        `SELECT e.version, e.ordinal, e.count AS run, ${OF_COMMIT} FROM ${table} e JOIN log l ON l.first = e.first` +
+          ' WHERE e.stream = ? AND e.version >= ? ORDER BY e.version',
+        no,
+        version,
+      )
+  }
+
   /** The last run that begins at or before a position. Versions rise with positions, so halving over versions finds it in any history. */
-  #runBefore(no: number, last: Run, at: number): Run | undefined {
-    let run: Run | undefined
+  #runBefore(no: number, last: EventRun, at: number): EventRun | undefined {
+    let run: EventRun | undefined
     let low = 1
     let high = last.version - 1
     while (low <= high) {
       const middle = Math.floor((low + high) / 2)
-      const candidate = this.#run(no, middle)
+      const candidate = latestRun(this.#database, no, middle)
       if (candidate === undefined) break
       if (candidate.first + candidate.ordinal <= at) {
         run = candidate
@@ -421,13 +416,6 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
       } else high = candidate.version - 1
     }
     return run
-  }
-  #run(no: number, version: number): Run | undefined {
-    return this.#database.one<Run>(
-      'SELECT version, first, ordinal, count FROM event WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1',
-      no,
-      version,
-    )
   }
 }
 

@@ -2,6 +2,7 @@
  * The tables. Few and lean: what a commit costs is the pages it dirties and the statements it runs. `seal` is always the last column (seal.ts); tables
  * without one are compared with the log that they follow from.
  */
+import { EVENT_INDEX_SCHEMA } from './event-index.ts'
 import { OPERATION_INDEX_SCHEMA } from './operation-index.ts'
 import { TALLY_SCHEMA } from './tally.ts'
 
@@ -14,10 +15,7 @@ CREATE TABLE IF NOT EXISTS log(
 CREATE TRIGGER IF NOT EXISTS log_stays BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is never edited'); END;
 CREATE TRIGGER IF NOT EXISTS log_kept BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is never edited'); END;
 CREATE TABLE IF NOT EXISTS stream(no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
--- a run: events version .. version+count-1 of one stream, next to each other in the commit that begins at first
-CREATE TABLE IF NOT EXISTS event(
-  stream INTEGER NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL, ordinal INTEGER NOT NULL, count INTEGER NOT NULL,
-  PRIMARY KEY(stream, version)) WITHOUT ROWID;
+${EVENT_INDEX_SCHEMA}
 ${OPERATION_INDEX_SCHEMA}
 CREATE TABLE IF NOT EXISTS effect(
   position INTEGER NOT NULL, ordinal INTEGER NOT NULL, effect TEXT NOT NULL, payload TEXT NOT NULL,

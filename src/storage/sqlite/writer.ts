@@ -16,6 +16,7 @@ import {
   type StorageWriter,
 } from '../storage.ts'
 import { openWriter, type Database, type Synchronous } from './database.ts'
+import { EventIndex, type EventRun } from './event-index.ts'
 import { OperationIndex } from './operation-index.ts'
 import { packCommit } from './packed-commit.ts'
 import { ReadModelTables } from './read-model-tables.ts'
@@ -47,6 +48,7 @@ export class SqliteWriter implements StorageWriter {
   #head: LogHead & { effects: number }
   readonly #models: ReadModelTables
   readonly #operations: OperationIndex
+  readonly #events: EventIndex
   readonly #streamNumbers = new Map<StreamId, number>()
   #lastStreamNumber: number
   #lastSideId: number
@@ -61,6 +63,7 @@ export class SqliteWriter implements StorageWriter {
     this.#head = this.#storedHead()
     this.#models = new ReadModelTables(database, sealer, this.#tallies)
     this.#operations = new OperationIndex(database)
+    this.#events = new EventIndex(database)
     this.#lastStreamNumber = database.one<{ no: number | null }>('SELECT max(no) AS no FROM stream')?.no ?? 0
     this.#lastSideId = database.one<{ id: number | null }>('SELECT max(id) AS id FROM side')?.id ?? 0
   }
@@ -70,6 +73,7 @@ export class SqliteWriter implements StorageWriter {
     try {
       this.#database.writing(() => {
         for (const commit of batch.commits) this.#insert(commit)
+        this.#events.settle()
         for (const { level, index, hashes } of batch.tiles)
           this.#database.run('INSERT INTO tile VALUES (?, ?, ?)', level, index, hashes)
         this.#database.run(
@@ -187,15 +191,7 @@ export class SqliteWriter implements StorageWriter {
           : commit.records.map(({ leaf }) => leaf).join(''),
       ),
     )
-    for (const run of runsOf(commit))
-      database.run(
-        'INSERT INTO event VALUES (?, ?, ?, ?, ?)',
-        this.#streamNumber(run.stream, commit.first + run.ordinal),
-        run.version,
-        commit.first,
-        run.ordinal,
-        run.count,
-      )
+    for (const run of runsOf(commit)) this.#events.add(this.#streamNumber(run.stream, commit.first + run.ordinal), run)
     this.#operations.add(commit.operation, commit.first + commit.records.length - 1)
     for (const row of commit.rows) this.#models.change(row satisfies RowChange, row.position)
     for (const { kid, stream } of commit.keys ?? []) {
@@ -279,19 +275,21 @@ export class SqliteWriter implements StorageWriter {
   #forget(): void {
     this.#streamNumbers.clear()
     this.#operations.forget()
+    this.#events.forget()
     this.#tallies.forget()
     this.#lastStreamNumber = this.#database.one<{ no: number | null }>('SELECT max(no) AS no FROM stream')?.no ?? 0
   }
 }
 
 /** Groups of events of one stream that stand next to each other in the commit. */
-function runsOf(commit: PreparedCommit): { stream: StreamId; version: number; ordinal: number; count: number }[] {
-  const runs: { stream: StreamId; version: number; ordinal: number; count: number }[] = []
+function runsOf(commit: PreparedCommit): (EventRun & { readonly stream: StreamId })[] {
+  const { first } = commit
+  const runs: (EventRun & { readonly stream: StreamId; count: number })[] = []
   for (const { stream, version, position } of commit.events) {
     const ordinal = position - commit.first
     const last = runs.at(-1)
     if (last !== undefined && last.stream === stream && last.ordinal + last.count === ordinal) last.count++
-    else runs.push({ stream, version, ordinal, count: 1 })
+    else runs.push({ stream, version, first, ordinal, count: 1 })
   }
   return runs
 }
