@@ -3,14 +3,13 @@ import { OPERATIONS_SCAN_MAX } from './bounds.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { EffectView, Page, PageRequest } from './engine.ts'
 import type { Parts } from './parts.ts'
-import { nextFor, outboxEffects, type EffectState } from './ready-effects.ts'
+import { EFFECT_STATES, nextFor, outboxEffects } from './ready-effects.ts'
 import { mayRead } from './reading.ts'
 import type { Position } from '../model/ids.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { LogRecord } from '../model/record.ts'
 
-const STATES: readonly EffectState[] = ['ready', 'awaiting-witness', 'log-stopped', 'switched-off']
 const CHUNK = 1_000
 
 /** @throws `malformed-request` for a state that is none, `invalid-cursor`, `forbidden` */
@@ -22,8 +21,8 @@ export async function effects(
   signal: AbortSignal,
 ): Promise<Page<EffectView>> {
   await mayRead(parts, credentials, { kind: 'effects' }, { effects: { ...filter } }, signal)
-  if (filter.state !== undefined && !STATES.some((state) => state === filter.state))
-    throw problem('malformed-request', `\`state\` must be one of ${STATES.join(', ')}`)
+  if (filter.state !== undefined && !EFFECT_STATES.some((state) => state === filter.state))
+    throw problem('malformed-request', `\`state\` must be one of ${EFFECT_STATES.join(', ')}`)
   const asOf = parts.states.visible
   const [from, ordinal] = (decodeCursor('effects', page, 2) ?? [-1, -1]) as readonly [number, number]
   const items: EffectView[] = []

@@ -6,7 +6,8 @@ import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import { openVault, VAULT } from '../../test/support/vault-system.ts'
 import type { Parts } from './parts.ts'
 import { EFFECTS_SCAN_MAX, countAwaiting, readyEffects, outboxEffects } from './ready-effects.ts'
-import type { OperationId, Position } from '../model/ids.ts'
+import { sha256Hex, type OperationId, type Position, type PrincipalId } from '../model/ids.ts'
+import { lineComposer } from '../model/record-line.ts'
 
 const effectsOf = async (vault: Bank, state?: string) =>
   (await vault.engine.effects(vault.operator, state === undefined ? {} : { state }, { after: null, limit: 200 }, NEVER))
@@ -70,13 +71,23 @@ test('the list pages through effects of one record, and refuses what is no state
   await assert.rejects(vault.engine.effects(vault.agent, {}, { after: null, limit: 1 }, NEVER), /forbidden/)
 })
 
+/** What the engine does by itself: nobody is behind it who could be revoked. */
+const LINE = lineComposer({
+  ...{ log: 'made.up', op: 'op_1' as OperationId, n: 1, t: 0, actor: 'plinth' as PrincipalId, chain: [], for: null },
+  ...{ tenant: '', run: null, corr: null, cause: null, release: null, gate: '' },
+}).operation('send', 'committed', [], { hash: sha256Hex(''), bytes: 0 })
+
 /** A gate over made-up rows. */
 function gate(effects: readonly string[], witnessedSize: number, stopped = false): Parts {
   const rows = effects.map((effect, i) => ({ position: i as Position, ordinal: 0, effect, payload: '{}' }))
   const risks: Record<string, string> = { wire: 'irreversible', mail: 'compensable', note: 'reversible' }
   return {
-    reader: { effects: (after: number, limit: number) => rows.slice(after + 1, after + 1 + limit) },
+    reader: {
+      effects: (after: number, limit: number) => rows.slice(after + 1, after + 1 + limit),
+      record: () => ({ line: LINE, payload: null }),
+    },
     authority: { current: () => ({ switches: [] }) },
+    release: { manifest: { name: 'made-up' } },
     acknowledgement: {
       stop: { mark: stopped ? {} : null },
       witnessedSize,

@@ -1,18 +1,26 @@
 /**
- * The gate between the outbox and the world: what may be delivered, and what waits. Whoever delivers reads from here and nowhere else.
+ * The gate between the outbox and the world: what may be delivered, and what waits. Whoever delivers reads from here and nowhere else, and asks
+ * again just before each try.
  *
  * E1 An effect whose risk is irreversible is ready only when its intent's record is under a head that a quorum of witnesses has cosigned.
  * E2 An effect that the release does not declare counts as irreversible. While the log is stopped, nothing is ready.
- * E3 An effect that a switch reaches, by its own name or by who asked for it, is not ready while the switch is on.
+ * E3 An effect that a switch reaches, by its own name, by who asked for it or by the policies it was admitted under, is not ready while it is on.
+ * E4 An effect of somebody who was revoked or changed since, or whose owner was, is never ready again: work does not outlive its principal.
+ * E5 What the engine itself has to tell (an obligation of a rule) is nobody's work: only its own name and what reaches everything hold it up.
  */
 import type { Parts } from './parts.ts'
 import { mayDispatch } from './switches.ts'
-import type { Position } from '../model/ids.ts'
+import type { Hash, Position, PrincipalId } from '../model/ids.ts'
 import type { Risk } from '../model/manifest.ts'
 import type { JsonText } from '../model/json.ts'
+import { NOTIFY_EFFECT } from '../model/obligations.ts'
+import type { ChainLink } from '../model/principal.ts'
+import type { OperationRecord } from '../model/record.ts'
 import { parseRecord } from '../model/record-line.ts'
+import type { SwitchEntry } from '../warden/authority.ts'
 
-export type EffectState = 'ready' | 'awaiting-witness' | 'log-stopped' | 'switched-off'
+export const EFFECT_STATES = ['ready', 'awaiting-witness', 'log-stopped', 'switched-off', 'revoked'] as const
+export type EffectState = (typeof EFFECT_STATES)[number]
 
 export interface OutboxEffect {
   /** Of the operation's record; with `ordinal` it names the effect. */
@@ -25,17 +33,18 @@ export interface OutboxEffect {
 }
 
 type Gate = Pick<Parts, 'reader' | 'acknowledgement'>
-type SwitchedGate = Gate & Pick<Parts, 'authority' | 'release' | 'policy'>
+type SwitchedGate = Gate & Pick<Parts, 'authority' | 'release' | 'policy' | 'identity'>
 
 /** Effects looked at for one page of those that wait. */
 export const EFFECTS_SCAN_MAX = 1_000
 
 /** Effects in order behind a position, each with its state as of now. */
 export function outboxEffects(parts: SwitchedGate, after: Position, limit: number): readonly OutboxEffect[] {
+  let of: { readonly position: Position; readonly asked: Asked | null } | null = null
   return parts.reader.effects(after, limit).map(({ position, ordinal, effect, payload }) => {
+    if (of?.position !== position) of = { position, asked: askedBy(parts, position) }
     const risk = parts.acknowledgement.riskOf(effect)
-    const state = isSwitchedOff(parts, position, effect) ? 'switched-off' : stateOf(parts, position, risk)
-    return { position, ordinal, effect, risk, payload, state }
+    return { position, ordinal, effect, risk, payload, state: stateOf(parts, position, effect, of.asked) }
   })
 }
 
@@ -43,30 +52,87 @@ export function outboxEffects(parts: SwitchedGate, after: Position, limit: numbe
 export const readyEffects = (parts: SwitchedGate, after: Position, limit: number): readonly OutboxEffect[] =>
   outboxEffects(parts, after, limit).filter(({ state }) => state === 'ready')
 
-/** Asked again just before delivery. What cannot be read cannot be attributed, and stays. */
-function isSwitchedOff(parts: SwitchedGate, position: Position, effect: string): boolean {
-  if (parts.authority.current().switches.length === 0) return false
-  const line = parts.reader.record(position)?.line
-  const record = line === undefined ? null : parseRecord(line)
-  if (record?.kind !== 'operation') return true
-  const { chain, tenant, run, action: command } = record
-  return mayDispatch(parts, effect, { chain, onBehalfOf: record.for, tenant, run, command }) !== null
+/** Who asked for an effect, and under which policies. */
+interface Asked extends Pick<OperationRecord, 'actor' | 'chain' | 'tenant' | 'run'> {
+  readonly command: string
+  readonly onBehalfOf: PrincipalId | null
+  readonly policySet: Hash | null
 }
 
-/** Of one effect as far as witnesses and the log go. */
-export function stateOf({ acknowledgement }: Gate, position: Position, risk: Risk): EffectState {
-  if (acknowledgement.stop.mark !== null) return 'log-stopped'
-  return risk !== 'irreversible' || position < acknowledgement.witnessedSize ? 'ready' : 'awaiting-witness'
+/** Null for a record that cannot be read: then its effects cannot be attributed, and stay. */
+function askedBy(parts: SwitchedGate, position: Position): Asked | null {
+  const stored = (parts.reader.stored ?? parts.reader).record(position) // nothing personal is asked for
+  const record = stored === null ? null : parseRecord(stored.line)
+  if (record?.kind !== 'operation') return null
+  const { actor, chain, tenant, run, action: command } = record
+  // Few switches name policies, and payloads are long.
+  const named = parts.authority.current().switches.some(({ scope }) => scope.kind === 'policy-set')
+  const payload = named && stored?.payload != null ? (JSON.parse(stored.payload) as Admitted) : null
+  return {
+    actor,
+    chain,
+    tenant,
+    run,
+    command,
+    onBehalfOf: record.for,
+    policySet: payload?.authority?.policySet ?? null,
+  }
 }
+interface Admitted {
+  readonly authority?: { readonly policySet: Hash } | null
+}
+
+function stateOf(parts: SwitchedGate, position: Position, effect: string, asked: Asked | null): EffectState {
+  if (asked === null || switchedOffBy(parts, effect, asked) !== null) return 'switched-off'
+  if (effect !== NOTIFY_EFFECT && !isLive(parts, asked)) return 'revoked'
+  const { acknowledgement } = parts
+  if (acknowledgement.stop.mark !== null) return 'log-stopped'
+  const needsWitness = acknowledgement.riskOf(effect) === 'irreversible'
+  return needsWitness && position >= acknowledgement.witnessedSize ? 'awaiting-witness' : 'ready'
+}
+
+const NOBODY = {
+  tenant: '',
+  chain: [] as readonly ChainLink[],
+  onBehalfOf: null,
+  run: null,
+  command: '',
+  policySet: null,
+}
+const switchedOffBy = (parts: SwitchedGate, effect: string, asked: Asked): SwitchEntry | null =>
+  mayDispatch(parts, effect, effect === NOTIFY_EFFECT ? NOBODY : asked)
+
+/** Nobody stands behind what the engine does by itself. */
+const isLive = ({ identity }: SwitchedGate, { actor, chain, tenant, onBehalfOf }: Asked): boolean =>
+  chain.length === 0 || identity.isLive({ id: actor, kind: 'agent', roles: [], chain, onBehalfOf, tenant })
 
 /** The state of the effect of one record that is furthest from leaving; null when it has none. */
 export function worstOf(
-  parts: Gate,
+  parts: SwitchedGate,
   position: Position,
   effects: readonly { readonly effect: string }[],
 ): EffectState | null {
-  const states = effects.map(({ effect }) => stateOf(parts, position, parts.acknowledgement.riskOf(effect)))
-  return states.find((state) => state !== 'ready') ?? states[0] ?? null
+  if (effects.length === 0) return null
+  const asked = askedBy(parts, position)
+  const states = effects.map(({ effect }) => stateOf(parts, position, effect, asked))
+  return states.toSorted((a, b) => EFFECT_STATES.indexOf(b) - EFFECT_STATES.indexOf(a))[0] ?? null
+}
+
+/** What a switch (by its id) or a revocation (of this principal) keeps from leaving, of the oldest in the outbox. */
+export function heldBackBy(
+  parts: SwitchedGate,
+  after: Position,
+  cause: { readonly switch: string } | { readonly revoked: string },
+): { readonly heldBack: number; readonly scanned: number; readonly last: Position } {
+  const page = parts.reader.effects(after, EFFECTS_SCAN_MAX)
+  const heldBack = page.filter(({ position, effect }) => {
+    const asked = askedBy(parts, position)
+    if (asked === null) return false
+    if ('switch' in cause) return switchedOffBy(parts, effect, asked)?.id === cause.switch
+    const named = asked.onBehalfOf === cause.revoked || asked.chain.some(({ principal }) => principal === cause.revoked)
+    return named && effect !== NOTIFY_EFFECT && !isLive(parts, asked)
+  }).length
+  return { heldBack, scanned: page.length, last: page.at(-1)?.position ?? after }
 }
 
 /** How many wait for witnesses; `complete` is false when there are more than were looked at. */
@@ -81,6 +147,8 @@ export function countAwaiting(parts: Gate): { readonly count: number; readonly c
 export function nextFor({ acknowledgement }: Gate, state: EffectState): string | null {
   if (state === 'ready') return null
   if (state === 'switched-off') return 'an operator’s switch is on: `plinth switch list`'
+  if (state === 'revoked')
+    return 'who asked for it was revoked or changed since: it never leaves; ask anew if it should (`plinth principals list`)'
   if (state === 'log-stopped') return 'look at the evidence, then `plinth log resume`: docs/operating/witnesses.md'
   return acknowledgement.witnessing === null
     ? 'no witness policy is configured: start with `--witness-policy FILE` (docs/operating/witnesses.md)'

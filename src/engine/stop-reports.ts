@@ -2,12 +2,14 @@
  * What became of each operation that a switch or a revocation stopped: stopped, already done, or of unknown outcome. One report for each cause,
  * on record in the log, because "stopped" that nobody can check is a wish.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { foldEngineStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
+import { EFFECTS_SCAN_MAX, heldBackBy } from './ready-effects.ts'
 import { commitOnce } from './record-once.ts'
 import { principalsOf } from './switches.ts'
 import type { Stopped, UnderWay } from './running.ts'
-import { streamId } from '../model/ids.ts'
+import { streamId, type Position } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { AuthoritySnapshot, SwitchEntry } from '../warden/authority.ts'
@@ -16,6 +18,11 @@ import type { AuthoritySnapshot, SwitchEntry } from '../warden/authority.ts'
 const SETTLE_WITHIN_MS = 10_000
 /** Operations that one report names; the rest are counted. */
 const OPERATIONS_NAMED_MAX = 500
+/** The report is begun just before its snapshot comes into force, and goes on at once when it has. */
+const ADOPTION_LOOK_MS = 5
+const ADOPTION_LOOKS_MAX = 400
+/** Pages of the outbox that one report looks through for effects that may not leave any more. */
+const EFFECT_PAGES_MAX = 20
 const STOP = 'plinth.stop'
 
 export interface StoppedOperation {
@@ -39,6 +46,8 @@ export interface StopReport {
   readonly settledUs: number
   readonly counts: { readonly stopped: number; readonly alreadyDone: number; readonly outcomeUnknown: number }
   readonly operations: readonly StoppedOperation[]
+  /** Effects of operations that were done already, in the outbox, which this keeps from leaving; `complete` false when there may be more. */
+  readonly effects: { readonly heldBack: number; readonly complete: boolean }
 }
 
 export class StopReports {
@@ -59,6 +68,7 @@ interface Cause {
   readonly kind: StopReport['cause']
   readonly askedAtMs: number
   readonly mine: (stopped: Stopped) => boolean
+  readonly keeps: Parameters<typeof heldBackBy>[2]
 }
 
 /** @param stopped what was told to stop as this snapshot came into force, @param startedUs when it arrived */
@@ -73,15 +83,18 @@ export function followStop(
   const adoptedAtMs = parts.clock.nowMs()
   for (const cause of causesIn(snapshot, before)) {
     const mine = stopped.filter(cause.mine)
-    const making = settle(mine).then((operations) =>
-      write(parts, {
+    const make = async (): Promise<void> => {
+      const operations = await settle(mine)
+      const settledUs = Math.round(parts.clock.monotonicUs() - startedUs)
+      await write(parts, {
         ...{ id: cause.id, cause: cause.kind, snapshot: snapshot.number, askedAtMs: cause.askedAtMs, adoptedAtMs },
-        ...{ inForceUs, settledUs: Math.round(parts.clock.monotonicUs() - startedUs) },
+        ...{ inForceUs, settledUs },
         counts: countsOf(operations),
         operations: operations.slice(0, OPERATIONS_NAMED_MAX),
-      }),
-    )
-    parts.stops.add(making)
+        effects: await keptEffects(parts, snapshot, cause),
+      })
+    }
+    parts.stops.add(make())
   }
 }
 
@@ -92,7 +105,8 @@ function causesIn(snapshot: AuthoritySnapshot, before: AuthoritySnapshot): reado
   const switches = snapshot.switches
     .filter((one) => one.action === 'stop' && !known(one))
     .map(({ id, atMs }): Cause => {
-      return { id, kind: 'switch', askedAtMs: atMs, mine: ({ reason }) => reason.members['switch'] === id }
+      const mine = ({ reason }: Stopped): boolean => reason.members['switch'] === id
+      return { id, kind: 'switch', askedAtMs: atMs, mine, keeps: { switch: id } }
     })
   const gone = opening
     ? []
@@ -102,7 +116,13 @@ function causesIn(snapshot: AuthoritySnapshot, before: AuthoritySnapshot): reado
   const revocations = gone.map(({ id }): Cause => {
     const mine = ({ reason, principal }: Stopped): boolean =>
       reason.code === 'principal-revoked' && principalsOf(principal).includes(id)
-    return { id: `revoke-${id}-${snapshot.number}`, kind: 'revocation', askedAtMs: snapshot.createdAtMs, mine }
+    return {
+      id: `revoke-${id}-${snapshot.number}`,
+      kind: 'revocation',
+      askedAtMs: snapshot.createdAtMs,
+      mine,
+      keeps: { revoked: id },
+    }
   })
   return [...switches, ...revocations]
 }
@@ -114,6 +134,26 @@ const settle = (stopped: readonly Stopped[]): Promise<readonly StoppedOperation[
       return { operation, command, actor: principal.id, became, state }
     }),
   )
+
+/** Counted once the snapshot decides what may leave; the main thread gets its turn between pages. */
+async function keptEffects(
+  parts: Parts,
+  { number }: AuthoritySnapshot,
+  { keeps }: Cause,
+): Promise<StopReport['effects']> {
+  for (let looks = 0; parts.authority.current().number < number && looks < ADOPTION_LOOKS_MAX; looks++)
+    await sleep(ADOPTION_LOOK_MS)
+  let heldBack = 0
+  let after = -1 as Position
+  for (let page = 0; page < EFFECT_PAGES_MAX; page++) {
+    const found = heldBackBy(parts, after, keeps)
+    heldBack += found.heldBack
+    if (found.scanned < EFFECTS_SCAN_MAX) return { heldBack, complete: true }
+    after = found.last
+    await sleep(0)
+  }
+  return { heldBack, complete: false }
+}
 
 async function fateOf(
   outcome: UnderWay['outcome'],

@@ -196,6 +196,39 @@ test('an effect that a switch reaches stays in the outbox, by its name or by who
   await assert.rejects(vault.do('send', { box: 'b' }), fails('switched-stopped'), 'and no more of it is asked for')
 })
 
+test('an effect of somebody who was revoked never leaves, whatever happens later; the report counts what it keeps', async (t) => {
+  const vault = await openBank(t, { application: VAULT })
+  assert.equal((await vault.do('send', { box: 'a' })).kind, 'committed')
+  const states = async (state?: string) => {
+    const filter = state === undefined ? {} : { state }
+    const { items } = await vault.engine.effects(vault.operator, filter, { after: null, limit: 10 }, NEVER)
+    return items.map(({ effect, state: is }) => `${effect} ${is}`)
+  }
+  const off1 = off('principal', 'agent', 'stop')
+  await changeAuthority(vault, switchOn(off1))
+  assert.deepEqual((await reported(vault, off1.id)).effects, { heldBack: 2, complete: true })
+  await changeAuthority(vault, switchOff(off1.id))
+  assert.deepEqual(await states(), ['mail ready', 'wire awaiting-witness'])
+  const number = await changeAuthority(vault, { change: 'revoke', principal: 'agent' })
+  assert.deepEqual(await states('revoked'), ['mail revoked', 'wire revoked'])
+  assert.deepEqual((await reported(vault, `revoke-agent-${number}`)).effects, { heldBack: 2, complete: true })
+  await changeAuthority(vault, { change: 'reinstate', principal: 'agent' })
+  assert.deepEqual(await states(), ['mail revoked', 'wire revoked'], 'the epoch stays raised')
+  assert.equal((await vault.do('send', { box: 'b' })).kind, 'committed')
+  assert.deepEqual(await states('ready'), ['mail ready'], 'what it asks for now leaves')
+  const ops = await vault.engine.operations(vault.operator, { action: 'send' }, { after: null, limit: 2 }, NEVER)
+  assert.deepEqual(
+    ops.items.map(({ effects }) => effects),
+    ['awaiting-witness', 'revoked'],
+  )
+  await changeAuthority(
+    vault,
+    switchOn(off('policy-set', ops.items[0] === undefined ? '' : await setOf(vault), 'stop')),
+  )
+  assert.deepEqual(await states('ready'), [], 'nor what a set of policies admitted that is stopped')
+})
+const setOf = async (bank: Bank) => (await bank.engine.self(bank.operator, NEVER)).authority.policySet
+
 test('revoking whom it acts for stops what runs for them', async (t) => {
   const bank = await openBank(t)
   await changeAuthority(bank, {

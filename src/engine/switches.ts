@@ -81,9 +81,14 @@ export const leaseProblem = (untilMs: number, operation?: OperationId): Problem 
  * Just before an effect of a committed operation goes out: the switch that forbids it, or null. An effect that may not go out stays in the outbox.
  */
 export function mayDispatch(
-  parts: Pick<Parts, 'authority' | 'release' | 'policy'>,
+  parts: Pick<Parts, 'authority' | 'release'>,
   effect: string,
-  of: Pick<Principal, 'chain' | 'onBehalfOf' | 'tenant'> & { readonly command: string; readonly run: RunId | null },
+  of: Pick<Principal, 'chain' | 'onBehalfOf' | 'tenant'> & {
+    readonly command: string
+    readonly run: RunId | null
+    /** That it was admitted under. */
+    readonly policySet: string | null
+  },
 ): SwitchEntry | null {
   const { switches } = parts.authority.current()
   return switchInTheWay(
@@ -95,7 +100,7 @@ export function mayDispatch(
       run: of.run,
       command: of.command,
       effects: [effect],
-      policySet: parts.policy.status().policySet,
+      policySet: of.policySet,
     },
     'change',
   )

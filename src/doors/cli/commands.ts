@@ -179,10 +179,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'effects',
     summary: 'list what operations asked for outside, and what each waits for',
-    usage: ['effects [--state ready|awaiting-witness|log-stopped|switched-off]'],
+    usage: ['effects [--state ready|awaiting-witness|log-stopped|switched-off|revoked]'],
     options: {
       ...SYSTEM_OPTIONS,
-      state: { type: 'string', value: 'STATE', describe: 'ready, awaiting-witness, log-stopped or switched-off' },
+      state: {
+        type: 'string',
+        value: 'STATE',
+        describe: 'ready, awaiting-witness, log-stopped, switched-off or revoked',
+      },
       ...PAGE,
     },
     words: [0, 0],

@@ -99,6 +99,9 @@ async function report({ options, terminal }: CommandCall, id: string): Promise<E
     terminal.data(
       `in force ${(found.inForceUs / 1_000).toFixed(1)} ms after the snapshot arrived; the last one ended after ${(found.settledUs / 1_000).toFixed(1)} ms`,
     )
+    const { heldBack, complete } = found.effects
+    if (heldBack > 0 || !complete)
+      terminal.data(`${complete ? '' : 'at least '}${heldBack} effects in the outbox may not leave: plinth effects`)
     if (found.operations.length > 0)
       terminal.data(
         table(

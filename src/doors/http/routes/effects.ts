@@ -12,7 +12,7 @@ export const listEffects: Route = {
     {
       name: 'state',
       describe: 'Only those in this state.',
-      schema: { enum: ['ready', 'awaiting-witness', 'log-stopped', 'switched-off'] },
+      schema: { enum: ['ready', 'awaiting-witness', 'log-stopped', 'switched-off', 'revoked'] },
     },
     ...PAGE,
   ],
