@@ -3,12 +3,12 @@
  * side by side and joined in order.
  */
 import { hash } from 'node:crypto'
+import { EventRuns, type PartialRuns } from '../model/event-runs.ts'
 import type { Hash, Position, StreamId, Version } from '../model/ids.ts'
 import { LOG_KEY_STREAM, nextEpochOrigin } from '../model/log-keys.ts'
-import { Frontier, leafHash } from '../model/merkle.ts'
-import { eventEntry, MultisetHash } from '../model/multiset-hash.ts'
-import { sketchLine, type LineSketch } from '../model/record-line.ts'
-import type { StorageReader, StoredRecord } from '../storage/storage.ts'
+import { Frontier, leafHash, perfectRoot } from '../model/merkle.ts'
+import { LineSketcher, type LineSketch } from '../model/record-line.ts'
+import type { StorageReader, StoredLeaf } from '../storage/storage.ts'
 
 /** A stretch begins at a multiple of this, so that its tree is a perfect subtree of the whole: 2^16. */
 export const CHUNK_RECORDS = 16_384
@@ -35,6 +35,8 @@ export interface StreamSpan {
 export interface ChunkReport {
   readonly from: number
   readonly count: number
+  /** Commits that begin in it. */
+  readonly commits: number
   readonly findings: readonly Finding[]
   /** Roots of the perfect subtrees over its records; and over those before `rootAt`, when that is in it. */
   readonly roots: readonly Hash[]
@@ -43,7 +45,7 @@ export interface ChunkReport {
   readonly last: Link | null
   readonly streams: readonly StreamSpan[]
   /** What an index of its events holds. */
-  readonly events: { readonly count: number; readonly sum: string }
+  readonly events: PartialRuns
   /** Roots of its full tiles: what the tiles above hold. */
   readonly tiles: readonly Hash[]
 }
@@ -60,24 +62,26 @@ export function* verifyChunk(
   for (let position = from; position < to;) {
     const limit = Math.min(PAGE_RECORDS, to - position)
     // Where records are missing, those behind the gap belong to the next stretch.
-    const page = reader.records(position as Position, limit).filter((record) => record.position < to)
-    const leaves = reader.leafHashes(position, position + page.length)
+    const { records, commits, faults } = reader.auditRecords(position as Position, limit)
+    const page = records.filter((record) => record.position < to)
+    audit.commits += commits
+    for (const fault of faults) audit.find(fault.position, fault.what)
     if (page.length === 0) {
       audit.find(position, 'the record is missing')
       break
     }
-    for (const [place, record] of page.entries()) {
-      audit.add(reader, record, leaves[place])
+    for (const record of page) {
+      audit.add(reader, record)
       if (record.position + 1 === rootAt) rootsBefore = audit.roots
     }
     position += page.length
     yield position
   }
-  const { size, findings, roots, first, last, streams, events, tiles } = audit
+  const { size, commits, findings, roots, first, last, streams, events, tiles } = audit
   return {
-    ...{ from, count: size, findings, roots, rootsBefore, first, last },
+    ...{ from, count: size, commits, findings, roots, rootsBefore, first, last },
     streams: [...streams.values()],
-    events: { count: events.count, sum: events.sum },
+    events: events.part,
     tiles,
   }
 }
@@ -107,41 +111,46 @@ export function streamFault(
 }
 
 class ChunkAudit {
-  readonly events = new MultisetHash()
+  readonly events = new EventRuns()
   readonly tiles: Hash[] = []
-  /** Over full tiles; and over the leaves behind them. */
+  readonly #lines = new LineSketcher()
+  /** Over full tiles. */
   readonly #frontier = new Frontier()
-  #edge = new Frontier()
+  /** Leaves behind them; those of the tile that is not full yet begin at `#tile`. */
+  #edge: Hash[] = []
   readonly findings: Finding[] = []
   readonly streams = new Map<StreamId, StreamSpan>()
+  commits = 0
   first: Link | null = null
   last: Link | null = null
   #next: number
-  #tile = ''
+  #tile = 0
   constructor(from: number) {
     this.#next = from
   }
 
   get size(): number {
-    return this.#frontier.size + this.#edge.size
+    return this.#frontier.size + this.#edge.length
   }
   /** Roots of the perfect subtrees over all records so far. */
   get roots(): readonly Hash[] {
-    return [...this.#frontier.roots, ...this.#edge.roots]
+    const edge = new Frontier()
+    for (const leaf of this.#edge) edge.append(leaf)
+    return [...this.#frontier.roots, ...edge.roots]
   }
 
   find(position: number, what: string | null): void {
     if (what !== null && this.findings.length < FINDINGS_MAX) this.findings.push({ position, what })
   }
 
-  add(reader: StorageReader, { position, line, payload }: StoredRecord, stored: Hash | undefined): void {
+  add(reader: StorageReader, { position, line, payload, leaf: stored }: StoredLeaf): void {
     const leaf = leafHash(line)
     if (position !== this.#next) this.find(position, `position ${this.#next} is missing`)
     this.#next = position + 1
     if (leaf !== stored) this.find(position, 'the record does not match its leaf')
-    this.#edge.append(leaf)
-    this.#checkTile(reader, position, leaf)
-    const record = sketchLine(line)
+    this.#edge.push(leaf)
+    if ((position + 1) % TILE_RECORDS === 0) this.#checkTile(reader, position)
+    const record = this.#lines.sketch(line)
     if (record === null) return this.find(position, 'the record is not in the form of a record')
     this.find(position, payloadFault(record, payload))
     if ((record.i === record.n - 1) !== (record.event === null))
@@ -153,23 +162,22 @@ class ChunkAudit {
   }
 
   /** Proofs of older leaves are made from the tiles. */
-  #checkTile(reader: StorageReader, position: number, leaf: Hash): void {
-    this.#tile += leaf
-    if ((position + 1) % TILE_RECORDS !== 0) return
+  #checkTile(reader: StorageReader, position: number): void {
+    const leaves = Buffer.from(this.#edge.slice(this.#tile).join(''), 'hex')
     const tile = reader.tile(0, (position + 1) / TILE_RECORDS - 1)
-    if (tile === null || Buffer.from(tile).toString('hex') !== this.#tile)
-      this.find(position, 'the tile that ends here does not hold the leaves')
-    this.#tile = ''
-    if (this.#edge.size !== TILE_RECORDS) return // records are missing: the tree is another anyway
-    const root = this.#edge.rootHash()
+    if (tile === null || !leaves.equals(tile)) this.find(position, 'the tile that ends here does not hold the leaves')
+    this.#tile = this.#edge.length
+    if (this.#edge.length !== TILE_RECORDS) return // records are missing: the tree is another anyway
+    const root = perfectRoot(leaves)
     this.tiles.push(root)
     this.#frontier.appendPerfect(TILE_HEIGHT, root)
-    this.#edge = new Frontier()
+    this.#edge = []
+    this.#tile = 0
   }
 
   #addEvent(position: number, event: NonNullable<LineSketch['event']>, leaf: Hash): void {
     const { stream, version, prev } = event
-    this.events.add(eventEntry(stream, version, position))
+    this.events.add(stream, version, position)
     const span = this.streams.get(stream)
     if (span === undefined) {
       this.streams.set(stream, { stream, position, firstVersion: version, prev, version, leaf })

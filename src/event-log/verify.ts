@@ -3,6 +3,7 @@
  * tree over all of it against tiles, head and checkpoint; and what the store keeps beside the records. Memory grows with the number of streams, never with the number of records.
  */
 import type { Hash, Position, StreamId } from '../model/ids.ts'
+import { EventRuns } from '../model/event-runs.ts'
 import { foldRoots, Frontier, perfectSubtrees } from '../model/merkle.ts'
 import { MultisetHash, streamEntry } from '../model/multiset-hash.ts'
 import { NoteError, parseNote, verifyNote, type NoteVerifier } from '../model/signed-note.ts'
@@ -69,10 +70,11 @@ class Joined {
   readonly findings: Finding[] = []
   readonly #reader: StorageReader
   readonly #streams = new Map<StreamId, { version: number; leaf: Hash }>()
-  readonly #events = new MultisetHash()
+  readonly #events = new EventRuns()
   readonly #since = new MultisetHash()
   readonly #tiles: HigherTiles
   #last: Link | null = null
+  #commits = 0
 
   constructor(reader: StorageReader) {
     this.#reader = reader
@@ -85,7 +87,8 @@ class Joined {
       this.findings.push({ position, what })
   }
 
-  add({ from, count, findings, roots, first, last, streams, events, tiles }: ChunkReport): void {
+  add({ from, count, commits, findings, roots, first, last, streams, events, tiles }: ChunkReport): void {
+    this.#commits += commits
     if (first !== null) this.find(from, linkFault(this.#last, first))
     for (const { position, what } of findings) this.find(position, what)
     for (const span of streams) {
@@ -98,7 +101,7 @@ class Joined {
     else
       for (const [place, { height }] of perfectSubtrees(count).entries())
         this.frontier.appendPerfect(height, roots[place] as Hash)
-    this.#events.merge(events)
+    this.#events.take(events)
     this.#tiles.add(tiles)
     this.#last = last ?? this.#last
   }
@@ -118,18 +121,26 @@ class Joined {
     const origin = reader.meta('origin')
     if (origin !== null && this.#last !== null && origin !== this.#last.log)
       this.find(null, `the store says that its log is \`${origin}\`, and the records that it is \`${this.#last.log}\``)
-    if (!same(events, this.#events)) this.find(null, 'the index of events is not that of the records')
+    if (audit.commits !== this.#commits)
+      this.find(null, `the store holds ${audit.commits} commits, and the log is ${this.#commits} of them`)
+    if (!same(events, this.#events.total)) {
+      this.find(null, 'the index of events is not that of the records')
+      this.#findStreams(last)
+    }
     if (!same(streams, this.#since)) this.find(null, 'the index of streams is not that of the records')
     const stored = this.#tiles.expected
     if (tiles.length !== stored.length || tiles.some((count, level) => count !== stored[level]))
       this.find(null, `there are ${tiles.join(', ')} tiles by level, and the records give ${stored.join(', ')}`)
     if (this.#last !== null && this.#last.i !== this.#last.n - 1) this.find(last, 'the last transaction is incomplete')
+    return audit
+  }
+  /** Of which streams the index is wrong. */
+  #findStreams(last: Position): void {
     for (const [stream, { version, leaf }] of this.#streams) {
-      const head = reader.streamHead(stream, last)
+      const head = this.#reader.streamHead(stream, last)
       if (head.version !== version || head.leaf !== leaf)
         this.find(head.position, `the index of \`${stream}\` does not end at ${version}`)
     }
-    return audit
   }
 }
 

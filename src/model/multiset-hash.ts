@@ -28,9 +28,9 @@ export class MultisetHash {
   }
 }
 
-/** Entry of an index of events: where each event of a stream is. */
-export const eventEntry = (stream: string, version: number, position: number): string =>
-  `${stream}\n${version}\n${position}`
+/** Entry of an index of events: where events of a stream are that are next to each other. */
+export const eventEntry = (stream: string, version: number, position: number, count: number): string =>
+  `${stream}\n${version}\n${position}\n${count}`
 /** Entry of an index of streams: since when there is one. */
 export const streamEntry = (stream: string, since: number): string => `${stream}\n${since}`
 /** Entry of an index of operations: where the record of one is. */

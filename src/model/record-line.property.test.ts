@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { sha256Hex } from './ids.ts'
 import type { OperationState } from './operation.ts'
-import { lineComposer, parseRecord, sharedParts, sketchLine, type CommonFields } from './record-line.ts'
+import { LineSketcher, lineComposer, parseRecord, sharedParts, sketchLine, type CommonFields } from './record-line.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 12 })
 const half = fc.constantFrom(
@@ -83,6 +83,29 @@ describe('the line of a record', () => {
         const parsed = parseRecord(changed)
         assert.equal(parsed === null, sketchLine(changed) === null)
         if (parsed !== null) assert.equal(JSON.stringify(parsed), changed)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('lines one after the other, some of them damaged, are sketched as each by itself', () => {
+    const damage = fc.option(fc.record({ at: fc.nat(), insert: fc.string({ maxLength: 2 }) }), { freq: 2 })
+    const commit = fc.record({ common, from: fc.nat({ max: 1_200_000 }), lines: fc.array(damage, { maxLength: 5 }) })
+    fc.assert(
+      fc.property(fc.array(commit, { maxLength: 4 }), any, payload, (commits, stream, hashed) => {
+        const sketcher = new LineSketcher()
+        for (const { common: fields, from, lines } of commits) {
+          const composer = lineComposer(fields)
+          for (const [i, damaged] of lines.entries()) {
+            const whole =
+              i === lines.length - 1
+                ? composer.operation('do', 'committed', [], hashed)
+                : composer.event(from + i, stream as never, i + 1, hashed.hash, 'made', hashed)
+            const at = damaged === null ? 0 : damaged.at % whole.length
+            const line = damaged === null ? whole : whole.slice(0, at) + damaged.insert + whole.slice(at + 1)
+            assert.deepEqual(sketcher.sketch(line), sketchLine(line))
+          }
+        }
       }),
       { numRuns: 500 },
     )

@@ -9,7 +9,15 @@ import type { Manifest } from '../model/manifest.ts'
 import { mayBeSealed } from '../model/personal.ts'
 import { problem } from '../model/problems.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
-import type { SideReader, SideRecord, Snapshot, StorageReader, StoredEvent, StoredRecord } from '../storage/storage.ts'
+import type {
+  SideReader,
+  SideRecord,
+  Snapshot,
+  StorageReader,
+  StoredEvent,
+  StoredLeaf,
+  StoredRecord,
+} from '../storage/storage.ts'
 import { eventContext, operationContext, rowContext, sideContext, snapshotContext } from './contexts.ts'
 import { openDocument, type Opened, type Standing } from './documents.ts'
 import type { KeyStore } from './key-store.ts'
@@ -56,10 +64,11 @@ export class OpeningReader implements StorageReader, SideReader {
     const record = this.stored.record(position)
     return record === null ? null : this.#record(record)
   }
-  records(from: Position, limit: number): readonly StoredRecord[] {
+  records(from: Position, limit: number): readonly StoredLeaf[] {
     return this.stored.records(from, limit).map((record) => this.#record(record))
   }
-  #record(record: StoredRecord): StoredRecord {
+  auditRecords: StorageReader['auditRecords'] = (from, limit) => this.stored.auditRecords(from, limit)
+  #record<Stored extends StoredRecord>(record: Stored): Stored {
     const { line, payload, position } = record
     if (payload === null || !mayBeSealed(payload)) return record
     const text = this.#textOf(openDocument(payload, this.#standing, contextOfLine(line)), `the record at ${position}`)

@@ -19,6 +19,10 @@ export interface StoredRecord {
   readonly line: string
   readonly payload: JsonText | null
 }
+/** With its leaf hash as it is stored beside the line, hex. */
+export interface StoredLeaf extends StoredRecord {
+  readonly leaf: Hash
+}
 /** One event of a stream, as loaded for folding. */
 export interface StoredEvent {
   readonly position: Position
@@ -81,7 +85,7 @@ export interface StorageReader {
   operationDigests(after: number, limit: number): readonly number[]
   record(position: Position): StoredRecord | null
   /** Records from a position on, ascending. For verifying, exporting, rebuilding. */
-  records(from: Position, limit: number): readonly StoredRecord[]
+  records(from: Position, limit: number): readonly StoredLeaf[]
   /** Domain events of an entity across streams in log order, for rebuilding: position > after. */
   find(query: FindQuery, at?: Position): readonly Row[]
   /** Hex leaf hashes [from, to). */
@@ -101,16 +105,25 @@ export interface StorageReader {
   meta(name: string): string | null
   /** The same store, giving what there is without judging it. */
   forAudit(): StorageReader
-  /** What the store can say about itself: reads all of it. Indexes are added up to this position: more may be committed meanwhile. */
+  /** As `records`, with what is wrong with how they are stored. Stretches side by side count each commit once: where it begins. */
+  auditRecords(from: Position, limit: number): StretchAudit
+  /** What the store can say about itself beside its records: reads all of it. Indexes are added up to this position: more may be committed meanwhile. */
   audit(at: Position): StoreAudit
   close(): void
 }
 
-/** Indexes as sums over their entries (src/model/multiset-hash.ts): one that follows from the log has the sum that the log gives. */
+export interface StretchAudit {
+  readonly records: readonly StoredLeaf[]
+  readonly commits: number
+  readonly faults: readonly { readonly position: number; readonly what: string }[]
+}
+/** Indexes as sums over their entries (src/model/multiset-hash.ts, event-runs.ts): one that follows from the log has the sum that the log gives. */
 export interface StoreAudit {
   readonly events: { readonly count: number; readonly sum: string }
   readonly streams: { readonly count: number; readonly sum: string }
   readonly operations: { readonly count: number; readonly sum: string }
+  /** Commits there are, readable or not. */
+  readonly commits: number
   /** Full tiles by level. */
   readonly tiles: readonly number[]
   /** Rows that were edited, removed, added or brought back; the first of each table. */

@@ -5,7 +5,9 @@
 import type { Hash, Position } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json.ts'
 import { sharedParts, type SharedParts } from '../../model/record-line.ts'
-import type { PreparedCommit, StoredRecord } from '../storage.ts'
+import type { PreparedCommit, StoredLeaf } from '../storage.ts'
+
+const HASH_BYTES = 32
 
 export interface CommitRow {
   readonly first: number
@@ -14,9 +16,6 @@ export interface CommitRow {
   /** Two numbers a record, in UTF-16 units: of the line, below zero (-1 - size) where only its rest is stored; of the payload, -1 for none. */
   readonly sizes: string
   readonly body: string
-}
-export interface UnpackedRecord extends StoredRecord {
-  readonly leaf: Hash
 }
 
 export function packCommit({ records }: Pick<PreparedCommit, 'records'>): Pick<CommitRow, 'leaves' | 'sizes' | 'body'> {
@@ -35,9 +34,11 @@ export function packCommit({ records }: Pick<PreparedCommit, 'records'>): Pick<C
 }
 
 /** Records `from` to `to` (exclusive) of a commit, counted within it. */
-export function unpackCommit(row: CommitRow, from = 0, to = row.count): UnpackedRecord[] {
+export function unpackCommit(row: CommitRow, from = 0, to = row.count): StoredLeaf[] {
   const sizes = row.sizes.split(',')
-  const records: UnpackedRecord[] = []
+  const records: StoredLeaf[] = []
+  const leaves = Buffer.from(row.leaves.buffer, row.leaves.byteOffset, row.leaves.byteLength)
+  const hashes = leaves.toString('hex', HASH_BYTES * from, HASH_BYTES * to)
   let shared: SharedParts | null = null
   let start = 0
   for (let place = 0; place < to; place++) {
@@ -52,7 +53,7 @@ export function unpackCommit(row: CommitRow, from = 0, to = row.count): Unpacked
         position: (row.first + place) as Position,
         line: lineSize < 0 ? lineBefore(shared, place) + stored : stored,
         payload: payloadSize < 0 ? null : (row.body.slice(lineEnd, end) as JsonText),
-        leaf: leafAt(row.leaves, place),
+        leaf: hashes.slice(2 * HASH_BYTES * (place - from), 2 * HASH_BYTES * (place - from + 1)) as Hash,
       })
     }
     start = end

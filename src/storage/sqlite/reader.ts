@@ -19,9 +19,10 @@ import type {
   Snapshot,
   StorageReader,
   StoreAudit,
+  StretchAudit,
   StoredEvent,
   StoredOperation,
-  StoredRecord,
+  StoredLeaf,
   StreamHead,
   StreamKeyReader,
 } from '../storage.ts'
@@ -29,7 +30,7 @@ import { openReader, type Database } from './database.ts'
 import { EVENT_TABLES, latestRun, type EventRun } from './event-index.ts'
 import { findOperation, listOperationDigests } from './operation-index.ts'
 import { auditStore } from './audit.ts'
-import { leafAt, unpackCommit, type CommitRow, type UnpackedRecord } from './packed-commit.ts'
+import { leafAt, unpackCommit, type CommitRow } from './packed-commit.ts'
 import { ReadModelTables } from './read-model-tables.ts'
 import {
   commitOf,
@@ -65,7 +66,7 @@ const damagedOutbox = (position: number) =>
   problem('storage-damaged', `the outbox does not hold the effects of the operation at ${position}`)
 
 const STREAM_NUMBERS_MAX = 100_000 // numbers kept at hand; about 10 MB
-const FROM_COMMIT = `SELECT ${LOG_COLUMNS} FROM log WHERE first >= coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first`
+const FROM_COMMIT = `SELECT ${LOG_COLUMNS} FROM log WHERE first >= coalesce((SELECT max(first) FROM log WHERE first <= ?1), 0) AND first < ?2 ORDER BY first`
 const NO_STREAM: StreamHead = { version: 0, position: -1 as Position, leaf: '' }
 const OF_COMMIT = LOG_COLUMNS.replaceAll(/\w+/g, 'l.$&')
 
@@ -223,20 +224,35 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
     return listOperationDigests(this.#database, after, limit)
   }
 
-  record(position: Position): StoredRecord | null {
+  record(position: Position): StoredLeaf | null {
     return this.records(position, 1).find((record) => record.position === position) ?? null
   }
 
-  records(from: Position, limit: number): readonly StoredRecord[] {
-    const records: StoredRecord[] = []
+  records(from: Position, limit: number): readonly StoredLeaf[] {
+    const records: StoredLeaf[] = []
     for (const { commit, begin, end } of this.#stretch(from, from + Math.max(limit, 0)))
       for (const record of unpackCommit(commit, begin, end)) {
-        const { position, line, payload } = record
+        const { position, payload } = record
         if (!this.#lenient && payload !== null && this.#whole(record).payloadHash !== sha256Hex(payload))
           throw problem('storage-damaged', `the payload of the record at ${position} does not match its hash`)
-        records.push({ position, line, payload })
+        records.push(record)
       }
     return records
+  }
+
+  auditRecords(from: Position, limit: number): StretchAudit {
+    const records: StoredLeaf[] = []
+    const faults: { position: number; what: string }[] = []
+    let commits = 0
+    const see = (row: LogRow): void => {
+      if (row.first < from) return // its commit begins in the stretch before
+      commits += 1
+      if (!isCommitSealed(this.#sealer, row))
+        faults.push({ position: row.first, what: `the commit at ${row.first} is not what was written` })
+    }
+    for (const { commit, begin, end } of this.#stretch(from, from + Math.max(limit, 0), see))
+      records.push(...unpackCommit(commit, begin, end))
+    return { records, commits, faults }
   }
 
   find(query: FindQuery, at?: Position): readonly Row[] {
@@ -260,13 +276,15 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
   #stretch(
     from: number,
     to: number,
+    see: (row: LogRow) => void = () => {},
   ): readonly { readonly commit: CommitRow; readonly begin: number; readonly end: number }[] {
     if (to <= from) return []
     return this.#database.reading(() => {
       const parts: { commit: CommitRow; begin: number; end: number }[] = []
       let next = from
-      for (const row of this.#database.each<LogRow>(FROM_COMMIT, from)) {
+      for (const row of this.#database.each<LogRow>(FROM_COMMIT, from, to)) {
         const commit = this.#commit(row)
+        see(row)
         const begin = Math.max(0, from - commit.first)
         const end = Math.min(commit.count, to - commit.first)
         if (begin >= commit.count) continue
@@ -372,7 +390,7 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
     return commitOf(row)
   }
   /** The sketch of a record whose line is that of its leaf. @throws `storage-damaged` */
-  #whole({ position, line, leaf }: UnpackedRecord): LineSketch {
+  #whole({ position, line, leaf }: StoredLeaf): LineSketch {
     const sketch = leafHash(line) === leaf ? sketchLine(line) : null
     if (sketch === null) throw problem('storage-damaged', `the record at ${position} does not match its leaf`)
     return sketch
