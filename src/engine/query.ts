@@ -9,11 +9,13 @@ import { isForbidden, titleOf } from './refused.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { passSwitches } from './switches.ts'
 import type { Admission } from '../model/admission.ts'
+import type { CellReading } from '../model/decision.ts'
 import { base32, sha256Hex, type OperationId, type RunId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
 import { obliged } from '../model/obligations.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
+import type { CellAnswer } from '../sandbox/sandbox.ts'
 
 export async function query(
   parts: Parts,
@@ -35,32 +37,35 @@ export async function query(
   // What was attested counts as of now: looking at the past does not bring back old permissions.
   const attested = await attestedFor(new ReadSession(parts, states.visible, 'committed', signal), request.run)
   watch.lap('begin')
-  const prefetched = await session.prefetch(manifest.targets, input)
-  const answer = await sandbox.read(
-    {
-      release: release.id,
-      name: request.query,
-      input: JSON.stringify(input),
-      nowMs: parts.clock.nowMs(),
-      seed: operation,
-      principal: { id: principal.id, kind: principal.kind, onBehalfOf: principal.onBehalfOf },
-      attested,
-      prefetched,
-    },
-    session,
-    signal,
-  )
-  signal.throwIfAborted()
+  const read = async (at: ReadSession): Promise<Exclude<CellAnswer<CellReading>, { kind: 'failed' }>> => {
+    const answer = await sandbox.read(
+      {
+        release: release.id,
+        name: request.query,
+        input: JSON.stringify(input),
+        nowMs: parts.clock.nowMs(),
+        seed: operation,
+        principal: { id: principal.id, kind: principal.kind, onBehalfOf: principal.onBehalfOf },
+        attested,
+        prefetched: await at.prefetch(manifest.targets, input),
+      },
+      at,
+      signal,
+    )
+    signal.throwIfAborted()
+    if (!parts.identity.isLive(principal))
+      throw problem('principal-revoked', 'the principal, or one it depends on, was revoked while this was under way')
+    passSwitches(parts, principal, { command: request.query, run: request.run }, 'read', operation)
+    if (answer.kind === 'failed')
+      throw problem(answer.code, answer.detail, {
+        operation,
+        ...(answer.limit === undefined ? {} : { limit: answer.limit, observed: answer.observed ?? null }),
+      })
+    if (answer.facts !== null) validators.facts(request.query, answer.facts)
+    return answer
+  }
+  const answer = await read(session)
   watch.lap('decide')
-  if (!parts.identity.isLive(principal))
-    throw problem('principal-revoked', 'the principal, or one it depends on, was revoked while this was under way')
-  passSwitches(parts, principal, { command: request.query, run: request.run }, 'read', operation)
-  if (answer.kind === 'failed')
-    throw problem(answer.code, answer.detail, {
-      operation,
-      ...(answer.limit === undefined ? {} : { limit: answer.limit, observed: answer.observed ?? null }),
-    })
-  if (answer.facts !== null) validators.facts(request.query, answer.facts)
   if (answer.kind === 'answered') {
     validators.output(request.query, answer.result)
     if (manifest.facts !== null && answer.facts === null)
@@ -88,16 +93,24 @@ export async function query(
   const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
   const target = manifest.targets[0]
   const targetId = target === undefined ? undefined : (input as JsonObject)[target.member]
-  const admission = policy.admit({
-    principal,
-    action: request.query,
-    resource: target !== undefined && typeof targetId === 'string' ? { entity: target.entity, id: targetId } : null,
-    input,
-    facts: answer.facts,
-    impact: null,
-    attested,
-    approvals: [],
-  })
+  const admit = (facts: JsonObject | null): Admission =>
+    policy.admit({
+      principal,
+      action: request.query,
+      resource: target !== undefined && typeof targetId === 'string' ? { entity: target.entity, id: targetId } : null,
+      input,
+      facts,
+      impact: null,
+      attested,
+      approvals: [],
+    })
+  let admission = admit(answer.facts)
+  if (request.at !== null && admission.kind === 'admitted' && manifest.facts !== null) {
+    // Nor do old facts: what was open to everybody then may be closed to this principal now.
+    const { facts } = await read(new ReadSession(parts, states.visible, 'committed', signal))
+    const now = facts === null ? admission : admit(facts)
+    if (now.kind !== 'admitted') admission = now
+  }
   watch.lap('admit')
   const forbidden = admission.kind === 'denied' && answer.facts !== null && isForbidden(admission)
   if (answer.kind === 'refused' && !forbidden) {
