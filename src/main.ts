@@ -1,6 +1,7 @@
 /** Composition root: the command line, and behind it, loaded only when asked for, everything it may start. */
 import { readFileSync } from 'node:fs'
 import { runCommandLine } from './doors/cli/run.ts'
+import { guardProcess } from './host/guard-process.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -8,7 +9,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const END_MS = 5_000
 
 process.exitCode = await runCommandLine(process.argv.slice(2), version, {
-  start: async (options) => (await import('./main/start.ts')).start(options),
+  async start(options) {
+    guardProcess()
+    return (await import('./main/start.ts')).start(options)
+  },
   buildRelease: async (application) => (await import('./main/build.ts')).buildRelease(application),
   lastRelease: async (dir) => (await import('./main/data-directory.ts')).lastRelease(dir),
   witness: async (options) => (await import('./main/witness.ts')).witness(options),
@@ -31,7 +35,10 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     (await import('./main/stream-proof.ts')).writeStreamProof(dir, stream, file, checkpoint),
   verifyOffline: async (dir, keyFile, onProgress, signal, subjectKeys) =>
     (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal, subjectKeys),
-  startWarden: async (...options) => (await import('./main/warden.ts')).startWarden(...options),
+  async startWarden(...options) {
+    guardProcess()
+    return (await import('./main/warden.ts')).startWarden(...options)
+  },
   audit: async (options, signal) => (await import('./main/audit.ts')).audit(options, signal),
   policyReplay: async (options, signal) => (await import('./main/look-back.ts')).policyReplay(options, signal),
   policyTest: async (options) => (await import('./main/look-back.ts')).policyTest(options),

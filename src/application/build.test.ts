@@ -253,6 +253,14 @@ test('files outside the application, hidden ones and other kinds are not read', 
     '.plinth/key.json': '{}',
   })
   assert.match(hidden, /outside the application/)
+  for (const mark of ['installation.json', 'warden.db']) {
+    const credentials = await refusal({
+      'app.ts': `import secret from './data/operator.json'\nexport default secret`,
+      'data/operator.json': '{"apiKey":"plk_"}',
+      [`data/${mark}`]: '{}',
+    })
+    assert.match(credentials, /outside the application/, `a data directory, known by its ${mark}`)
+  }
   assert.match(
     await refusal({ 'app.ts': `import text from './note.txt'\nexport default text`, 'note.txt': '' }),
     /is not TypeScript, JavaScript or JSON/,

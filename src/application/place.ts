@@ -19,9 +19,10 @@ export function placeOf(entry: string): Place {
   }
 }
 
-/** Inside the application's directory and not hidden, or in a package that is installed for it. */
+/** Inside the application's directory, not hidden and not in a system's data directory, or in a package that is installed for it. */
 export function isReadable(path: string, { root }: Place): boolean {
   const real = existsSync(path) ? realpathSync(path) : path
+  if (isInDataDirectory(real, root)) return false
   const packages = real.lastIndexOf(`${sep}node_modules${sep}`)
   const home = packages === -1 ? root : real.slice(0, packages)
   if (packages === -1 ? !isWithin(real, root) : !isWithin(root, home) && !isWithin(home, root)) return false
@@ -29,6 +30,16 @@ export function isReadable(path: string, { root }: Place): boolean {
     .split(sep)
     .some((part) => part.startsWith('.'))
 }
+
+/** Credentials and keys lie there, as JSON. */
+function isInDataDirectory(path: string, root: string): boolean {
+  for (let folder = dirname(path); isWithin(folder, root); folder = dirname(folder)) {
+    if (DATA_DIRECTORY_FILES.some((name) => existsSync(join(folder, name)))) return true
+    if (folder === dirname(folder)) break
+  }
+  return false
+}
+const DATA_DIRECTORY_FILES = ['installation.json', 'first-start-unfinished', 'warden.db', 'subject-keys.db']
 
 export const isWithin = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)

@@ -52,3 +52,41 @@ test('a generator runs elsewhere; what it says when it fails is passed on', asyn
   await writeFile(other, `export const somethingElse = 1`)
   await assert.rejects(generated(other), { code: 'release-invalid' })
 })
+
+test('a generator reads no file, starts nothing, and learns nothing of our environment', async () => {
+  const folder = await folderWith({ 'secret.json': '{}' })
+  const reach = join(folder, 'reach.mjs')
+  await writeFile(
+    reach,
+    `import { readFileSync, writeFileSync } from 'node:fs'
+     import { spawnSync } from 'node:child_process'
+     import { Worker } from 'node:worker_threads'
+     const tried = (what) => { try { what(); return 'reached' } catch (error) { return error.code } }
+     export const generate = () => ({ a: [
+       tried(() => readFileSync(${JSON.stringify(join(folder, 'secret.json'))})),
+       tried(() => writeFileSync(${JSON.stringify(join(folder, 'mine.json'))}, '')),
+       tried(() => { const { error } = spawnSync('true'); if (error) throw error }),
+       tried(() => new Worker('0', { eval: true })),
+       Object.keys(process.env).sort(),
+     ] })`,
+  )
+  process.env['PLINTH_TOKEN'] ??= 'secret'
+  const denied = 'ERR_ACCESS_DENIED'
+  const { a } = await all(await generated(reach))
+  assert.deepEqual(a, [denied, denied, denied, denied, ['LANG', 'NODE_NO_WARNINGS', 'TZ']])
+})
+
+test('a generator is bundled of the application’s own files: no data directory, and nothing outside', async () => {
+  const folder = await folderWith({})
+  await mkdir(join(folder, 'data'))
+  for (const file of ['package.json', 'data/installation.json', 'data/operator.json'])
+    await writeFile(join(folder, file), '{}')
+  for (const [path, why] of [
+    ['./data/operator.json', /lies outside the application/],
+    ['../../../../../../../../../../../../etc/hostname.json', /etc\/hostname/],
+  ] as const) {
+    const module = join(folder, 'reads.mjs')
+    await writeFile(module, `import secret from '${path}'\nexport const generate = () => ({ a: [secret] })`)
+    await assert.rejects(generated(module), (error: Error) => why.test(error.message))
+  }
+})

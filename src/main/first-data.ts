@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { bundleGenerator } from '../application/bundle-generator.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Json } from '../model/json.ts'
 import type { Credentials } from '../model/principal.ts'
@@ -15,11 +15,16 @@ const SAID_CHARACTERS_MAX = 2_000 // of a failing generator's stderr
 /** Records by importer, in the order in which they are imported. */
 export type FirstData = readonly { readonly importer: string; readonly records: AsyncIterable<Json> }[]
 
-/** What an application's `generate.ts` makes. @throws `release-invalid` with what it said, when it fails */
+/**
+ * What an application's `generate.ts` makes. It is code of the application, so it runs without our environment, and without leave to read or write a
+ * file or to start a process: the data directory with the operator's key lies beside it. @throws `release-invalid` with what it said, when it fails */
 export async function generated(modulePath: string): Promise<FirstData> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./generate-child.ts', import.meta.url)), modulePath], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const program = await bundleGenerator(modulePath)
+  const child = spawn(process.execPath, ['--permission', '--disable-sigusr1', '--input-type=module', '-'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { TZ: 'UTC', LANG: 'C', NODE_NO_WARNINGS: '1' },
   })
+  child.stdin.on('error', () => {}).end(program) // one that ends early says why by itself
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-SAID_CHARACTERS_MAX)))
   const ended = once(child, 'close')

@@ -3,14 +3,13 @@
  * can read what it runs). It dies with us, and is started again when it dies alone.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { chownSync, lstatSync, readdirSync } from 'node:fs'
+import { lchownSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { problem } from '../model/problems.ts'
 import type { CreateWarden } from './data-directory.ts'
-import { WARDEN_FILE } from '../warden/journal.ts'
 
 const { PATH = '', NODE_COMPILE_CACHE } = process.env
 /** Nothing of ours but where programs lie, and what was compiled before. */
@@ -143,11 +142,13 @@ export const createInChild: CreateWarden = async ({ dir, publishDir }, first) =>
 /** Hands both folders to the warden's user. Null when we may not, or none was asked for. */
 function ownUser({ dir, publishDir, user }: WardenChildOptions): number | null {
   if (user === null || process.getuid?.() !== 0) return null
+  // Links are handed over themselves, never what they point to: after the first start these folders are the other user's to fill.
   for (const folder of [dir, publishDir]) {
-    chownSync(folder, user, user)
-    for (const name of readdirSync(folder))
-      if (lstatSync(join(folder, name)).isFile()) chownSync(join(folder, name), user, user)
+    lchownSync(folder, user, user)
+    for (const name of readdirSync(folder)) {
+      const found = lstatSync(join(folder, name))
+      if (found.isFile() && found.nlink === 1) lchownSync(join(folder, name), user, user)
+    }
   }
-  chownSync(join(dir, WARDEN_FILE), user, user)
   return user
 }

@@ -6,6 +6,7 @@
 import { text as textOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../host/clock.ts'
+import { guardProcess } from '../host/guard-process.ts'
 import { Problem, problem } from '../model/problems.ts'
 import { createWarden } from '../warden/warden.ts'
 import type { NewWarden } from './data-directory.ts'
@@ -72,9 +73,11 @@ async function program(words: readonly string[]): Promise<void> {
   say({ kind: 'started', at, url, snapshot, rootKey, pid: process.pid })
 }
 
-if (import.meta.main)
+if (import.meta.main) {
+  guardProcess()
   program(process.argv.slice(2)).catch((error: unknown) => {
     const fault = error instanceof Problem ? error : problem('bug', String(error), {}, error)
     say({ kind: 'problem', code: fault.code, detail: fault.detail })
     process.exit(1)
   })
+}

@@ -3,6 +3,7 @@
  * line of JSON once it answers. SIGTERM and SIGINT stop it, and with `--child` the end of its standard input. Exit codes: 0 stopped,
  * 1 must not start, 2 bad options.
  */
+import { guardProcess } from '../../host/guard-process.ts'
 import { Problem } from '../../model/problems.ts'
 import { openSigner } from './open-signer.ts'
 import { readOptions } from './options.ts'
@@ -11,6 +12,7 @@ import { sshAgentKeys } from './ssh-agent-keys.ts'
 
 const say = (line: object): void => console.log(JSON.stringify(line))
 
+guardProcess()
 try {
   const options = readOptions(process.argv.slice(2))
   const signer = await openSigner({ ...options, backEnds: [sshAgentKeys(options.agent)] })

@@ -78,7 +78,7 @@ export async function startSigner(options: SignerProcessOptions): Promise<Signer
 
 async function startChild(words: readonly string[]): Promise<ChildProcess> {
   const program = fileURLToPath(new URL('./main.ts', import.meta.url))
-  const child = spawn(process.execPath, [program, ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, ...words], { stdio: ['pipe', 'pipe', 'inherit'], env: environment() })
   child.stdin.on('error', () => {}) // it has ended; its exit says so
   const lines = createInterface(child.stdout)
   const line = await new Promise<string | null>((resolve) => {
@@ -90,4 +90,12 @@ async function startChild(words: readonly string[]): Promise<ChildProcess> {
   child.kill('SIGKILL')
   if (said !== null && Object.hasOwn(PROBLEMS, said.code)) throw new Problem(said.code as ProblemCode, said.detail)
   throw problem('signer-unavailable', `the signer ended before it answered (${child.signalCode ?? child.exitCode})`)
+}
+
+/** None of our secrets reaches it: only where programs, temporary folders and the agent that may hold its key are. */
+function environment(): NodeJS.ProcessEnv {
+  const names = ['PATH', 'HOME', 'TMPDIR', 'SSH_AUTH_SOCK', 'NODE_NO_WARNINGS']
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  )
 }
