@@ -3,7 +3,7 @@
  * was imported, where the running process answers.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   AGENT_FILE,
@@ -92,6 +92,7 @@ export async function createDataDirectory(
     const other = [...MADE_FIRST, 'data.db'].find((name) => existsSync(join(dir, name)))
     if (other !== undefined)
       throw problem('usage', `\`${dir}\` holds \`${other}\`, but is no data directory: choose another with \`--dir\``)
+    await chmod(dir, 0o700) // also when it was there: it will hold keys, and everything that happens
     await writeFile(marker, '')
   }
   for (const left of MADE_FIRST) await rm(join(dir, left), { recursive: true, force: true })

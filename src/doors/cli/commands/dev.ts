@@ -18,7 +18,7 @@ export async function run({ options, terminal, composition }: CommandCall): Prom
   void stop.asked.then(() => changes.close())
   const workshop = await composition.workshop()
   let system = await firstStart(workshop, wanted, terminal)
-  if (system !== null) terminal.data(terminal.json ? JSON.stringify(document(system)) : welcome(system, terminal))
+  if (system !== null) terminal.data(terminal.json ? JSON.stringify(document(system)) : welcome(system, terminal, true))
   // The port stays the same over reloads, also when the system chose it.
   const port = system === null ? wanted.port : Number(new URL(system.url).port)
   for await (const files of changes.batches())

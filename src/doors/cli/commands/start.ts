@@ -60,7 +60,8 @@ const mcpConfiguration = (system: RunningSystem): unknown => ({
   },
 })
 
-export function welcome(system: RunningSystem, terminal: Terminal): string {
+/** @param showsKeys also when they are not new */
+export function welcome(system: RunningSystem, terminal: Terminal, showsKeys = system.firstStart): string {
   const { sandbox, counts } = system
   const holds = Object.entries(counts).map(([entity, count]) => `${count} ${entity}`)
   const bold = (text: string): string => terminal.style('bold', text)
@@ -72,16 +73,21 @@ export function welcome(system: RunningSystem, terminal: Terminal): string {
     `  data       ${system.dir}`,
     `  sandbox    ${sandbox.level}: ${sandbox.jail}${sandbox.howToRaise === null ? '' : `; raise it: ${sandbox.howToRaise}`}`,
     '',
-    bold('credentials, made for this data directory'),
-    `  agent      ${system.agent.key}   (${system.agent.principal})`,
-    `  operator   ${system.operator.key}   (${system.operator.principal})`,
-    '',
-    bold('for an MCP client'),
-    JSON.stringify(mcpConfiguration(system), null, 2),
-    '',
+    ...(showsKeys ? credentials(system, bold) : [`  keys       ${system.dir}/agent.json, operator.json`, '']),
     bold('worth trying next, in another terminal'),
     ...system.tryNext.map((command) => `  ${command}`),
     '',
     'Ctrl-C stops.',
   ].join('\n')
 }
+
+/** Once for a service: what it prints at each start ends up in a journal that others read. */
+const credentials = (system: RunningSystem, bold: (text: string) => string): readonly string[] => [
+  bold('credentials, made for this data directory'),
+  `  agent      ${system.agent.key}   (${system.agent.principal})`,
+  `  operator   ${system.operator.key}   (${system.operator.principal})`,
+  '',
+  bold('for an MCP client'),
+  JSON.stringify(mcpConfiguration(system), null, 2),
+  '',
+]
