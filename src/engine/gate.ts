@@ -1,13 +1,15 @@
-/** The cheap gate before anything is decided: is a switch or an open breaker in the way, or the lease over? What is refused here is on record, and cost nothing. */
+/** The cheap gate before anything is decided: is a switch or an open breaker in the way, the lease over, or nobody there to say how far the log had come? What is refused here is on record, and cost nothing. */
 import { recordFailure } from './failed.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { passSwitches } from './switches.ts'
 
-/** @throws as `passSwitches`; `breaker-open` */
+/** @throws as `passSwitches`; `breaker-open`, `signer-unconfirmed` */
 export function gate(parts: Parts, proposal: Proposal): void {
   try {
     passSwitches(parts, proposal.principal, proposal.intent, 'change', proposal.operation)
+    const obstacle = parts.firstRecords.obstacle(parts)
+    if (obstacle !== null) throw obstacle
     parts.breakers.pass(parts, proposal)
   } catch (error) {
     recordFailure(parts, proposal, error)

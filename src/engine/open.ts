@@ -28,6 +28,7 @@ import { Flows } from './flows.ts'
 import { KnownOperations } from './known-operations.ts'
 import { openPersonal } from './personal/open-personal.ts'
 import { query } from './query.ts'
+import { FirstRecords } from './first-records.ts'
 import { recordLogKey } from './record-log-key.ts'
 import { mayRead, READ_RECORDS } from './reading.ts'
 import { records, rows, state, states } from './records.ts'
@@ -42,6 +43,7 @@ import { verify } from './verify.ts'
 import { why } from './why.ts'
 import { createValidators } from '../application/validate.ts'
 import type { Clock } from '../host/clock.ts'
+import type { Position } from '../model/ids.ts'
 import type { Random } from '../host/random.ts'
 import { openIdentity } from '../identity/open.ts'
 import type { Release } from '../model/manifest.ts'
@@ -141,10 +143,14 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     stops: new StopReports(),
     aside: new Aside(reader, committer, clock),
     anchoring,
+    firstRecords: new FirstRecords(),
     personal,
     clock,
     random,
   }
+  const { state: signing, signedSize } = committer.signing()
+  // A crash has left records that nobody was told of, and that cannot be signed yet: what is read is under the checkpoint that it is answered with.
+  if (signing === 'unconfirmed') parts.states.visible = Math.min(parts.states.visible, signedSize - 1) as Position
   const recalling = new AbortController()
   opened.defer(() => recalling.abort())
   parts.known
@@ -160,17 +166,16 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   )
   await enforce(parts, authority.current())
   opened.defer(() => parts.stops.drained())
-  if (stop.mark !== null) onProblem('the log is stopped', stopped(stop.mark))
-  else {
-    await recordLogKey(parts) // the first record of a log names its key
-    await recordAuthority(parts)
-    await recordResumed(parts, dir)
-    await recordWitnessPolicy(parts)
-  }
+  const firstRecords = (): Promise<void> => recordFirst(parts, dir, onProblem)
+  if (stop.mark !== null) {
+    onProblem('the log is stopped', stopped(stop.mark))
+    parts.firstRecords.skip()
+  } else if (!(await parts.firstRecords.write(parts, firstRecords)))
+    onProblem('changes wait, reading goes on', parts.firstRecords.obstacle(parts))
   await parts.breakers.restore(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   await activate(parts, new AbortController().signal) // takes as long as there are rows to rebuild
   opened.defer(() => parts.running.drained())
-  const loops = startLoops(parts, onProblem)
+  const loops = startLoops(parts, firstRecords, onProblem)
   opened.defer(() => loops.stop())
   if (options.heads != null && stop.mark === null) {
     const heads = startHeads(parts, dir, options.heads, onProblem)
@@ -231,4 +236,16 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     verify: (onProgress, signal) => verify({ ...parts, keys: personal?.keys ?? null }, onProgress, signal),
     close: () => closing.disposeAsync(),
   }
+}
+
+async function recordFirst(parts: Parts, dir: string, onProblem: EngineOptions['onProblem']): Promise<void> {
+  const { position } = parts.reader.head()
+  if (parts.states.visible < position) {
+    parts.states.distrust()
+    if (parts.personal !== null) await finishErasures(parts, parts.personal, onProblem)
+  }
+  await recordLogKey(parts) // the first record of a log names its key
+  await recordAuthority(parts)
+  await recordResumed(parts, dir)
+  await recordWitnessPolicy(parts)
 }

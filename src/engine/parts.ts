@@ -13,6 +13,7 @@ import type { Acknowledgement } from './acknowledgement/acknowledgement.ts'
 import type { Aside } from './aside.ts'
 import type { History } from './history/history.ts'
 import type { Breakers } from './breakers/breakers.ts'
+import type { FirstRecords } from './first-records.ts'
 import type { Flows } from './flows.ts'
 import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
@@ -42,6 +43,7 @@ export interface Parts {
   readonly aside: Aside
   readonly stops: StopReports
   readonly anchoring: Anchoring
+  readonly firstRecords: FirstRecords
   /** Null: the application declares no personal data, and there is none from before. */
   readonly personal: Personal | null
   readonly clock: Clock

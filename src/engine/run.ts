@@ -18,16 +18,26 @@ export interface Loops {
   stop(): Promise<void>
 }
 
-/** @param onProblem told of what a look could not do; the next look tries again */
-export function startLoops(parts: Parts, onProblem: (what: string, error: unknown) => void): Loops {
+/** @param firstRecords what a start could not put on record @param onProblem told of what a look could not do; the next look tries again */
+export function startLoops(
+  parts: Parts,
+  firstRecords: () => Promise<void>,
+  onProblem: (what: string, error: unknown) => void,
+): Loops {
   const stopping = new AbortController()
   let looking = Promise.resolve()
   let busy = false
   // Told within the adoption: looked at as soon as it is over.
   const adoptions = new AdoptionRecords(parts, () => void setImmediate(begin))
+  const notWritten = (error: unknown): boolean => {
+    onProblem('the first records of this start', error)
+    return false
+  }
   const lookOnce = async (): Promise<void> => {
     busy = true
-    await look(parts, adoptions, stopping.signal, onProblem)
+    const { stop } = parts.acknowledgement
+    const mayWrite = stop.mark === null && (await parts.firstRecords.write(parts, firstRecords).catch(notWritten))
+    if (mayWrite) await look(parts, adoptions, stopping.signal, onProblem)
     busy = false
   }
   const begin = (): void => {
@@ -43,6 +53,7 @@ export function startLoops(parts: Parts, onProblem: (what: string, error: unknow
       await looking
       adoptions.stop()
       // What came into force since the last look: nothing may rest on a snapshot that is not on record.
+      if (parts.firstRecords.obstacle(parts) !== null) return
       await adoptions.write().catch((error: unknown) => onProblem('recording the authority in force', error))
     },
   }
@@ -54,7 +65,6 @@ async function look(
   signal: AbortSignal,
   onProblem: (what: string, error: unknown) => void,
 ): Promise<void> {
-  if (parts.acknowledgement.stop.mark !== null) return // nothing could be written
   await adoptions.write().catch((error: unknown) => onProblem('recording the authority in force', error))
   await takeUpHeld(parts, signal, onProblem).catch((error: unknown) => onProblem('looking for held operations', error))
   if (parts.committer.signing().state === 'signing')

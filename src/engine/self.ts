@@ -12,8 +12,15 @@ const BREAKERS_SHOWN = 100
 /** Declared states in which the system does less than it was asked to; none on a good day. */
 function degradedStates(parts: Parts): Self['degraded'] {
   const untilMs = parts.authority.leaseUntilMs()
-  if (untilMs === null || parts.clock.nowMs() <= untilMs) return []
-  return [{ state: 'read-only', code: 'authority-expired', sinceMs: untilMs }]
+  const { state, sinceMs } = parts.committer.signing()
+  return [
+    ...(untilMs === null || parts.clock.nowMs() <= untilMs
+      ? []
+      : [{ state: 'read-only', code: 'authority-expired', sinceMs: untilMs } as const]),
+    ...(state === 'unconfirmed'
+      ? [{ state: 'read-only', code: 'signer-unconfirmed', sinceMs: sinceMs ?? parts.clock.nowMs() } as const]
+      : []),
+  ]
 }
 
 export async function self(

@@ -122,7 +122,8 @@ async function serve(options: WorkerOptions): Promise<void> {
 
   /** What is written waits for its signature; everything else is answered at once. */
   async function commitBatch(): Promise<Reply[]> {
-    if (signing.fault !== null) return failAll(commits.splice(0), signing.fault)
+    const obstacle = signing.fault ?? signing.unconfirmed
+    if (obstacle !== null) return failAll(commits.splice(0), obstacle)
     const answers = await core.commit(commits.slice(0, BATCH_COMMANDS_MAX).map(({ request }) => request))
     const taken = commits.splice(0, answers.length)
     const written: Unsigned[] = []

@@ -2,8 +2,11 @@
 import type { ProblemCode } from '../../model/problems.ts'
 
 export interface SigningState {
-  /** `awaiting-signer`: commits are written and wait for their signature. `refused`: nothing is written any more, an operator has to look. */
-  readonly state: 'signing' | 'awaiting-signer' | 'refused'
+  /**
+   * `awaiting-signer`: commits are written and wait for their signature. `unconfirmed`: nothing is written until a witness has said what it cosigned
+   * last; what was signed can be read. `refused`: nothing is written any more, an operator has to look.
+   */
+  readonly state: 'signing' | 'awaiting-signer' | 'unconfirmed' | 'refused'
   /** Public key that signs now. */
   readonly vkey: string
   /** Of this writer at the signer. */

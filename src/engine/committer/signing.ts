@@ -5,6 +5,7 @@
  * N1 A checkpoint is asked for only over a durable tree (G3 of committer-core.ts).
  * N2 One request is in flight. Whatever became durable meanwhile is in the next one.
  * N3 A signer that is away is waited for, visibly; one that refuses ends the writing, because no later tree could be signed either.
+ * N4 While no witness has confirmed the signer, nothing is written: what would be might be behind what others hold. What was signed last can be read.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Hash } from '../../model/ids.ts'
@@ -18,6 +19,10 @@ export const SIGN_TIMEOUT_MS = 5_000
 /** A request that takes longer than this shows as `awaiting-signer`. */
 const SHOWN_AFTER_MS = 1_000
 const RETRY_MS = 100
+/** Between two askings of a signer that waits for a witness. */
+const UNCONFIRMED_RETRY_MS = 500
+/** For a witness to answer when the log is opened; then it is opened for reading, and goes on by itself when one does. */
+const CONFIRMED_WITHIN_MS = 3_000
 /** For a signer that is still starting when the log is opened. */
 const OPEN_WITHIN_MS = 15_000
 
@@ -51,6 +56,7 @@ export class Signing {
   #checkpoint = ''
   #vkey: string
   #fault: Problem | null = null
+  #unconfirmed: Problem | null = null
   #lastError: Problem | null = null
   #sinceMs: number | null = null
 
@@ -59,21 +65,23 @@ export class Signing {
     this.#standing = standing
     this.#oldSize = standing.size
     this.#vkey = standing.vkey
+    if (standing.unconfirmed !== null) this.#isUnconfirmed(standing.unconfirmed)
   }
 
   /**
    * Takes over as the one writer, and has the log as it is signed.
-   * @throws `log-behind-signer`, `log-forked`, and whatever the signer says
+   * @throws `log-behind-signer`, `log-forked`, and whatever the signer says; `signer-unconfirmed` only where nothing is signed that could be read
    */
   static async open(parts: SigningParts): Promise<Signing> {
     const { signer, log } = parts
     const untilMs = performance.now() + OPEN_WITHIN_MS
     // Looked at before it is taken over: whoever must not write this log must not stop the one who does.
-    check(log, await patiently(untilMs, () => signer.standing(AbortSignal.timeout(SIGN_TIMEOUT_MS))))
+    check(log, await heard(signer, untilMs))
     const standing = await patiently(untilMs, () => signer.claim(AbortSignal.timeout(SIGN_TIMEOUT_MS)))
     check(log, standing)
     const signing = new Signing(parts, standing)
-    await patiently(untilMs, () => signing.#signHead())
+    await patiently(untilMs, () => signing.#signFirst(standing))
+    signing.wake()
     return signing
   }
 
@@ -93,10 +101,15 @@ export class Signing {
   get fault(): Problem | null {
     return this.#fault
   }
+  /** Why nothing may be written now; null when no witness is waited for. */
+  get unconfirmed(): Problem | null {
+    return this.#unconfirmed
+  }
   get state(): SigningState {
     const { treeSize } = this.#parts.log.head
-    const state = this.#fault !== null ? 'refused' : this.#sinceMs !== null ? 'awaiting-signer' : 'signing'
-    const error = this.#fault ?? this.#lastError
+    const waiting = this.#unconfirmed !== null ? 'unconfirmed' : this.#sinceMs !== null ? 'awaiting-signer' : 'signing'
+    const state = this.#fault !== null ? 'refused' : waiting
+    const error = this.#fault ?? this.#unconfirmed ?? this.#lastError
     return {
       state,
       vkey: this.#vkey,
@@ -133,14 +146,17 @@ export class Signing {
     await Promise.resolve() // batches that land in this turn are signed together
     while (this.#hasWork()) {
       try {
-        await this.#signHead()
+        if (this.#unconfirmed !== null) await this.#confirm()
+        if (this.#parts.log.head.treeSize > this.#size) await this.#signHead(this.#parts.log.head)
         this.#parts.onSigned()
       } catch (error) {
         const fault = asProblem(error)
         if (this.#closing.signal.aborted) return
         if (isPassing(fault)) {
+          if (fault.code === 'signer-unconfirmed') this.#isUnconfirmed(fault.detail)
           this.#is('awaiting-signer', fault)
-          await sleep(RETRY_MS)
+          const ms = this.#unconfirmed === null ? RETRY_MS : UNCONFIRMED_RETRY_MS
+          await sleep(ms, undefined, { signal: this.#closing.signal }).catch(() => undefined)
           continue
         }
         this.#fault = fault
@@ -151,13 +167,34 @@ export class Signing {
   }
 
   #hasWork(): boolean {
-    return !this.#closing.signal.aborted && this.#fault === null && this.#parts.log.head.treeSize > this.#size
+    if (this.#closing.signal.aborted || this.#fault !== null) return false
+    return this.#unconfirmed !== null || this.#parts.log.head.treeSize > this.#size
+  }
+
+  /** Where no witness has confirmed the signer, what it has signed last: all that may be read. @throws `signer-unconfirmed` when that is nothing */
+  #signFirst({ unconfirmed, size, rootHash }: SignerStanding): Promise<void> {
+    if (unconfirmed === null) return this.#signHead(this.#parts.log.head)
+    if (size === 0) throw problem('signer-unconfirmed', unconfirmed)
+    return this.#signHead({ treeSize: size, rootHash })
+  }
+
+  /** What witnesses have cosigned may be more than the signer remembered, and than what is here. @throws `log-behind-signer`, `log-forked` */
+  async #confirm(): Promise<void> {
+    const standing = await this.ask()
+    if (standing.unconfirmed !== null) throw problem('signer-unconfirmed', standing.unconfirmed)
+    check(this.#parts.log, standing)
+    this.#oldSize = standing.size
+    this.#unconfirmed = null
+    this.#is('signing', null)
+  }
+  #isUnconfirmed(detail: string): void {
+    if (this.#unconfirmed?.detail !== detail) this.#unconfirmed = problem('signer-unconfirmed', detail)
+    this.#sinceMs ??= Date.now()
   }
 
   /** A crash or a lost answer in here: the signer says where it is, and the proof starts from there. */
-  async #signHead(): Promise<void> {
+  async #signHead({ treeSize: size, rootHash }: SignableLog['head']): Promise<void> {
     const { log, signer, onSilent } = this.#parts
-    const { treeSize: size, rootHash } = log.head
     const body = checkpointText({ origin: log.origin, size, rootHash })
     const timeout = AbortSignal.timeout(SIGN_TIMEOUT_MS)
     const shown = setTimeout(() => {
@@ -178,7 +215,7 @@ export class Signing {
         this.#oldSize = this.#size = size
         this.#checkpoint = answer.note
         this.#vkey = answer.vkey
-        this.#is('signing', null)
+        if (this.#unconfirmed === null) this.#is('signing', null)
         return
       }
       throw problem('signer-fenced', 'the signer goes on without this process')
@@ -218,6 +255,18 @@ function compare(log: SignableLog, signed: { readonly size: number; readonly roo
       signed: signed.size,
       records: treeSize,
     })
+}
+
+/** Where the signer stands, as soon as a witness has confirmed that, or when none does in time. */
+async function heard(signer: LogSigner, untilMs: number): Promise<SignerStanding> {
+  const ask = (): Promise<SignerStanding> =>
+    patiently(untilMs, () => signer.standing(AbortSignal.timeout(SIGN_TIMEOUT_MS)))
+  let standing = await ask()
+  for (const lateMs = performance.now() + CONFIRMED_WITHIN_MS; standing.unconfirmed !== null; standing = await ask()) {
+    if (performance.now() > lateMs) break
+    await sleep(RETRY_MS)
+  }
+  return standing
 }
 
 async function patiently<Result>(untilMs: number, work: () => Promise<Result>): Promise<Result> {

@@ -51,7 +51,7 @@ export function startHeads(
   const look = async (): Promise<void> => {
     stated ??= lastStated(parts)
     const fresh = parts.states.visible - stated
-    if (stopping || fresh <= STATEMENT_RECORDS) return
+    if (stopping || fresh <= STATEMENT_RECORDS || parts.firstRecords.obstacle(parts) !== null) return
     if (parts.clock.nowMs() < dueAtMs && fresh < everyRecords) return
     dueAtMs = parts.clock.nowMs() + everyMs
     thread ??= startThread()

@@ -22,6 +22,8 @@ export interface SignerStanding {
   readonly rotation: PreparedRotation | null
   /** How the key is held: `file`, `ssh-agent`… */
   readonly backEnd: string
+  /** Why nothing new is signed yet: no witness has said what it cosigned last. Null when one has, or none is configured. */
+  readonly unconfirmed: string | null
 }
 
 export interface PreparedRotation {
@@ -56,11 +58,12 @@ export type SignAnswer =
   | { readonly kind: 'elsewhere'; readonly size: number; readonly rootHash: Hash }
 
 export interface LogSigner {
-  /** Takes over as the one writer: requests of earlier epochs are refused from here on. @throws `signer-unavailable`, `signer-unconfirmed` */
+  /** Takes over as the one writer: requests of earlier epochs are refused from here on. @throws `signer-unavailable`, `signer-state-damaged` */
   claim(signal: AbortSignal): Promise<SignerStanding>
   /**
    * Signs a checkpoint that follows from the last one. What it answers for is on the signer's disk.
-   * @throws `signer-refused` for a tree that does not follow, `signer-fenced` for a stale epoch, `signer-unconfirmed`, `signer-unavailable`
+   * @throws `signer-refused` for a tree that does not follow, `signer-fenced` for a stale epoch, `signer-unconfirmed` for anything but the last one
+   * again, `signer-unavailable`
    */
   sign(request: SignRequest, signal: AbortSignal): Promise<SignAnswer>
   /** Where it stands, without taking over. */

@@ -43,7 +43,8 @@ export async function openSigner(options: OpenSignerOptions): Promise<Signer & L
   try {
     const backEnds = [fileKeys(dir), ...(options.backEnds ?? [])]
     const headPath = join(dir, HEAD_FILE)
-    if (!KeyRing.exists(dir)) {
+    const isNew = !KeyRing.exists(dir)
+    if (isNew) {
       // The head first: keys without it are never a first start that was cut short.
       if (!existsSync(headPath)) HeadFile.create(headPath, origin, { size: 0, rootHash: EMPTY_ROOT, epoch: 0 })
       await KeyRing.create(dir, origin, backEnds, { inUse: options.key ?? null, next: options.nextKey ?? null })
@@ -59,7 +60,8 @@ export async function openSigner(options: OpenSignerOptions): Promise<Signer & L
     if (keys.origin !== origin)
       throw problem('usage', `the signer in \`${dir}\` signs for \`${keys.origin}\`, not for \`${origin}\``)
     const heads = HeadFile.open(headPath, origin, durable)
-    const policy = options.witnessPolicy ?? null
+    // A key that was made here and now has signed nothing that anybody could remember.
+    const policy = isNew && (options.key ?? null) === null ? null : (options.witnessPolicy ?? null)
     return closing(
       new Signer({
         ...{ heads, keys },

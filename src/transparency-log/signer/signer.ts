@@ -5,10 +5,12 @@
  * S1 What a signature answers for is on the disk before the signature leaves.
  * S2 It never signs a smaller tree, another root for a size that it has signed, or a tree that does not contain the last one.
  * S3 Only the newest epoch is served: a writer that another has replaced signs nothing any more.
- * S4 After a start it signs nothing until a witness, where one is configured, has said what it cosigned last, and nothing below that.
+ * S4 After a start it signs nothing new until a witness, where one is configured, has said what it cosigned last, and nothing below that. What it
+ *    has signed last it signs again: that forks nothing, and who reads the log needs it.
  * S5 A new key signs only over a tree with a record that names it, where the key before committed to it; the key before signs none such.
  */
 import { hash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Hash } from '../../model/ids.ts'
 import { followRotation, LOG_KEY_STREAM, parseKeyRecord } from '../../model/log-keys.ts'
 import { leafHash } from '../../model/merkle.ts'
@@ -35,10 +37,19 @@ export interface SignerParts {
   readonly witnessed: (() => Promise<Checkpoint | null>) | null
 }
 
+/** How long a request waits for what the witnesses say; then it is answered without. */
+const HEAR_WITHIN_MS = 1_000
+/** Between two askings of witnesses that were silent. */
+const ASK_AGAIN_MS = 250
+
 export class Signer implements LogSigner {
   readonly #parts: SignerParts
   #last: Promise<unknown> = Promise.resolve()
   #confirmed: boolean
+  #asking: Promise<void> | null = null
+  #askAgainAtMs = 0
+  /** What became of the last asking. */
+  #silence = problem('signer-unconfirmed', 'no witness has answered yet')
   /** Why nothing is signed any more: the disk failed, so what is on it is not known. */
   #stopped: Problem | null = null
 
@@ -47,34 +58,32 @@ export class Signer implements LogSigner {
     this.#confirmed = parts.witnessed === null
   }
 
-  claim(): Promise<SignerStanding> {
-    return this.#inTurn(async () => {
-      await this.#confirm()
+  async claim(): Promise<SignerStanding> {
+    await this.#hear()
+    return await this.#inTurn(() => {
+      if (!this.#confirmed && this.#silence.code !== 'signer-unconfirmed') throw this.#silence
       const { heads } = this.#parts
       this.#put({ ...heads.head, epoch: heads.head.epoch + 1 })
-      return this.#standing()
+      return Promise.resolve(this.#standing())
     })
   }
 
-  sign(request: SignRequest): Promise<SignAnswer> {
-    return this.#inTurn(async () => {
-      await this.#confirm()
-      return this.#sign(request)
-    })
+  async sign(request: SignRequest): Promise<SignAnswer> {
+    await this.#hear()
+    return await this.#inTurn(() => this.#sign(request))
   }
 
   /** What a claim would answer, without claiming. */
-  standing(): Promise<SignerStanding> {
-    return this.#inTurn(() => Promise.resolve(this.#standing()))
+  async standing(): Promise<SignerStanding> {
+    await this.#hear()
+    return await this.#inTurn(() => Promise.resolve(this.#standing()))
   }
 
   /** What was signed last, as far as this signer and the witnesses know. @throws `signer-unconfirmed` */
-  confirmed(): Promise<Checkpoint> {
-    return this.#inTurn(async () => {
-      await this.#confirm()
-      const { size, rootHash } = this.#parts.heads.head
-      return { origin: this.#parts.keys.origin, size, rootHash }
-    })
+  async confirmed(): Promise<Checkpoint> {
+    if (!this.#confirmed) await this.#confirm()
+    const { size, rootHash } = this.#parts.heads.head
+    return { origin: this.#parts.keys.origin, size, rootHash }
   }
 
   /**
@@ -88,6 +97,7 @@ export class Signer implements LogSigner {
   /** Waits for what is in its turn. */
   async close(): Promise<void> {
     await this.#last
+    this.#stopped ??= problem('signer-unavailable', 'the signer was closed') // a witness may still be about to answer
     this.#parts.heads.close()
     this.#parts.keys.close()
   }
@@ -105,15 +115,33 @@ export class Signer implements LogSigner {
     const { heads, keys } = this.#parts
     const { epoch, size, rootHash } = heads.head
     const { origin, vkey, next, retired, rotation, backEnd } = keys
-    return { epoch, origin, size, rootHash, vkey, next, retired, rotation, backEnd }
+    const unconfirmed = this.#confirmed ? null : this.#silence.detail
+    return { epoch, origin, size, rootHash, vkey, next, retired, rotation, backEnd, unconfirmed }
+  }
+
+  /** Has the witnesses asked, beside whatever else is asked here: one that is silent holds nobody up. */
+  async #hear(): Promise<void> {
+    if (this.#confirmed) return
+    if (this.#asking === null && performance.now() >= this.#askAgainAtMs)
+      this.#asking = this.#confirm()
+        .catch((error: unknown) => {
+          this.#silence = error instanceof Problem ? error : problem('signer-unconfirmed', String(error))
+          this.#askAgainAtMs = performance.now() + ASK_AGAIN_MS
+        })
+        .finally(() => (this.#asking = null))
+    const heard = new AbortController()
+    const late = sleep(HEAR_WITHIN_MS, undefined, { signal: heard.signal, ref: false }).catch(() => undefined)
+    await Promise.race([this.#asking, late])
+    heard.abort()
   }
 
   /** A state that was put back from a copy would sign again what it has forgotten: witnesses remember it. */
   async #confirm(): Promise<void> {
-    if (this.#confirmed) return
-    const { witnessed, heads } = this.#parts
-    const floor = (await witnessed?.()) ?? null
-    const { head } = heads
+    const floor = (await this.#parts.witnessed?.()) ?? null
+    await this.#inTurn(() => Promise.resolve(this.#raise(floor)))
+  }
+  #raise(floor: Checkpoint | null): void {
+    const { head } = this.#parts.heads
     if (floor !== null && floor.size === head.size && floor.rootHash !== head.rootHash)
       throw problem(
         'signer-state-damaged',
@@ -136,6 +164,7 @@ export class Signer implements LogSigner {
     if (size < head.size) throw refusal(`${head.size} records have been signed; ${size} are fewer`, { size: head.size })
     if (size === head.size && rootHash !== head.rootHash)
       throw refusal(`another root has been signed for ${size} records`, { size })
+    if (!this.#confirmed && size !== head.size) throw this.#silence
     if (oldSize !== head.size) return { kind: 'elsewhere', size: head.size, rootHash: head.rootHash }
     if (!verifyConsistency(oldSize, size, head.rootHash, rootHash, proof))
       throw refusal(`the tree of ${size} records does not contain the one of ${oldSize} that was signed`, {

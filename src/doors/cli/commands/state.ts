@@ -64,6 +64,7 @@ function selfLines(self: Self): readonly string[] {
     ...self.degraded.map(
       ({ state, code, sinceMs }) => `degraded     ${state} since ${new Date(sinceMs).toISOString()}: ${code}`,
     ),
+    ...signerLines(self.signer),
     `sandbox      ${sandbox.level}: ${sandbox.jail}`,
     ...(sandbox.howToRaise === null ? [] : [`             raise it: ${sandbox.howToRaise}`]),
     `cells        ${sandbox.cells.map((cell) => `${cell.pid} ${cell.state}`).join(', ')}`,
@@ -74,5 +75,16 @@ function selfLines(self: Self): readonly string[] {
     ),
     `queues       ${queues.running} running, ${queues.held} held, ${queues.outbox} in the outbox`,
     `started      ${new Date(self.startedAtMs).toISOString()}`,
+  ]
+}
+
+/** What waits for the signer, and why; where nothing does, only that it signs. */
+function signerLines({ state, unsigned, sinceMs, lastError }: Self['signer']): readonly string[] {
+  const since = sinceMs === null ? '' : ` since ${new Date(sinceMs).toISOString()}`
+  return [
+    `signer       ${state}${since}${unsigned === 0 ? '' : `, ${unsigned} records are not signed`}`,
+    ...(state === 'signing' || lastError === null
+      ? []
+      : [`             ${lastError.code}: ${printable(lastError.detail)}`]),
   ]
 }
