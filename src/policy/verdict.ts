@@ -11,7 +11,8 @@ import { narrowest, requestsOf, type Decided } from './narrowing.ts'
 import { misfitsOf, readPolicyFiles, textsOf, type NamedPolicy } from './policy-set.ts'
 import type { ActionGroup, PolicySchema } from './schema.ts'
 import { obligationsOf, observedVerdict, sameVerdict } from './verdict-details.ts'
-import { visibleText, visibleTo, type Visible } from './visible.ts'
+import { toldApartBy, toldApartText, type ToldApart } from './told-apart.ts'
+import { visibleTo } from './visible.ts'
 
 const VERDICTS_MAX = 4_096 // remembered for one set
 const KEY_LENGTH_MAX = 256 // longer keys are remembered by their hash
@@ -38,7 +39,7 @@ export interface CompiledSet {
   /** Whether a policy that somebody wrote, not the limit's own rule, sees `context.history.<limit>` for this action. */
   seesHistory(action: string, group: ActionGroup, limit: string): boolean
   inScope(request: CedarRequest): boolean
-  /** As `plainVerdict`, from memory when the visible inputs were seen before. */
+  /** As `plainVerdict`, from memory when nothing that could change it is other than before. */
   verdict(request: CedarRequest, group: ActionGroup): Verdict
   plainVerdict(request: CedarRequest, group: ActionGroup): Verdict
   release(): void
@@ -67,7 +68,7 @@ export function compileSet(
   const written = enforced.filter(({ file }) => file !== LIMITS_FILE).map(({ policy }) => policy)
   const own = policies.limits.length === 0 ? schema : schema.withLimits(policies.limits)
   const ownParsed = own === schema ? null : parseSchema(own.admission)
-  const visible = new Map<string, Visible>()
+  const apart = new Map<string, ToldApart>()
   const historySeen = new Map<string, readonly (readonly string[])[]>()
   const remembered = new Map<string, Verdict>()
 
@@ -87,9 +88,9 @@ export function compileSet(
 
   function verdict(request: CedarRequest, group: ActionGroup): Verdict {
     const action = request.action.id
-    let sees = visible.get(action)
-    if (sees === undefined) visible.set(action, (sees = visibleTo(structures, [action, group])))
-    const key = memoKey(request, sees)
+    let told = apart.get(action)
+    if (told === undefined) apart.set(action, (told = toldApartBy(structures, [action, group])))
+    const key = memoKey(request, told)
     const known = remembered.get(key)
     if (known !== undefined) {
       remembered.delete(key) // and to the end: the least recently used goes first
@@ -97,6 +98,7 @@ export function compileSet(
       return known
     }
     const fresh = plainVerdict(request, group)
+    if (errorsIn(fresh)) return fresh // their words may hold values
     if (remembered.size >= VERDICTS_MAX) remembered.delete(remembered.keys().next().value ?? '')
     remembered.set(key, fresh)
     return fresh
@@ -134,13 +136,16 @@ function deniesAll(hash: Hash, faults: readonly string[], schema: PolicySchema):
   return { hash, size: 0, faults, misfits: [], schema, limits: [], seesHistory: () => false, ...always }
 }
 
-function memoKey(request: CedarRequest, sees: Visible): string {
-  const resource = sees.resourceId ? formatUid(request.resource) : request.resource.type
+const errorsIn = (verdict: Verdict): boolean =>
+  (verdict.kind === 'denied' && verdict.errors.length > 0) || verdict.observed?.errors !== undefined
+
+function memoKey(request: CedarRequest, told: ToldApart): string {
+  const resource = told.resourceId ? formatUid(request.resource) : request.resource.type
   const key = canonicalJson([
     request.action.id,
     request.entities.filter((_, place) => place !== 1), // who asks, and the agents above
     resource,
-    visibleText(request.context, sees),
+    toldApartText(request.context, told),
   ])
   return key.length > KEY_LENGTH_MAX ? sha256Hex(key) : key
 }

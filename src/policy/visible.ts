@@ -1,6 +1,5 @@
 /**
- * Which inputs of a request a policy set can see at all, read from the policies' structure. Two requests that agree on these get the same
- * verdict, so the verdict may be remembered. Whatever is not understood counts as seeing everything.
+ * Which inputs of a request a policy set can see at all, read from the policies' structure. Whatever is not understood counts as seeing everything.
  */
 import type { Json, JsonObject } from '../model/json.ts'
 import { canonicalJson } from '../model/json.ts'
@@ -16,19 +15,32 @@ export interface Visible {
 
 /** @param names the action's own name and those of the groups it is in */
 export function visibleTo(policies: readonly CedarPolicy[], names: readonly string[]): Visible {
-  const found = { paths: new Map<string, readonly string[]>(), resourceId: false }
+  const paths = new Map<string, readonly string[]>()
+  const see = (path: readonly string[]): void => void paths.set(canonicalJson(path), path)
+  const found = { see, has: see, compare: () => false, resourceId: false }
+  lookThrough(policies, names, found)
+  return { paths: outermost([...paths.values()]), resourceId: found.resourceId }
+}
+
+/** Told of whatever the policies that could apply to an action look at. */
+export interface Found {
+  /** The value at this path of the context is looked at. */
+  see(path: readonly string[]): void
+  /** Only whether it is there. */
+  has(path: readonly string[]): void
+  /** A comparison; true when that is all that needs to be known of its operands, which are then not looked at. */
+  compare(operator: string, left: CedarExpression, right: CedarExpression): boolean
+  resourceId: boolean
+}
+
+export function lookThrough(policies: readonly CedarPolicy[], names: readonly string[], found: Found): void {
   for (const policy of policies) {
     if (!mayApply(policy.action, names)) continue
     const { op } = policy.resource
     if (op === '==' || op === 'in' || (op === 'is' && 'in' in policy.resource)) found.resourceId = true
     for (const { body } of policy.conditions) look(body, found)
   }
-  return { paths: outermost([...found.paths.values()]), resourceId: found.resourceId }
 }
-
-/** The values at the visible paths, as text: equal for equal inputs, different for different ones, absent members included. */
-export const visibleText = (context: JsonObject, { paths }: Visible): string =>
-  canonicalJson(paths.map((path) => valueAt(context, path)))
 
 export function readsApprovals(policy: CedarPolicy): boolean {
   const { paths } = visibleTo([{ ...policy, action: { op: 'All' } }], [])
@@ -36,7 +48,7 @@ export function readsApprovals(policy: CedarPolicy): boolean {
 }
 
 /** `[value]`, or how many members along the path are there. */
-function valueAt(context: JsonObject, path: readonly string[]): Json {
+export function valueAt(context: JsonObject, path: readonly string[]): Json {
   let value: Json = context
   for (const [depth, name] of path.entries()) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return depth
@@ -56,20 +68,13 @@ export function mayApply(constraint: CedarPolicy['action'], names: readonly stri
   return 'entity' in constraint ? isNamed(constraint.entity) : true
 }
 
-interface Found {
-  readonly paths: Map<string, readonly string[]>
-  resourceId: boolean
-}
-
 /** An expression is an object with one member, its operator. */
 function look(expression: CedarExpression, found: Found): void {
   const path = contextPath(expression)
-  if (path !== null) {
-    found.paths.set(canonicalJson(path), path)
-    return
-  }
+  if (path !== null) return 'has' in expression ? found.has(path) : found.see(path)
   const [entry] = Object.entries(expression)
   const [operator, operand] = entry ?? []
+  if (operator !== undefined && isPair(operand) && found.compare(operator, operand.left, operand.right)) return
   switch (operator) {
     case 'Value':
       return
@@ -103,13 +108,16 @@ function lookAtOperands(operand: object, found: Found): void {
   }
 }
 
+const isPair = (operand: unknown): operand is { readonly left: CedarExpression; readonly right: CedarExpression } =>
+  typeof operand === 'object' && operand !== null && 'left' in operand && 'right' in operand
+
 function seesAll(found: Found): void {
-  found.paths.set('[]', [])
+  found.see([])
   found.resourceId = true
 }
 
 /** `context.a.b` and `context.a has b` → ['a', 'b']; null when it is not a path from the context. */
-function contextPath(expression: CedarExpression): readonly string[] | null {
+export function contextPath(expression: CedarExpression): readonly string[] | null {
   if ('Var' in expression) return expression.Var === 'context' ? [] : null
   const step = '.' in expression ? expression['.'] : 'has' in expression ? expression.has : null
   if (step === null || Array.isArray(step)) return null
@@ -117,7 +125,7 @@ function contextPath(expression: CedarExpression): readonly string[] | null {
   return base === null ? null : [...base, ...(Array.isArray(step.attr) ? step.attr : [step.attr])]
 }
 
-function outermost(paths: readonly (readonly string[])[]): readonly (readonly string[])[] {
+export function outermost(paths: readonly (readonly string[])[]): readonly (readonly string[])[] {
   const isBelow = (path: readonly string[], other: readonly string[]) =>
     path !== other && other.length <= path.length && other.every((name, index) => path[index] === name)
   return paths.filter((path) => !paths.some((other) => isBelow(path, other)))

@@ -220,12 +220,11 @@ class Door implements HttpDoor {
   #write(work: Work, request: IncomingMessage, reply: Reply): void {
     const { response } = work
     if (response.headersSent || response.destroyed) return
-    const body = Buffer.from(reply.body)
     const headers: string[] = [
       'Content-Type',
       reply.type,
       'Content-Length',
-      String(body.length),
+      String(Buffer.byteLength(reply.body)),
       'Cache-Control',
       'no-store',
     ]
@@ -235,7 +234,7 @@ class Door implements HttpDoor {
     if (reply.timings !== null)
       headers.push('Plinth-Timing', timingHeader(reply.timings, this.#clock.monotonicUs() - work.startedUs))
     response.writeHead(reply.status, headers)
-    response.end(body)
+    response.end(reply.body) // as text: headers and body leave in one piece
   }
 
   #abortLate(): void {
