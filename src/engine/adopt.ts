@@ -36,9 +36,9 @@ export async function enforce(parts: Parts, snapshot: AuthoritySnapshot): Promis
   await adoptInCommitter(parts, snapshot)
   const epochs = epochsOf(snapshot)
   const before = parts.authority.current()
-  const stopped = parts.running.stopWhere(
-    (entry) => revokedBy(epochs, before, snapshot, entry) ?? stoppedBy(parts, snapshot, entry),
-  )
+  const doom = (entry: UnderWay): Problem | null =>
+    revokedBy(epochs, before, snapshot, entry) ?? stoppedBy(parts, snapshot, entry)
+  const stopped = [...parts.running.stopWhere(doom), ...parts.pauses.stopWhere(doom)]
   followStop(parts, snapshot, stopped, startedUs)
   await adoptLimits(parts, snapshot) // last: it may read the log, and stopping does not wait for that
   return stopped.length
@@ -72,7 +72,7 @@ function revokedBy(
   })
 }
 
-/** Only `stop` ends what is under way; what is paused or contained runs on until its commit is refused. */
+/** Only `stop` ends what is under way; what is paused or contained runs on until its commit is turned down, and what is paused then waits. */
 function stoppedBy(
   parts: Parts,
   { switches }: AuthoritySnapshot,

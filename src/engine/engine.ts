@@ -160,7 +160,13 @@ export interface Self {
   readonly degraded: readonly { readonly state: 'read-only'; readonly code: ProblemCode; readonly sinceMs: number }[]
   readonly sandbox: SandboxStatus
   readonly signer: SigningState
-  readonly queues: { readonly running: number; readonly held: number; readonly outbox: number }
+  /** `paused`: held back by a switch until it is off; `held`: waiting for somebody's approval. */
+  readonly queues: {
+    readonly running: number
+    readonly paused: number
+    readonly held: number
+    readonly outbox: number
+  }
   readonly acknowledgement: AcknowledgementStatus
   /** What anchors the log outside, each with its lag and its failures. */
   readonly anchors: readonly AnchorState[]
@@ -366,6 +372,8 @@ export interface Engine {
   ): Promise<ImportedRecords>
   /** Re-hashes the whole log, checks stream links, tree and checkpoint, rebuilds every read model beside the live one and compares bytes. */
   verify(onProgress: (done: number, total: number) => void, signal: AbortSignal): Promise<VerifyReport>
+  /** Ends the waiting of what a pause holds back, for good: before the doors close, which wait for their requests. */
+  letGo(): void
   close(): Promise<void>
 }
 

@@ -33,6 +33,7 @@ import { recordLogKey } from './record-log-key.ts'
 import { mayRead, READ_RECORDS } from './reading.ts'
 import { records, rows, state, states } from './records.ts'
 import { startLoops } from './run.ts'
+import { Pauses } from './pauses.ts'
 import { Running } from './running.ts'
 import { self } from './self.ts'
 import { readStopReport, StopReports } from './stop-reports.ts'
@@ -66,6 +67,8 @@ export interface EngineOptions {
   /** When the heads of all streams are stated; null or left out: never. */
   readonly heads?: HeadsOptions | null
   readonly acknowledgement?: AcknowledgementOptions
+  /** Longest that a pause holds work back before it is refused; 0 refuses at once. */
+  readonly pauseWaitMs?: number
   /** What anchors the log outside; a time authority among them also stands behind level `timestamped`. */
   readonly anchors?: readonly AnchorSetup[]
   /** Socket of the log's signer; null runs one in the committer's thread, which only tests want. */
@@ -139,6 +142,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     flows: new Flows(release.manifest, reader),
     breakers: new Breakers(),
     running: new Running(),
+    pauses: new Pauses(options.pauseWaitMs),
     turns: new Turns(),
     stops: new StopReports(),
     aside: new Aside(reader, committer, clock),
@@ -175,6 +179,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await parts.breakers.restore(parts, AbortSignal.timeout(START_TIMEOUT_MS))
   await activate(parts, new AbortController().signal) // takes as long as there are rows to rebuild
   opened.defer(() => parts.running.drained())
+  opened.defer(() => parts.pauses.close())
   const loops = startLoops(parts, firstRecords, onProblem)
   opened.defer(() => loops.stop())
   if (options.heads != null && stop.mark === null) {
@@ -182,13 +187,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     opened.defer(() => heads.stop())
   }
   anchoring.start()
+  const heldBack = <Answer>(signal: AbortSignal, ask: () => Promise<Answer>): Promise<Answer> =>
+    parts.pauses.heldBack(parts, signal, ask)
   const closing = opened.move()
   return {
     manifest: release.manifest,
     release,
     authenticate: (credentials, signal) => parts.identity.authenticate(credentials, signal),
-    submit: (credentials, intent, signal) => submit(parts, credentials, intent, signal),
-    query: (credentials, request, signal) => query(parts, credentials, request, signal),
+    submit: (credentials, intent, signal) => heldBack(signal, () => submit(parts, credentials, intent, signal)),
+    query: (credentials, request, signal) => heldBack(signal, () => query(parts, credentials, request, signal)),
     async surface(credentials, signal) {
       const principal = await parts.identity.authenticate(credentials, signal)
       const inScope = (actions: readonly string[]) =>
@@ -200,7 +207,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       }
     },
     attest: (credentials, run, facts, key, signal, acknowledge = null) =>
-      attest(parts, credentials, run, facts, key, acknowledge, signal),
+      heldBack(signal, () => attest(parts, credentials, run, facts, key, acknowledge, signal)),
     outcome: (credentials, operation, waitMs, signal, acknowledge = null) =>
       outcome(parts, credentials, operation, waitMs, acknowledge, signal),
     state: (credentials, entity, id, at, signal) => state(parts, credentials, entity, id, at, signal),
@@ -214,11 +221,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     approvals: (credentials, filter, page, signal) => approvals(parts, credentials, filter, page, signal),
     approval: (credentials, id, signal) => approval(parts, credentials, id, signal),
     decideApproval: (credentials, decision, signature, signal, card = null, acknowledge = null) =>
-      decideApproval(parts, credentials, { decision, signature, card }, acknowledge, signal),
+      heldBack(signal, () => decideApproval(parts, credentials, { decision, signature, card }, acknowledge, signal)),
     giveGrant: (credentials, grant, signature, signal, acknowledge = null) =>
-      giveGrant(parts, credentials, grant, signature, acknowledge, signal),
+      heldBack(signal, () => giveGrant(parts, credentials, grant, signature, acknowledge, signal)),
     decideApprovals: (credentials, decisions, signal, acknowledge = null) =>
-      decideApprovals(parts, credentials, decisions, acknowledge, signal),
+      heldBack(signal, () => decideApprovals(parts, credentials, decisions, acknowledge, signal)),
     async stopReport(credentials, id, signal) {
       await mayRead(parts, credentials, { kind: 'stops' }, { stopReport: id }, signal)
       return await readStopReport(parts, id, signal)
@@ -232,8 +239,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     anchorNow: (credentials, signal) => anchorNow(parts, credentials, signal),
     importRecords: (credentials, importer, source, onProgress, signal, acknowledge = null) =>
       importRecords(parts, credentials, importer, source, onProgress, acknowledge, signal),
-    erase: (credentials, request, signal) => erase(parts, credentials, request, signal),
+    erase: (credentials, request, signal) => heldBack(signal, () => erase(parts, credentials, request, signal)),
     verify: (onProgress, signal) => verify({ ...parts, keys: personal?.keys ?? null }, onProgress, signal),
+    letGo: () => parts.pauses.close(),
     close: () => closing.disposeAsync(),
   }
 }

@@ -19,6 +19,7 @@ import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
 import type { Anchoring } from '../transparency-log/anchor/anchoring.ts'
 import type { Personal } from './personal/personal.ts'
+import type { Pauses } from './pauses.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
@@ -39,6 +40,7 @@ export interface Parts {
   readonly flows: Flows
   readonly breakers: Breakers
   readonly running: Running
+  readonly pauses: Pauses
   readonly turns: Turns
   readonly aside: Aside
   readonly stops: StopReports

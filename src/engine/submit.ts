@@ -13,11 +13,11 @@ import { decide, type Accepted } from './decide.ts'
 import { denied } from './denied.ts'
 import { askAnew, hold } from './hold.ts'
 import type { Timed } from './engine.ts'
-import { recordFailure } from './failed.ts'
 import { adoptLimits } from './history/adopt-limits.ts'
 import { usableGrant } from './grants.ts'
 import { historyStillHolds } from './history/history.ts'
 import type { Parts } from './parts.ts'
+import { failed } from './pauses.ts'
 import type { Proposal } from './proposal.ts'
 import { refused } from './refused.ts'
 import { streamsNamed } from './streams-named.ts'
@@ -82,7 +82,7 @@ export async function perform(
     return outcome
   } catch (error) {
     if (error instanceof Error) parts.breakers.ended(parts, proposal, error)
-    recordFailure(parts, proposal, error)
+    failed(parts, proposal, error)
     throw error
   }
 }

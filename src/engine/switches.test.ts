@@ -32,7 +32,7 @@ for (const [scope, value] of [
   ['command', 'deposit'],
 ] as const)
   test(`a switch on ${scope} ${value} refuses with its reason, and off again lets work in`, async (t) => {
-    const bank = await openBank(t)
+    const bank = await openBank(t, { pauseWaitMs: 0 })
     await bank.do('open_account', { account: 'a1', owner: 'ann' })
     for (const [action, code] of [
       ['pause', 'switched-paused'],

@@ -59,6 +59,8 @@ export interface SystemOptions {
   readonly subjectKeys?: string
   /** Witnesses, time authority; without it, nothing is acknowledged above `signed`. */
   readonly acknowledgement?: AcknowledgementOptions
+  /** Longest that a pause holds work back; left out: `PAUSE_WAIT_MS`. */
+  readonly pauseWaitMs?: number
   /** File of anchors; left out: `anchors.json` of the data directory, when there is one. */
   readonly anchors?: string | null
   /** What brings snapshots and leases; without it, whatever lies in the authority folder is all there is, and a new one asks for no lease. */
@@ -134,6 +136,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
         ...given,
         anchors,
         ...(options.subjectKeys === undefined ? {} : { keysDir: options.subjectKeys }),
+        ...(options.pauseWaitMs === undefined ? {} : { pauseWaitMs: options.pauseWaitMs }),
         signerSocket: signer.socket,
         onSignerSilent: () => signer.restart(),
       }).catch(async (error: unknown) => {

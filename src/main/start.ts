@@ -40,6 +40,7 @@ export async function start(
     acknowledgement: { witnessPolicy: options.witnessPolicy ?? null },
     anchors: options.anchors ?? null,
     ...(options.subjectKeys == null ? {} : { subjectKeys: options.subjectKeys }),
+    ...(options.pauseWaitMs == null ? {} : { pauseWaitMs: options.pauseWaitMs }),
     onProblem: (what, error) => talk(`${what}: ${error instanceof Error ? error.message : String(error)}`),
   })
   opened.defer(() => system.close())
@@ -50,6 +51,7 @@ export async function start(
     talk(`bug in request ${requestId}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   const door = await listen(engine, options, onBug)
   opened.defer(() => door.close(STOP_WITHIN_MS))
+  opened.defer(() => engine.letGo())
   const mcpUrl = `${door.url}/mcp`
   await writeRuntime(dir, { http: door.url, mcp: mcpUrl })
   opened.defer(() => removeRuntime(dir))

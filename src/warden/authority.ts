@@ -36,7 +36,7 @@ export interface SwitchScope {
   /** For `policy-set` the hash of the set, as `plinth state` shows it: nothing is admitted under it. */
   readonly value: string
 }
-/** `pause`: refused, try again later. `stop`: refused, and what is under way is aborted. `contain`: reads only. `freeze`: no release is activated. */
+/** `pause`: waits until it is off, within bounds, then refused: try again later. `stop`: refused, and what is under way is aborted. `contain`: reads only. `freeze`: no release is activated. */
 export type SwitchAction = 'pause' | 'stop' | 'contain' | 'freeze'
 export interface SwitchEntry {
   readonly id: string

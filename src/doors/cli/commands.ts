@@ -44,6 +44,11 @@ const START_OPTIONS: Options = {
     value: 'SECONDS',
     describe: 'state where every stream ends, when there is something new (default 10; 0: never)',
   },
+  'pause-wait': {
+    type: 'string',
+    value: 'SECONDS',
+    describe: 'how long a pause holds work back before it is refused (default 20; 0: refuse at once)',
+  },
   anchors: {
     type: 'string',
     value: 'FILE',

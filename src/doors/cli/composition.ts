@@ -18,6 +18,8 @@ export interface StartOptions {
   readonly headsEveryMs?: number | null
   /** tlog-policy file; without one, nothing is acknowledged as witnessed. */
   readonly witnessPolicy?: string | null
+  /** Longest that a pause holds work back; null is the usual. */
+  readonly pauseWaitMs?: number | null
   /** File of anchors; without one, `anchors.json` of the data directory when it is there. */
   readonly anchors?: string | null
   /** Folder of the key store of data subjects; null is the data directory. */

@@ -10,6 +10,7 @@ import { applicationPath } from '../application-path.ts'
 const PORT_MAX = 65_535
 const UID_MAX = 2 ** 32 - 2
 const HEADS_EVERY_SECONDS_MAX = 86_400
+const PAUSE_WAIT_SECONDS_MAX = 600
 const secondsInMs = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1_000)
 
 export async function run({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
@@ -31,6 +32,7 @@ export function startOptions(options: ParsedOptions, terminal: Terminal): StartO
     port: options.number('port', PORT_MAX),
     data: options.text('data'),
     headsEveryMs: secondsInMs(options.number('heads-every', HEADS_EVERY_SECONDS_MAX)),
+    pauseWaitMs: secondsInMs(options.number('pause-wait', PAUSE_WAIT_SECONDS_MAX)),
     witnessPolicy: options.text('witness-policy'),
     anchors: options.text('anchors'),
     subjectKeys: options.text('subject-keys'),

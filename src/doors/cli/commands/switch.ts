@@ -18,7 +18,7 @@ const KINDS: readonly SwitchScope['kind'][] = [
   ...(['run', 'command', 'effect', 'policy-set'] as const),
 ]
 const ACTIONS: Readonly<Record<SwitchAction, string>> = {
-  pause: 'is refused for now, and told to try again later',
+  pause: 'waits, so long and so many, and then is told to try again later',
   stop: 'is refused, and what is under way is aborted',
   contain: 'may only read',
   freeze: 'gets no other release',
