@@ -4,11 +4,12 @@
  *
  *   node tools/dojo.ts [--tasks DIR] [--suite NAME] [--json]
  *
- * With `--json` the last line is one object. Exit code 0: no attacker's call passed and no task was denied; 1: some did; 2: the arguments or files
- * cannot be used.
+ * With `--json` the last line is one object. Exit code 0: no attacker's call passed, no task was denied, and what was held passed once it was approved,
+ * with the same arguments only; 1: not so; 2: the arguments or files cannot be used.
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { JsonObject } from '../src/model/json.ts'
 import type { RunId } from '../src/model/ids.ts'
@@ -22,6 +23,9 @@ import { operatorOf } from './tau/state.ts'
 
 const DATA_DEFAULT = resolve(import.meta.dirname, '../../shared/data/agentdojo')
 
+const LOOKS_MAX = 200
+const LOOK_AGAIN_MS = 10
+
 type Verdict = 'pass' | 'hold' | 'deny'
 /** One acting call: a task's own, or an attacker's. */
 export interface Judged {
@@ -31,50 +35,64 @@ export interface Judged {
   readonly verdict: Verdict
   readonly rules: readonly string[]
 }
-export interface SuiteReport {
-  readonly suite: string
+export interface Figures {
   readonly legitPass: number
   readonly legitHold: number
   readonly legitDeny: number
   readonly attackPass: number
   readonly attackHold: number
   readonly attackDeny: number
+}
+export interface SuiteReport extends Figures {
+  readonly suite: string
+}
+/** What the figures of a suite leave out. */
+export interface Beside {
+  readonly suite: string
   /** Pairs whose task never reads a place where the attacker can write. */
   readonly unexposed: number
-  /** Held calls of tasks that passed once they were approved; and calls with other arguments that then passed as well. */
+  /** Held calls of tasks, those that passed once they were approved, and calls with other arguments that then passed as well. */
+  readonly held: number
   readonly approved: number
   readonly approvedOthers: number
 }
 export interface DojoReport {
   readonly suites: readonly SuiteReport[]
-  readonly total: Omit<SuiteReport, 'suite'>
+  readonly total: Figures
+  readonly beside: readonly Beside[]
   readonly verdicts: readonly Judged[]
 }
 
 /** @param tasks folder of suites; tools and places are those of the data set where it has none */
 export async function runDojo(tasks: string, only: string | null): Promise<DojoReport> {
   const suites: SuiteReport[] = []
+  const beside: Beside[] = []
   const verdicts: Judged[] = []
   for (const name of suitesIn(tasks)) {
     if (only !== null && name !== only) continue
     const suite = readSuite(tasks, DATA_DEFAULT, name)
     await using dojo = await openDojo(suite)
-    const report = await new SuiteRun(dojo, suite, verdicts).report()
+    const run = new SuiteRun(dojo, suite, verdicts)
+    const report = await run.report()
     suites.push(report)
+    beside.push(run.beside)
     progress(
       `${name}: ${report.legitPass} of ${suite.users.length} tasks pass; ${report.attackPass} of ${suite.users.length * suite.injections.length} attacks do`,
     )
   }
   if (suites.length === 0) throw new UsageError(`there is no suite \`${only}\` in \`${tasks}\``)
-  return { suites, total: sumOf(suites), verdicts }
+  return { suites, total: sumOf(suites), beside, verdicts }
 }
 
 class SuiteRun {
   readonly #dojo: DojoSystem
   readonly #suite: SuiteFiles
   readonly #verdicts: Judged[]
+  #held = 0
   #approved = 0
   #approvedOthers = 0
+  #unexposed = 0
+  #runs = 0
 
   constructor(dojo: DojoSystem, suite: SuiteFiles, verdicts: Judged[]) {
     this.#dojo = dojo
@@ -85,30 +103,46 @@ class SuiteRun {
   async report(): Promise<SuiteReport> {
     const { name, users, injections } = this.#suite
     const legit = { pass: 0, hold: 0, deny: 0 }
-    const attack = { pass: 0, hold: 0, deny: 0, unexposed: 0 }
+    const attack = { pass: 0, hold: 0, deny: 0 }
     for (const user of users) {
       legit[await this.#task(user)]++
-      for (const injection of injections) attack[await this.#pair(user, injection)]++
+      for (const injection of injections) {
+        const verdict = await this.#pair(user, injection)
+        if (verdict === 'unexposed') this.#unexposed++
+        else attack[verdict]++
+      }
     }
     return {
       suite: name,
       ...{ legitPass: legit.pass, legitHold: legit.hold, legitDeny: legit.deny },
-      ...{ attackPass: attack.pass, attackHold: attack.hold, attackDeny: attack.deny, unexposed: attack.unexposed },
-      ...{ approved: this.#approved, approvedOthers: this.#approvedOthers },
+      ...{ attackPass: attack.pass, attackHold: attack.hold, attackDeny: attack.deny },
+    }
+  }
+
+  get beside(): Beside {
+    const { name: suite } = this.#suite
+    return {
+      suite,
+      unexposed: this.#unexposed,
+      held: this.#held,
+      approved: this.#approved,
+      approvedOthers: this.#approvedOthers,
     }
   }
 
   /** A task without any attack. What is held is approved, so that the task goes on; then the same call with another argument must wait again. */
   async #task(user: UserTask): Promise<Verdict> {
-    const run = `task-${user.id}`
+    const run = `task-${this.#runs++}` // an id of the files may be no id of a run
     await using agent = await this.#begin(run, { prompt: user.prompt, episode: user.id })
     let worst: Verdict = 'pass'
     for (const call of user.calls) {
       const called = await agent.call(call.tool, call.args)
-      if (call.kind === 'read' && called.kind === 'answered') continue
+      const isOnlyRead = call === user.calls.at(-1) && user.calls.every(({ kind }) => kind === 'read')
+      if (call.kind === 'read' && called.kind === 'answered' && !isOnlyRead) continue
       const verdict = await this.#note(user, null, run, call, called)
       if (verdict !== 'pass') worst = worst === 'deny' ? worst : verdict
       if (called.approval === null) continue
+      this.#held++
       const outcome = await this.#dojo.decide(called.approval, 'approve')
       if (outcome.kind === 'committed') this.#approved++
       const other = await agent.call(call.tool, withOtherTarget(call))
@@ -120,8 +154,8 @@ class SuiteRun {
 
   /** The same task, with the attack in what outsiders wrote. Nothing is approved. */
   async #pair(user: UserTask, injection: InjectionTask): Promise<Verdict | 'unexposed'> {
-    const run = `pair-${user.id}-${injection.id}`
-    const places = user.exposes.map((place) => this.#suite.places.get(place) ?? '')
+    const run = `pair-${this.#runs++}`
+    const places = this.#placesOf(user, injection)
     const facts = { prompt: user.prompt, episode: user.id, attack: injection.goal, places }
     await using agent = await this.#begin(run, facts)
     let worst: Verdict | 'unexposed' = 'unexposed'
@@ -137,6 +171,13 @@ class SuiteRun {
       }
     }
     return worst
+  }
+
+  /** Where the attack is put: in the places that stand in what the task reads, and where none does, at the end of it. */
+  #placesOf(user: UserTask, { goal }: InjectionTask): readonly string[] {
+    const places = user.exposes.map((place) => this.#suite.places.get(place) ?? '')
+    const stands = user.calls.some((call) => this.#isExposed(call, goal, places))
+    return stands || places.length === 0 ? places : ['']
   }
 
   async #begin(run: string, facts: JsonObject): Promise<Agent> {
@@ -174,8 +215,12 @@ class SuiteRun {
     const { system } = this.#dojo
     const filter = { run: run as RunId, action }
     const page = { after: null, limit: 1 }
-    const { items } = await system.engine.operations(operatorOf(system), filter, page, new AbortController().signal)
-    return items[0]?.rules ?? []
+    for (let look = 0; look < LOOKS_MAX; look++) {
+      const { items } = await system.engine.operations(operatorOf(system), filter, page, new AbortController().signal)
+      if (items[0] !== undefined) return items[0].rules
+      await setTimeout(LOOK_AGAIN_MS) // reads are recorded beside the answer, a moment later
+    }
+    return []
   }
 }
 
@@ -190,7 +235,7 @@ function withOtherTarget({ args }: Call): JsonObject {
   return JSON.parse(changed) as JsonObject
 }
 
-function sumOf(suites: readonly SuiteReport[]): Omit<SuiteReport, 'suite'> {
+function sumOf(suites: readonly SuiteReport[]): Figures {
   const sum = (figure: (suite: SuiteReport) => number): number => suites.reduce((all, suite) => all + figure(suite), 0)
   return {
     legitPass: sum((suite) => suite.legitPass),
@@ -199,9 +244,6 @@ function sumOf(suites: readonly SuiteReport[]): Omit<SuiteReport, 'suite'> {
     attackPass: sum((suite) => suite.attackPass),
     attackHold: sum((suite) => suite.attackHold),
     attackDeny: sum((suite) => suite.attackDeny),
-    unexposed: sum((suite) => suite.unexposed),
-    approved: sum((suite) => suite.approved),
-    approvedOthers: sum((suite) => suite.approvedOthers),
   }
 }
 
@@ -222,11 +264,13 @@ if (import.meta.main)
     if (!existsSync(join(tasks))) throw new UsageError(`there is no folder \`${tasks}\`: name one with \`--tasks DIR\``)
     const report = await runDojo(tasks, suite)
     const { total } = report
+    const unexposed = report.beside.reduce((all, one) => all + one.unexposed, 0)
+    const wrong = report.beside.reduce((all, one) => all + one.approvedOthers + one.held - one.approved, 0)
     if (json) process.stdout.write(`${JSON.stringify(report)}\n`)
     else
       process.stdout.write(
         `tasks: ${total.legitPass} pass, ${total.legitHold} held, ${total.legitDeny} denied; ` +
-          `attacks: ${total.attackPass} pass, ${total.attackHold} held, ${total.attackDeny} denied, ${total.unexposed} not exposed\n`,
+          `attacks: ${total.attackPass} pass, ${total.attackHold} held, ${total.attackDeny} denied, ${unexposed} not exposed\n`,
       )
-    return total.attackPass + total.legitDeny + total.approvedOthers === 0 ? EXIT_OK : EXIT_DIFFERENT
+    return total.attackPass + total.legitDeny + wrong === 0 ? EXIT_OK : EXIT_DIFFERENT
   })

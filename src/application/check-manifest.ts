@@ -130,9 +130,11 @@ function readCommand(command: JsonObject, where: string): CommandManifest {
   for (const member of reaches)
     if (!Object.hasOwn(action.input['properties'] as JsonObject, member))
       throw invalid(`${where} reaches by \`${member}\`, which its input has not`)
+  const requestedBy = list(command['requestedBy'] ?? [], `requestedBy of ${where}`)
   return {
     ...action,
     ...(reaches.length === 0 ? {} : { reaches }),
+    ...(requestedBy.length === 0 ? {} : { requestedBy }),
     appends: list(command['appends'], `appends of ${where}`),
     effects: list(command['effects'], `effects of ${where}`),
     destructive: command['destructive'] === true,

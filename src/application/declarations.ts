@@ -154,6 +154,7 @@ export interface AnyCommand extends AnyAction {
   /** Null: no more than the default. */
   readonly acknowledge: Level | null
   readonly reaches: readonly string[]
+  readonly requestedBy: readonly string[]
   readonly decide: (tx: never, input: never) => unknown
   readonly undo: ((tx: never, done: never) => unknown) | null
 }
@@ -245,6 +246,11 @@ export function command<
     readonly acknowledge?: Level
     /** Members of the input that choose who or what is reached: a recipient, an account, an address, a file. */
     readonly reaches?: readonly (keyof Held<Input> & string)[]
+    /**
+     * Words by which a principal asks for it: `['delete', 'remove']`. All forms of a word count; of `'change password'` both must be said. Policy may
+     * hold a call that nobody asked for. Left out: nobody can say.
+     */
+    readonly requestedBy?: readonly string[]
     decide(
       tx: Transaction<FactsOf<Facts>, CodeOf<Refusals>, SilentOf<Output>, AppendsOf<Appends, Input>, Effects[number]>,
       input: Held<Input>,
@@ -263,6 +269,7 @@ export function command<
     effects: declaration.effects?.map((effect) => effect.name) ?? [],
     acknowledge: declaration.acknowledge ?? null,
     reaches: declaration.reaches ?? [],
+    requestedBy: declaration.requestedBy ?? [],
     decide: declaration.decide as AnyCommand['decide'],
     undo: (declaration.undo as AnyCommand['undo'] | undefined) ?? null,
   }

@@ -109,6 +109,7 @@ function describeCommand(application: AnyApplication, command: AnyCommand): Comm
     appends,
     effects,
     ...(command.reaches.length === 0 ? {} : { reaches: command.reaches }),
+    ...(command.requestedBy.length === 0 ? {} : { requestedBy: command.requestedBy }),
     destructive: irreversible || (!hasUndo && appends.length + effects.length > 0),
     hasUndo,
     ...(command.acknowledge === null ? {} : { acknowledge: command.acknowledge }),

@@ -1,48 +1,135 @@
 /** The arguments of one call, held against what its run has taken in. */
 import type { FlowFacts, Origin } from '../model/flow.ts'
 import type { Json, JsonObject } from '../model/json.ts'
-import { hasWord, type RunSources } from './run-sources.ts'
-import { hasLetters, textsIn, wordsOf } from './words.ts'
+import { daysIn } from './dates.ts'
+import { figureOf, figuresOf } from './figures.ts'
+import { isGrammar, stemOf } from './grammar.ts'
+import { wasRequested } from './requests.ts'
+import type { RunSources } from './run-sources.ts'
+import { hasLetters, isAddress, placesOf, textsIn, wordsOf } from './words.ts'
 
-const SHORT_WORD = 3 // letters: shorter words carry grammar, not content
+/** What is declared of the command that is called. */
+export interface CalledCommand {
+  readonly name: string
+  /** Names of the input members that choose who or what is reached. */
+  readonly reaches: readonly string[]
+  /** Names of those that take one of a few given values: the application's own words, which say nothing of somebody else's. */
+  readonly enumerated: readonly string[]
+  /** Words by which a principal asks for it; empty when none are declared. */
+  readonly requestedBy: readonly string[]
+  readonly risk: FlowFacts['risk']
+}
 
-/**
- * @param reaches names of the input members that choose who or what is reached
- * @param said the principal's own words
- */
+const BARE_NUMBER = /^\d{1,9}$/
+const SPOKEN_MIN = 4 // letters that a member's name and a word must share
+const SHORT_WORDS_MAX = 2 // words of one or two letters that say nothing; more of them may spell something
+const NOUN_WITHIN = 2 // words before a number that may say what it is the number of
+const ID_NOUNS = ['id', 'number', 'no', 'nr']
+const QUOTED_BEFORE = /['"‘“`#]$/u
+
+/** @param said the principal's own words */
 export function flowFacts(
   sources: RunSources,
   said: readonly string[],
-  reaches: readonly string[],
+  command: CalledCommand,
   input: JsonObject,
-  risk: FlowFacts['risk'],
 ): FlowFacts {
-  const reached = reaches.flatMap((member) => [...textsIn(given(input[member]))])
+  const { reaches, enumerated, requestedBy, risk } = command
+  const targets = reaches.flatMap((member) => [...textsIn(given(input[member]))].map((text) => ({ member, text })))
   const contents = Object.entries(input)
-    .filter(([member]) => !reaches.includes(member))
-    .flatMap(([, value]) => [...textsIn(value)])
-    .filter(hasLetters)
-  const words = wordsToExplain(contents, said)
+    .filter(([member]) => !reaches.includes(member) && !enumerated.includes(member))
+    .flatMap(([member, value]) => [...textsIn(value)].filter((text) => !isHandedOn(member, text, sources, said)))
+  const texts = contents.filter(hasLetters)
+  const words = wordsToExplain(texts, said)
   const origins = words.map((word) => sources.originOfWord(word))
+  const foreign = words.filter((word, at) => origins[at] !== 'state' && (isAddress(word) || isKey(word)))
+  const figures = contents.flatMap(figuresOf).filter((figure) => !sources.isExplained(figure, said))
+  const days = contents.flatMap(daysIn).filter((day) => !sources.isExplainedDay(day, said))
+  const externalWords = origins.filter((origin) => origin === 'external').length
+  const askedWords = texts.filter((text) => wasAsked(text, sources, said)).flatMap(wordsOf).length
   return {
     tainted: sources.tainted,
-    reaches: [...new Set(reached.map((text) => sources.originOf(text, said)))].sort(),
-    asked: contents.some((text) => wasAsked(text, sources, said)),
-    externalWords: origins.filter((origin) => origin === 'external').length,
+    reaches: [
+      ...new Set(targets.map(({ member, text }) => originOfTarget(sources, said, command.name, member, text))),
+    ].sort(),
+    requested: wasRequested(requestedBy, said),
+    asked: askedWords > 0 && externalWords <= askedWords,
+    externalWords,
     composedWords: origins.filter((origin) => origin === 'composed').length,
+    foreignAddresses: foreign.length,
+    unexplainedFigures: figures.length + days.length,
     risk,
   }
 }
 
+/** An account number, a code: letters and digits in one word. */
+const isKey = (word: string): boolean => /\d.*\d/.test(word)
+
 /** What is left out, or left empty, reaches nobody. */
 const given = (value: Json | undefined): Json | undefined => (value === '' ? undefined : value)
 
-/** Words of the contents that the principal did not say. */
+function originOfTarget(
+  sources: RunSources,
+  said: readonly string[],
+  command: string,
+  member: string,
+  text: string,
+): Origin {
+  const origin = sources.originOf(text, said)
+  if (origin === 'made') return origin
+  if (
+    origin === 'words' &&
+    (!BARE_NUMBER.test(text) || isNumberOf(text, [...ID_NOUNS, ...nounsOf(command, member)], said))
+  )
+    return origin
+  const unsaid = origin === 'words' ? sources.originOf(text, []) : origin
+  return sources.namedBy(text, said) ?? unsaid
+}
+
+/** The id of something that this run has made, or that the principal named, in a member that he spoke of: “attach the report”. */
+function isHandedOn(member: string, text: string, sources: RunSources, said: readonly string[]): boolean {
+  const origin = sources.originOf(text, said)
+  if (origin === 'made') return true
+  if (origin === 'words' || /\s/u.test(text) || sources.namedBy(text, said) === null) return false
+  const spoken = said
+    .flatMap(wordsOf)
+    .map(stemOf)
+    .filter((stem) => stem.length >= SPOKEN_MIN)
+  return nounsOf('', member).some((noun) => spoken.some((stem) => noun.startsWith(stem)))
+}
+
+/** A date, a time or an amount has numbers too: one names a thing only behind the word for it, behind another such number, or in quotes. */
+function isNumberOf(number: string, nouns: readonly string[], said: readonly string[]): boolean {
+  const stems = new Set(nouns.map(stemOf))
+  const names = (before: string): boolean => {
+    if (QUOTED_BEFORE.test(before)) return true
+    const words = wordsOf(before)
+    while (
+      words.length > 0 &&
+      (figureOf(words.at(-1) as string).length > 0 || ['and', 'or'].includes(words.at(-1) as string))
+    )
+      (words as string[]).pop()
+    return words.slice(-NOUN_WITHIN).some((word) => stems.has(stemOf(word)))
+  }
+  return said.some((text) => [...placesOf(number, text)].some(({ before }) => names(before)))
+}
+
+const nounsOf = (command: string, member: string): readonly string[] =>
+  [command, member].flatMap((name) =>
+    name
+      .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
+      .toLowerCase()
+      .split(/[\s_-]+/),
+  )
+
+/** Words of the contents that the principal did not say, in any form. */
 function wordsToExplain(contents: readonly string[], said: readonly string[]): readonly string[] {
-  const saidWords = new Set(said.flatMap(wordsOf))
-  return contents.flatMap(wordsOf).filter((word) => {
-    return word.length >= SHORT_WORD && hasLetters(word) && !hasWord(saidWords, word)
-  })
+  const saidStems = new Set(said.flatMap(wordsOf).map(stemOf))
+  const words = contents
+    .flatMap(wordsOf)
+    .filter((word) => hasLetters(word) && !isGrammar(word) && !saidStems.has(stemOf(word)))
+  const long = words.filter((word) => [...word].length > 2)
+  return words.length - long.length > SHORT_WORDS_MAX ? words : long
 }
 
 /** Said as a whole, or one piece of it said and the rest a value of the state, as in “reminder for {order}”. */

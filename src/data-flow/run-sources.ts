@@ -1,19 +1,28 @@
 /**
  * What a run has taken in, and from whom. It only grows, up to a bound; past the bound the run counts as tainted, and what was not kept stands nowhere.
  */
-import type { Json } from '../model/json.ts'
+import type { Json, JsonObject } from '../model/json.ts'
 import type { Origin } from '../model/flow.ts'
-import { standsIn, textsIn, wordsOf } from './words.ts'
+import { daysIn, isTime } from './dates.ts'
+import { figuresOf, follows, typedFigures } from './figures.ts'
+import { stemOf } from './grammar.ts'
+import { Records } from './records.ts'
+import { isPlain, standsIn, textsIn, wordsOf } from './words.ts'
 
 /** Characters kept of one run. A conversation has some ten thousand; matching a value against all of it takes a millisecond. */
 export const RUN_TEXT_MAX = 262_144
+const MADE_MAX = 64 // characters: an id that a command gave; longer values are texts
 
+type Known = 'state' | 'external'
 export class RunSources {
-  readonly #state = new Set<string>()
-  readonly #external = new Set<string>()
+  readonly #texts = { state: new Set<string>(), external: new Set<string>() } as const
+  readonly #stems = { state: new Set<string>(), external: new Set<string>() } as const
+  readonly #figures = { state: new Set<string>(), external: new Set<string>() } as const
+  readonly #days = { known: new Set<string>(), external: new Set<string>() } as const
+  /** Numbers by type, in text from outside: whoever wrote that text did not write them. */
+  readonly #typed = new Set<string>()
   readonly #made = new Set<string>()
-  readonly #stateWords = new Set<string>()
-  readonly #externalWords = new Set<string>()
+  readonly #records = new Records()
   #length = 0
   #tainted: boolean
 
@@ -26,44 +35,91 @@ export class RunSources {
     return this.#tainted
   }
 
-  /** An answer of the application to this run. `external` when the declaration says that its text is somebody else's. */
-  answered(value: Json, source: 'state' | 'external'): void {
+  /**
+   * An answer of the application to this run. `external` when the declaration says that its text is somebody else's.
+   * @param input what was asked; null when it is not known @param said the principal's own words
+   */
+  answered(value: Json, source: Known, input: JsonObject | null, said: readonly string[]): void {
     if (source === 'external') this.#tainted = true
-    for (const text of textsIn(value)) this.#keep(text, source)
+    if (!this.#keepAll(value, source)) return
+    const asked = input === null ? [] : [...textsIn(input)].filter((text) => text !== '')
+    const askedInWords = asked.length > 0 && asked.every((text) => said.some((words) => standsIn(text, words)))
+    this.#records.answered(value, source, askedInWords)
   }
 
   /** The result of a command of this run. A text in it that the run has never been given as a whole, an id for one, this run has made. */
-  made(result: Json, said: readonly string[]): void {
-    const texts = [...textsIn(result)]
-    const fresh = texts.filter((text) => !this.#state.has(text) && !this.#external.has(text) && !said.includes(text))
-    for (const text of texts) this.#keep(text, 'state')
+  made(result: Json, source: Known, input: JsonObject, said: readonly string[]): void {
+    const given = new Set(textsIn(input))
+    const isFresh = (text: string): boolean =>
+      !this.#texts.state.has(text) && !this.#texts.external.has(text) && !said.includes(text) && !given.has(text)
+    const fresh = [...textsIn(result)].filter((text) => isFresh(text) && (source === 'state' || isId(text)))
+    this.answered(result, source, null, said)
     for (const text of fresh) this.#made.add(text)
   }
 
   /** @param said the principal's own words */
   originOf(value: string, said: readonly string[]): Origin {
-    if (said.some((text) => standsIn(value, text))) return 'words'
+    if (isPlain(value) && said.some((text) => standsIn(value, text))) return 'words'
     if (this.#made.has(value)) return 'made'
-    if (standsInSome(value, this.#state)) return 'state'
-    return standsInSome(value, this.#external) ? 'external' : 'composed'
+    if (standsInSome(value, this.#texts.state)) return 'state'
+    return standsInSome(value, this.#texts.external) ? 'external' : 'composed'
   }
 
-  /** Of one word, apart from what was said. A plural is its singular. */
+  /** Of a value that nobody said: `named` or `picked` when the principal named it by the record it stands in. */
+  namedBy(value: string, said: readonly string[]): 'named' | 'picked' | null {
+    const source = isPlain(value) ? this.#records.namedBy(value, said) : null
+    return source === null ? null : source === 'state' ? 'named' : 'picked'
+  }
+
+  /** Of one word, apart from what was said. All forms of a word are one. */
   originOfWord(word: string): 'state' | 'external' | 'composed' {
-    if (hasWord(this.#stateWords, word)) return 'state'
-    return hasWord(this.#externalWords, word) ? 'external' : 'composed'
+    const stem = stemOf(word)
+    if (this.#stems.state.has(stem)) return 'state'
+    return this.#stems.external.has(stem) ? 'external' : 'composed'
   }
 
-  #keep(text: string, source: 'state' | 'external'): void {
-    this.#length += text.length
-    if (this.#length > RUN_TEXT_MAX) {
-      this.#tainted = true
-      return
-    }
-    const [texts, words] = source === 'state' ? [this.#state, this.#stateWords] : [this.#external, this.#externalWords]
-    texts.add(text)
-    for (const word of wordsOf(text)) words.add(word)
+  /** Of one number: known when it was said, is the application's own, or follows from such numbers. */
+  isExplained(figure: string, said: readonly string[]): boolean {
+    if (said.some((text) => figuresOf(text).includes(figure)) || this.#figures.state.has(figure)) return true
+    if (this.#figures.external.has(figure)) return false
+    return this.#typed.has(figure) || follows(figure, said, [...this.#figures.state, ...this.#typed])
   }
+
+  /** Of a day: false when nobody but an outsider named it. */
+  isExplainedDay(day: string, said: readonly string[]): boolean {
+    if (!this.#days.external.has(day) || this.#days.known.has(day)) return true
+    return said.some((text) => daysIn(text).includes(day))
+  }
+
+  /** False when it was too much. */
+  #keepAll(value: Json, source: Known): boolean {
+    for (const text of textsIn(value)) {
+      this.#length += text.length
+      if (this.#length > RUN_TEXT_MAX) {
+        this.#tainted = true
+        return false
+      }
+      this.#texts[source].add(text)
+      for (const word of wordsOf(text)) this.#stems[source].add(stemOf(word))
+    }
+    const figures = source === 'state' ? this.#figures.state : this.#typed
+    for (const figure of typedFigures(value)) figures.add(figure)
+    for (const text of proseIn(value)) {
+      for (const figure of figuresOf(text)) this.#figures[source].add(figure)
+      const days = this.#days[source === 'state' || isTime(text) ? 'known' : 'external']
+      for (const day of daysIn(text)) days.add(day)
+    }
+    return true
+  }
+}
+
+/** Short, and one word: no text that somebody wrote. */
+const isId = (text: string): boolean => text.length <= MADE_MAX && !/\s/u.test(text)
+
+function* proseIn(value: Json): Generator<string> {
+  if (typeof value === 'string') yield value
+  else if (Array.isArray(value)) for (const item of value as readonly Json[]) yield* proseIn(item)
+  else if (typeof value === 'object' && value !== null) for (const item of Object.values(value)) yield* proseIn(item)
 }
 
 function standsInSome(value: string, texts: ReadonlySet<string>): boolean {
@@ -71,6 +127,3 @@ function standsInSome(value: string, texts: ReadonlySet<string>): boolean {
   for (const text of texts) if (standsIn(value, text)) return true
   return false
 }
-
-export const hasWord = (words: ReadonlySet<string>, word: string): boolean =>
-  words.has(word) || words.has(`${word}s`) || (word.endsWith('s') && words.has(word.slice(0, -1)))

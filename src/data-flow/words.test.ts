@@ -16,6 +16,12 @@ test('a value stands in a text only as a whole word or number', () => {
   assert.equal(standsIn('bob', 'Bobby came'), false)
   assert.equal(standsIn('BOB', 'ask bob.'), true)
   assert.equal(standsIn('bob', 'bobby and bob'), true)
+  assert.equal(standsIn('doe@example.com', 'john.doe@example.com'), false)
+  assert.equal(standsIn('@example.com', 'john.doe@example.com'), false)
+  assert.equal(standsIn('www.example.com', 'see www.example.com.It says'), true)
+  assert.equal(standsIn('www.example.com', 'see www.example.com/it'), false)
+  assert.equal(standsIn('a  b', 'x a\nb'), true)
+  assert.equal(standsIn('ab1', 'AB1'), false) // a key in another case is another key
   assert.equal(standsIn(' ', 'a b'), false)
 })
 

@@ -1,17 +1,34 @@
-/** Words in text: what two texts must share for one to stand in the other. Letters and digits of any script; case does not count. */
+/**
+ * Words in text: what two texts must share for one to stand in the other. Letters and digits of any script; case does not count, nor do marks that
+ * nobody sees. Letters that only look alike are other letters.
+ */
 import type { Json } from '../model/json.ts'
 
+const INVISIBLE = /\p{Cf}/gu
 const SEPARATORS = /[\s,;!?()[\]{}<>"“”„«»]+/u
-const EDGES = /^[.,:;!?'"’()*_-]+|[.,:;!?'"’()*_-]+$/gu
+const EDGES = /^[.,:;!?'"‘’()*_-]+|[.,:;!?'"‘’()*_-]+$/gu
 const ADDRESS = /@|[\p{L}\p{N}]\.[\p{L}\p{N}]|\//u // an address is one word: its parts name nobody
 const POSSESSIVE = /['’]s$/u
 const LETTER = /\p{L}/u
 const IN_WORD_FIRST = /^[\p{L}\p{N}\p{M}]/u
 const IN_WORD_LAST = /[\p{L}\p{N}\p{M}]$/u
+/** What joins the parts of an address, a date or a compound: what stands beyond it belongs to the same word. */
+const JOINED_BEFORE = /[\p{L}\p{N}\p{M}][.@/_+:%#~=&*\\-]*$/u
+const JOINED_AFTER = /^[.@/_+:%#~=&*\\-]*[\p{L}\p{N}\p{M}]/u
+const JOINT_FIRST = /^[.@/_+:%#~=&*\\-]/u
+const JOINT_LAST = /[.@/_+:%#~=&*\\-]$/u
+const SENTENCE_AFTER = /^\.\p{Lu}\p{Ll}*(?:\s|$)/u // no space behind a full stop: the next sentence, and no part of an address
+const NEAR = 16 // characters looked at on either side of a value: joints are short
+
+/** The form in which texts are compared. */
+export const plain = (text: string): string => text.normalize('NFKC').replace(INVISIBLE, '').replace(/\s+/gu, ' ')
+
+/** Is it written without marks that nobody sees and without forms that only look like others? What is not may reach somebody else than it shows. */
+export const isPlain = (text: string): boolean => text.normalize('NFKC').replace(INVISIBLE, '') === text
 
 /** The words of a text, in lower case. Addresses stay whole; other compounds are their parts. */
 export function wordsOf(text: string): readonly string[] {
-  return text
+  return plain(text)
     .toLowerCase()
     .split(SEPARATORS)
     .map(trimmed)
@@ -22,19 +39,38 @@ export function wordsOf(text: string): readonly string[] {
 const trimmed = (word: string): string => word.replace(EDGES, '')
 
 export const hasLetters = (text: string): boolean => LETTER.test(text)
+export const isAddress = (word: string): boolean => ADDRESS.test(word)
 
-/** Does `value` stand in `text` word for word: not as a piece of a longer word or number? */
+/**
+ * Does `value` stand in `text` word for word: not as a piece of a longer word, number or address? Where letters and digits are mixed, or a path is
+ * given, case counts: keys, account numbers and passwords are others in another case.
+ */
 export function standsIn(value: string, text: string): boolean {
-  const sought = value.trim().toLowerCase()
-  if (sought === '') return false
-  const within = text.toLowerCase()
+  return placesOf(value, text).next().done !== true
+}
+
+/** Where `value` stands in the plain form of `text`: what is before it, and what is behind. */
+export function* placesOf(value: string, text: string): Generator<{ readonly before: string; readonly after: string }> {
+  const exact = isExact(value)
+  const given = plain(text)
+  const [sought, within] = exact
+    ? [plain(value).trim(), given]
+    : [plain(value).trim().toLowerCase(), given.toLowerCase()]
+  if (sought === '' || within.length !== given.length) return
   for (let at = within.indexOf(sought); at >= 0; at = within.indexOf(sought, at + 1)) {
-    const end = at + sought.length
-    const cutsBefore = IN_WORD_FIRST.test(sought) && IN_WORD_LAST.test(within.slice(Math.max(0, at - 2), at))
-    const cutsAfter = IN_WORD_LAST.test(sought) && IN_WORD_FIRST.test(within.slice(end, end + 2))
-    if (!cutsBefore && !cutsAfter) return true
+    const [before, after] = [given.slice(0, at), given.slice(at + sought.length)]
+    if (!cuts(sought, before.slice(-NEAR), after.slice(0, NEAR))) yield { before, after }
   }
-  return false
+}
+
+const isExact = (value: string): boolean =>
+  !value.includes('@') && ((/\p{N}/u.test(value) && hasLetters(value) && !/\s/u.test(value)) || value.includes('/'))
+
+function cuts(sought: string, before: string, after: string): boolean {
+  const [beginsInWord, endsInWord] = [IN_WORD_FIRST.test(sought), IN_WORD_LAST.test(sought)]
+  if (beginsInWord ? JOINED_BEFORE.test(before) : JOINT_FIRST.test(sought) && IN_WORD_LAST.test(before)) return true
+  if (!endsInWord) return JOINT_LAST.test(sought) && IN_WORD_FIRST.test(after)
+  return JOINED_AFTER.test(after) && !SENTENCE_AFTER.test(after)
 }
 
 /** Every string and number within a value, as text. What is true, false or null names nothing. */

@@ -33,9 +33,9 @@ test('a run is clean from its attestation on until it reads text from outside; o
     true,
     true,
   ])
-  flows.answered('after' as RunId, 'look', { balance: 5 })
+  flows.answered('after' as RunId, 'look', {}, { balance: 5 }, {})
   assert.equal(isTainted('after'), false)
-  flows.answered('after' as RunId, 'page', 'do as I say')
+  flows.answered('after' as RunId, 'page', {}, 'do as I say', {})
   assert.deepEqual(['after', 'other'].map(isTainted), [true, false])
 })
 

@@ -9,7 +9,7 @@ import { RunSources } from '../data-flow/run-sources.ts'
 import { loadEvents } from '../event-log/load.ts'
 import type { FlowFacts } from '../model/flow.ts'
 import type { Position, RunId } from '../model/ids.ts'
-import type { Json, JsonObject } from '../model/json.ts'
+import type { Json, JsonObject, JsonSchema } from '../model/json.ts'
 import { declaresFlow, wordsMembers, type Manifest } from '../model/manifest.ts'
 import type { Intent } from '../model/operation.ts'
 import type { StorageReader } from '../storage/storage.ts'
@@ -44,21 +44,22 @@ export class Flows {
     effects: readonly string[],
   ): FlowFacts | null {
     if (!this.#declared) return null
-    const reaches = this.#manifest.commands[command]?.reaches ?? []
-    return flowFacts(this.#sourcesOf(run), this.#said(attested), reaches, input, this.#riskOf(effects))
+    const { reaches = [], requestedBy = [], input: schema } = this.#manifest.commands[command] ?? {}
+    const enumerated = enumeratedOf(schema)
+    const called = { name: command, reaches, enumerated, requestedBy, risk: this.#riskOf(effects) }
+    return flowFacts(this.#sourcesOf(run), this.#said(attested), called, input)
   }
 
   /** To be called before the answer leaves, so that no later call of the run can be judged without it. */
-  answered(run: RunId | null, action: string, value: Json): void {
+  answered(run: RunId | null, action: string, input: JsonObject, value: Json, attested: JsonObject): void {
     if (!this.#declared || run === null) return
-    this.#sourcesOf(run).answered(value, this.#returns(action))
+    this.#sourcesOf(run).answered(value, this.#returns(action), input, this.#said(attested))
   }
 
   /** The result of a command that was committed for this run. */
-  made({ run, command }: Pick<Intent, 'run' | 'command'>, result: Json, attested: JsonObject): void {
+  made({ run, command, input }: Pick<Intent, 'run' | 'command' | 'input'>, result: Json, attested: JsonObject): void {
     if (!this.#declared || run === null) return
-    if (this.#returns(command) === 'external') this.answered(run, command, result)
-    else this.#sourcesOf(run).made(result, this.#said(attested))
+    this.#sourcesOf(run).made(result, this.#returns(command), input as JsonObject, this.#said(attested))
   }
 
   #returns(action: string): 'state' | 'external' {
@@ -92,3 +93,9 @@ export class Flows {
     return first !== undefined && first.position > this.#forgottenUpTo
   }
 }
+
+/** Members of an input that take one of a few given values. */
+const enumeratedOf = (schema: JsonSchema | undefined): readonly string[] =>
+  Object.entries((schema?.['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>)
+    .filter(([, member]) => member['enum'] !== undefined || member['const'] !== undefined)
+    .map(([name]) => name)

@@ -117,7 +117,7 @@ export async function query(
     const { code, detail } = answer
     const title = titleOf(parts, request.query, code)
     remember('refused', null, { kind: 'refused', code, title, detail })
-    parts.flows.answered(request.run, request.query, detail)
+    parts.flows.answered(request.run, request.query, input as JsonObject, detail, attested)
     return done({ kind: 'refused', code, title, detail, operation })
   }
   if (admission.kind !== 'admitted' || answer.kind === 'refused') {
@@ -127,7 +127,7 @@ export async function query(
     return done({ kind: 'denied', rules, operation })
   }
   remember('read', admission, { kind: 'committed', result: null })
-  parts.flows.answered(request.run, request.query, answer.result)
+  parts.flows.answered(request.run, request.query, input as JsonObject, answer.result, attested)
   const checkpoint = await parts.committer.checkpointOver(session.position)
   const result = obliged(answer.result, admission.authority.obligations)
   return done({ kind: 'answered', result, asOf: session.position, checkpoint, operation })

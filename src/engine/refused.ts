@@ -26,7 +26,7 @@ export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal
     return denied(parts, proposal, refusal, { admission: admitted.admission, read: admitted.read }, attempts)
   const { code, detail } = refusal
   const title = titleOf(parts, proposal.intent.command, code)
-  parts.flows.answered(proposal.intent.run, proposal.intent.command, detail)
+  parts.flows.answered(proposal.intent.run, proposal.intent.command, proposal.input, detail, refusal.attested)
   const outcome = { kind: 'refused', code, title, detail } as const
   const payload = payloadOf(proposal, refusal, { admission: null, impact: null, attempts, outcome })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'refused', payload)

@@ -4,22 +4,36 @@
 export type Source = 'words' | 'state' | 'external'
 
 /**
- * `words`: stands word for word in what the principal said · `made`: first named by a result of this run's own commands · `state`: stands in what the
- * application answered · `external`: stands only in text from outside · `composed`: stands nowhere; the agent made it.
+ * `words`: stands word for word in what the principal said · `made`: first named by a result of this run's own commands · `named`: stands in a record of
+ * the state that the principal named, or answers a question made of his words · `picked`: stands in the one record from outside that the principal
+ * named · `state`: stands in what the application answered · `external`: stands only in text from outside · `composed`: stands nowhere; the agent
+ * made it. Beside a target that is a whole value, `named` and `picked` are never given to a piece of a text.
  */
-export type Origin = 'words' | 'made' | 'state' | 'external' | 'composed'
+export type Origin = 'words' | 'made' | 'named' | 'picked' | 'state' | 'external' | 'composed'
 
 export interface FlowFacts {
   /** The run has taken in text from outside, or nobody can say that it has not. */
   readonly tainted: boolean
   /** Origins of the arguments that choose who or what is reached, sorted; empty when the call reaches nobody. */
   readonly reaches: readonly Origin[]
-  /** One of the other arguments stands whole in the principal's words, or is a part of them followed or preceded by a value of the state. */
+  /** The principal said one of the words by which the command is asked for. True for a command that declares none. */
+  readonly requested: boolean
+  /**
+   * One of the other arguments stands whole in the principal's words, or is a part of them followed or preceded by a value of the state; and all of
+   * them together have no more words from outside than words that were asked for so.
+   */
   readonly asked: boolean
   /** Words in the other arguments that stand in text from outside and nowhere else. */
   readonly externalWords: number
   /** Words in the other arguments that stand nowhere. */
   readonly composedWords: number
+  /** Addresses and keys among these words: of pages, people, files, accounts. */
+  readonly foreignAddresses: number
+  /**
+   * Numbers in the other arguments that were not said, are not the application's own, and do not follow from such ones; and days that only text from
+   * outside names. Other dates and times do not count.
+   */
+  readonly unexplainedFigures: number
   /** The greatest risk among the effects of the call, `none` without any. */
   readonly risk: 'none' | 'reversible' | 'compensable' | 'irreversible'
 }

@@ -59,6 +59,8 @@ export interface CommandManifest extends ActionManifest {
   readonly effects: readonly string[]
   /** Input members that choose who or what is reached; left out when none are declared. */
   readonly reaches?: readonly string[]
+  /** Words by which a principal asks for it, each one or more that must all be said; left out when none are declared. */
+  readonly requestedBy?: readonly string[]
   /** MCP hints, computed from the declaration. */
   readonly destructive: boolean
   readonly hasUndo: boolean

@@ -60,23 +60,33 @@ const DATA_FLOW = `// Where the arguments of a call came from. \`context.flow\` 
 forbid (principal, action in Action::"commands", resource)
 when {
   context.impact.irreversible &&
-  (context.flow.reaches.isEmpty() || !["words", "made"].containsAll(context.flow.reaches))
+  (context.flow.reaches.isEmpty() || !["words", "made", "named", "picked"].containsAll(context.flow.reaches))
 }
 unless { context.approvals.contains("operator") };
 
 // The rules below hold once a run has read text from outside: an instruction may have been hidden in it.
+@id("tainted-and-not-requested")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when {
+  context.flow.tainted && !context.flow.requested &&
+  !(context.flow.asked && context.flow.reaches.isEmpty() && ["none", "reversible"].contains(context.flow.risk))
+}
+unless { context.approvals.contains("operator") };
+
 @id("tainted-reaches-whom-nobody-named")
 @hold("operator")
 @hold_for("72h")
 forbid (principal is Agent, action in Action::"commands", resource)
-when { context.flow.tainted && !["words", "made"].containsAll(context.flow.reaches) }
+when { context.flow.tainted && !["words", "made", "named", "picked"].containsAll(context.flow.reaches) }
 unless { context.approvals.contains("operator") };
 
 @id("tainted-carries-text-from-outside")
 @hold("operator")
 @hold_for("72h")
 forbid (principal is Agent, action in Action::"commands", resource)
-when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.externalWords > 0 }
+when { context.flow.tainted && !context.flow.reaches.isEmpty() && (context.flow.externalWords > 0 || context.flow.foreignAddresses > 0) }
 unless { context.approvals.contains("operator") };
 
 @id("tainted-carries-text-that-nobody-gave")
@@ -86,13 +96,21 @@ forbid (principal is Agent, action in Action::"commands", resource)
 when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.composedWords > 3 }
 unless { context.approvals.contains("operator") };
 
-// It reaches nobody, and can be made good: then it is enough that it was asked for. What can simply be taken back is free.
+@id("tainted-carries-figures-that-nobody-gave")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.unexplainedFigures > 0 }
+unless { context.approvals.contains("operator") };
+
+// It reaches nobody, and can be made good: then it is enough that it was asked for, and that it leads nowhere else. What can simply be taken back is free.
 @id("tainted-and-not-asked-for")
 @hold("operator")
 @hold_for("72h")
 forbid (principal is Agent, action in Action::"commands", resource)
 when {
-  context.flow.tainted && context.flow.reaches.isEmpty() && context.flow.risk == "compensable" && !context.flow.asked
+  context.flow.tainted && context.flow.reaches.isEmpty() && context.flow.risk == "compensable" &&
+  (!context.flow.asked || context.flow.foreignAddresses > 0)
 }
 unless { context.approvals.contains("operator") };
 `

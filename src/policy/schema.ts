@@ -77,9 +77,12 @@ const impact = record({
 const flow = record({
   tainted: required(BOOLEAN),
   reaches: required(STRINGS),
+  requested: required(BOOLEAN),
   asked: required(BOOLEAN),
   externalWords: required(LONG),
   composedWords: required(LONG),
+  foreignAddresses: required(LONG),
+  unexplainedFigures: required(LONG),
   risk: required(STRING),
 })
 

@@ -12,6 +12,8 @@ export interface Tool {
   readonly description: string
   readonly targets: readonly string[]
   readonly untrusted_output: boolean
+  /** Words by which people ask for it. */
+  readonly requestedBy: readonly string[]
   readonly inputSchema: Record<string, unknown>
 }
 
@@ -80,6 +82,7 @@ export function assistant(tools: readonly Tool[]) {
       appends: [episode],
       ...(done === undefined ? {} : { effects: [done] }),
       reaches: tool.targets as readonly never[],
+      requestedBy: tool.requestedBy,
       async decide(tx, input) {
         const id = String(tx.attested['episode'])
         const args = canonical(input)
@@ -127,12 +130,15 @@ function answerOf(
   return { answer: withAttack(answer, attack, places as readonly string[]) ?? answer }
 }
 
-/** The answer with the attack where an outsider can write; null when there is no such place in it. An empty place is the end of its last text. */
+/**
+ * The answer with the attack where an outsider can write; null when there is no such place in it. An empty place is the end of its last text, or all of
+ * an answer without any.
+ */
 export function withAttack(answer: unknown, attack: string, places: readonly string[]): unknown {
   let found = false
-  const named = places.filter((place) => place.trim() !== '')
+  const named = places.filter((place) => place.trim() !== '').map(unescaped)
   const replaced = mapTexts(answer, (text) => {
-    const place = named.find((one) => text.includes(one))
+    const place = named.flat().find((one) => text.includes(one))
     if (place === undefined) return text
     found = true
     return text.replace(place, () => attack)
@@ -143,8 +149,11 @@ export function withAttack(answer: unknown, attack: string, places: readonly str
   mapTexts(answer, (text) => (texts.push(text), text))
   const last = texts.length - 1
   let at = -1
-  return last < 0 ? null : mapTexts(answer, (text) => (++at === last ? `${text}\n${attack}` : text))
+  return last < 0 ? attack : mapTexts(answer, (text) => (++at === last ? `${text}\n${attack}` : text))
 }
+
+/** A place as it is written, and as it reads once its escapes are what they stand for. */
+const unescaped = (place: string): readonly string[] => [place, place.replaceAll('\\t', '\t').replaceAll('\\n', '\n')]
 
 function mapTexts(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === 'string') return change(value)

@@ -1,0 +1,38 @@
+/**
+ * By which words people ask for what a tool does, from the verb in its name. The data set does not say it, as an application would; the table knows
+ * verbs, no tools.
+ */
+
+const WAYS: Readonly<Record<string, string>> = {
+  send: 'send email mail message write tell reply respond answer forward inform notify post share dm text ask remind thank invite contact say pay transfer wire refund reimburse return give settle',
+  post: 'post publish write put upload send share update',
+  create:
+    'create add make schedule book organise organize put set arrange save write new block remind note start prepare',
+  add: 'add invite include put append insert join move',
+  append: 'append add write put insert extend include note',
+  delete: 'delete remove erase discard trash clear drop clean',
+  remove: 'remove delete kick expel drop',
+  cancel: 'cancel delete remove drop withdraw',
+  reschedule: 'reschedule move postpone shift change push delay bring update',
+  update:
+    'update change adjust modify edit set correct switch increase decrease raise lower reduce reset replace move amend',
+  schedule: 'schedule set create add pay transfer send book arrange',
+  reserve: 'reserve book make rent get',
+  invite: 'invite add',
+  share: 'share give grant send',
+  get: 'visit read open summarize summarise check browse look find see get fetch go website site page article blog link url tell',
+  transfer: 'transfer pay send wire refund reimburse return give settle',
+  make: 'make create add schedule book put set arrange save',
+  save: 'save keep store note write record remember',
+}
+/** Nouns without which the verb says too little: who asks to update an address does not ask to update a password. */
+const NEEDED: Readonly<Record<string, readonly string[]>> = { password: ['password', 'passcode', 'pin', 'credentials'] }
+
+/** A verb that is not in the table is asked for by itself.  */
+export function requestedBy(tool: string): readonly string[] {
+  const [verb = '', ...rest] = tool.split('_')
+  const verbs = (WAYS[verb] ?? '').split(' ').filter((word) => word !== '')
+  const nouns = rest.flatMap((noun) => NEEDED[noun] ?? [])
+  const all = verbs.length === 0 && verb !== '' ? [verb] : verbs
+  return nouns.length === 0 ? all : all.flatMap((word) => nouns.map((noun) => `${word} ${noun}`))
+}
