@@ -28,6 +28,7 @@ import { HTTP_LIMITS } from '../http/limits.ts'
 import { asProblem, challenge, problemReply } from '../http/reply.ts'
 import type { Exchange, Mount } from '../http/server.ts'
 import { readJsonBytes } from '../http/strict-json.ts'
+import { answerPlain, plainCall } from './plain-call.ts'
 import { Sessions } from './sessions.ts'
 import { EMPTY_SURFACE, type McpSurface } from './surface.ts'
 import { openTools, type Caller } from './tools.ts'
@@ -118,6 +119,11 @@ class McpDoor implements Mount {
         code: fault.code,
         next: fault.spec.next,
       })
+    }
+    const plain = this.#surface === EMPTY_SURFACE ? plainCall(request, body) : null
+    if (plain !== null) {
+      const { name, input, meta } = plain
+      return answerPlain(response, plain, this.#tools.call(caller, name, input, meta))
     }
     const auth: AuthInfo = { token: credentials.bearer, clientId: '', scopes: [], extra: { caller } }
     await sendResponse(response, await this.#fetch(webRequest(request, exchange.signal), body, auth), exchange.signal)
