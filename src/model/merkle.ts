@@ -11,6 +11,12 @@ export const EMPTY_ROOT = hash('sha256', '', 'hex') as Hash
 /** Leaf of a record: SHA-256(0x00 || line || '\n'). */
 export const leafHash = (line: string): Hash => hash('sha256', `\0${line}\n`, 'hex') as Hash
 
+/** The leaf of a line that was just composed, and the line in one piece of memory: composed text is put together anew by everybody who looks at it. */
+export function hashLine(line: string): { readonly leaf: Hash; readonly flat: string } {
+  const hashed = `\0${line}\n`
+  return { leaf: hash('sha256', hashed, 'hex') as Hash, flat: hashed.slice(1, -1) } // hashing has made it one piece
+}
+
 /** SHA-256(0x01 || left || right), through one buffer that is written anew on every call. */
 export function nodeHash(left: Hash, right: Hash): Hash {
   node.hexWrite(left, 1, 32)

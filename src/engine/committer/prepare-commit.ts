@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import type { Hash, Position, StreamId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json.ts'
-import { leafHash } from '../../model/merkle.ts'
+import { hashLine } from '../../model/merkle.ts'
 import { problem } from '../../model/problems.ts'
 import { lineComposer, type PayloadFields } from '../../model/record-line.ts'
 import { RECORD_LINE_BYTES_MAX, type PreparedCommit } from '../../storage/storage.ts'
@@ -47,8 +47,8 @@ export function prepareCommit(
         limit: 'recordLineBytes',
         max: RECORD_LINE_BYTES_MAX,
       })
-    const leaf = leafHash(line)
-    records.push({ line, payload, leaf })
+    const { leaf, flat } = hashLine(line)
+    records.push({ line: flat, payload, leaf })
     return leaf
   }
   const events = request.events.map(({ stream, version, type, data }, i) => {

@@ -73,5 +73,5 @@ const lineBefore = (shared: SharedParts | null, place: number): string =>
 
 function restOf(line: string, shared: SharedParts | null, place: number): string | null {
   const before = lineBefore(shared, place)
-  return before !== '' && line.startsWith(before) ? line.slice(before.length) : null
+  return before !== '' && line.slice(0, before.length) === before ? line.slice(before.length) : null
 }
