@@ -17,8 +17,11 @@ export class KnownOperations {
   /** False only when no commit of the operation was ever handed in. True for all until `recall` has ended. */
   mayBeRecorded(operation: OperationId): boolean {
     if (!this.#complete) return true
-    for (const bit of bitsOf(operationDigest(operation)))
+    const digest = operationDigest(operation)
+    for (let probe = 0; probe < PROBES; probe++) {
+      const bit = bitOf(digest, probe)
       if (((this.#words[bit >>> 5] as number) & (1 << (bit & 31))) === 0) return false
+    }
     return true
   }
 
@@ -42,14 +45,14 @@ export class KnownOperations {
   }
 
   #add(digest: number): void {
-    for (const bit of bitsOf(digest)) this.#words[bit >>> 5] = (this.#words[bit >>> 5] as number) | (1 << (bit & 31))
+    for (let probe = 0; probe < PROBES; probe++) {
+      const bit = bitOf(digest, probe)
+      this.#words[bit >>> 5] = (this.#words[bit >>> 5] as number) | (1 << (bit & 31))
+    }
   }
 }
 
-/** Places of a digest: its halves are two hashes, and their combinations as good as more of them. */
-function bitsOf(digest: number): readonly number[] {
-  const half = Math.sqrt(OPERATION_DIGESTS)
-  const first = digest % half
-  const step = Math.floor(digest / half) | 1
-  return Array.from({ length: PROBES }, (_, probe) => (first + probe * step) & (BITS - 1))
-}
+/** A place of a digest: its halves are two hashes, and their combinations as good as more of them. */
+const bitOf = (digest: number, probe: number): number =>
+  ((digest % HALF) + probe * (Math.floor(digest / HALF) | 1)) & (BITS - 1)
+const HALF = Math.sqrt(OPERATION_DIGESTS)

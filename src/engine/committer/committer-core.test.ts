@@ -96,6 +96,40 @@ describe('committer', () => {
     assert(other?.kind === 'known' && other.position === 1 && other.intentHash === intentHash)
   })
 
+  test('the same holds once it is remembered which operations there are, and only those are looked up', async () => {
+    using world = await open()
+    await world.core.commit([commitRequest('op_before')])
+    const { storage } = world
+    const lookedUp: string[] = []
+    const operation = (id: OperationId) => {
+      lookedUp.push(id)
+      return storage.reader.operation(id)
+    }
+    const reader = Object.assign(Object.create(storage.reader) as typeof storage.reader, {
+      ...delegating(storage.reader),
+      operation,
+      record: (position: Position) => storage.reader.record(position),
+      operationDigests: (after: number, limit: number) => storage.reader.operationDigests(after, limit),
+    })
+    const core = new CommitterCore({
+      storage: Object.assign(Object.create(storage) as StorageWriter, { reader }),
+      clock: { nowMs: () => 1_000, monotonicUs: () => 0 },
+      origin: ORIGIN,
+    })
+    core.adoptEpochs(1, new Map([[AGENT, 1]]))
+    const kinds = async (...ids: string[]): Promise<string[]> =>
+      (await core.commit(ids.map((id) => commitRequest(id)))).map(({ kind }) => kind)
+    assert.deepEqual(await kinds('op_early'), ['committed'])
+    assert.deepEqual(lookedUp.splice(0), ['op_early'])
+    await core.recallOperations(new AbortController().signal)
+    assert.deepEqual(await kinds('op_new', 'op_new', 'op_before', 'op_early'), ['committed', 'known', 'known', 'known'])
+    assert.deepEqual(lookedUp.splice(0), ['op_before', 'op_early'])
+    world.failNext('after')
+    assert.deepEqual(await kinds('op_unknown'), ['failed'])
+    assert.deepEqual(await kinds('op_unknown', 'op_new'), ['known', 'known'])
+    assert.deepEqual(lookedUp, ['op_unknown', 'op_new'])
+  })
+
   test('the same holds within one batch', async () => {
     using world = await open()
     const answers = await world.core.commit([

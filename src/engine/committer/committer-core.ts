@@ -22,6 +22,7 @@ import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts
 import type { Tree } from '../../transparency-log/tree.ts'
 import type { CommitRequest, CommitResult } from './commit-request.ts'
 import { NO_LEVERS } from './judge-levers.ts'
+import { KnownOperations } from '../known-operations.ts'
 import { countedRequest } from '../history/counted-operation.ts'
 import { LimitCounters, type LoadedCounters } from '../history/limit-counters.ts'
 import { readCounters } from '../history/read-counters.ts'
@@ -63,6 +64,8 @@ export class CommitterCore {
   #changes: RecentChanges
   /** Position of the newest record of the log's key, -1 before the first. */
   #keyPosition: Position
+  /** So that a new operation, the usual case, costs no look at the disk. */
+  readonly #known = new KnownOperations()
   #stale = false
   #models: Readonly<Record<string, ReadModelManifest>> = {}
   #counters = new LimitCounters()
@@ -115,6 +118,10 @@ export class CommitterCore {
     if (limits.length === 0) return
     const nowMs = Math.max(this.#clock.nowMs(), this.#head.recordedAtMs)
     readCounters(this.#storage.reader, limits, this.#head.position, nowMs, this.#counters)
+  }
+  /** Takes in which operations are on record, between other work. Until then each is looked up. */
+  recallOperations(signal: AbortSignal): Promise<void> {
+    return this.#known.recall(this.#storage.reader, signal)
   }
   async declareReadModels(models: Readonly<Record<string, ReadModelManifest>>): Promise<void> {
     await this.#storage.declareReadModels(models)
@@ -198,6 +205,7 @@ export class CommitterCore {
         accepted.push(entry)
         next = (next + prepared.commit.records.length) as Position
         const { operation, intentHash, state } = request
+        this.#known.note(operation)
         batch.set(operation, { intentHash, state, position: (next - 1) as Position })
         if (state === 'committed') this.#counters.add(countedRequest(request), (next - 1) as Position, recordedAtMs)
         answers[place] = { kind: 'moved', what: '' } // replaced below, once it is durable
@@ -225,6 +233,7 @@ export class CommitterCore {
       heads: this.#heads,
       changes: this.#changes,
       counters: this.#counters,
+      known: this.#known,
       recordedAtMs,
       epochs: this.#epochs,
       levers: this.#levers,

@@ -74,6 +74,9 @@ async function serve(options: WorkerOptions): Promise<void> {
     throw error
   }
 
+  const closing = new AbortController()
+  // What cannot be read is looked up, commit by commit: there it is said.
+  void core.recallOperations(closing.signal).catch(() => {})
   const commits: (Mail['commits'][number] & { readonly sinceUs: number })[] = []
   const calls: Mail['calls'][number][] = []
   const unsigned = new UnsignedAnswers()
@@ -223,6 +226,7 @@ async function serve(options: WorkerOptions): Promise<void> {
         return core.consistency(call.from, call.to)
       case 'close':
         clearTimeout(lateTimer)
+        closing.abort()
         await signing.close()
         flushSide()
         storage.close()

@@ -15,6 +15,7 @@ import { judgeLevers, type Levers } from './judge-levers.ts'
 import type { LimitCounters } from '../history/limit-counters.ts'
 import { judgeHistory } from './judge-history.ts'
 import type { RecentChanges } from './recent-changes.ts'
+import type { KnownOperations } from '../known-operations.ts'
 import type { StreamHeads } from './stream-heads.ts'
 
 export type Refusal = Exclude<CommitResult, { kind: 'committed' }>
@@ -33,6 +34,8 @@ export interface Standing {
   readonly changes: RecentChanges
   /** With what the batch would add. */
   readonly counters: LimitCounters
+  /** With the operations of the batch. */
+  readonly known: Pick<KnownOperations, 'mayBeRecorded'>
   /** Time that this batch is stamped with. */
   readonly recordedAtMs: number
   readonly epochs: ReadonlyMap<PrincipalId, number>
@@ -58,8 +61,12 @@ export function judgeRequest(request: CommitRequest, standing: Standing): Refusa
   )
 }
 
-function judgeOperation({ operation, intentHash, state }: CommitRequest, { reader, batch }: Standing): Refusal | null {
-  const recorded = batch.get(operation) ?? recordedOperation(operation, reader)
+function judgeOperation(
+  { operation, intentHash, state }: CommitRequest,
+  { reader, batch, known }: Standing,
+): Refusal | null {
+  const isNew = !known.mayBeRecorded(operation)
+  const recorded = isNew ? null : (batch.get(operation) ?? recordedOperation(operation, reader))
   if (recorded === null) {
     if (mayBecome('proposed', state)) return null
     throw problem('bug', `an operation does not begin as \`${state}\``)
