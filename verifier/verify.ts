@@ -2760,7 +2760,7 @@ class Admissions {
     if (derived !== verdict) differs(`policy says ${derived}, and yet it is ${record.state}`)
     if (canonical(rules) !== canonical(authority.rules)) differs('other rules determine it')
     if (record.action === 'plinth.approve') {
-      if ((body.input as Record<string, unknown> | null)?.['verdict'] === 'grant')
+      if (['grant', 'withdraw'].includes(String((body.input as Record<string, unknown> | null)?.['verdict'])))
         return unchecked('standing grants are not followed here')
       this.#decision(body, snapshot, principal, events)
     }

@@ -8,6 +8,7 @@ import type { HandedDecision } from './decide-approval.ts'
 import type { ImportedRecords } from './import-records.ts'
 import type { ShownChange } from './shown-change.ts'
 import type { ObservedVerdict } from '../model/admission.ts'
+import type { GrantState } from '../model/approval-grant.ts'
 import type { Answer } from '../model/answer.ts'
 import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
@@ -231,6 +232,13 @@ export interface AcknowledgementStatus {
 
 export type { StopReport }
 
+/** Why a standing grant lets nothing through any more, or `open`. */
+export const GRANT_STANDINGS = ['open', 'used-up', 'expired', 'withdrawn', 'tool-changed', 'approver-gone'] as const
+export type GrantStanding = (typeof GRANT_STANDINGS)[number]
+export interface GrantView extends Omit<GrantState, 'chain'> {
+  readonly standing: GrantStanding
+}
+
 export interface Engine {
   readonly manifest: Manifest
   readonly release: Release
@@ -334,6 +342,20 @@ export interface Engine {
     acknowledge?: Level | null,
   ): Promise<Outcome>
   /** Several decisions of one approver, all recorded or none; each operation then goes on by itself. Outcomes in order. */
+  /** Standing grants, by principal and command. @throws `forbidden`, `invalid-cursor` */
+  grants(
+    credentials: Credentials,
+    filter: { readonly standing?: GrantStanding; readonly to?: string },
+    page: PageRequest,
+    signal: AbortSignal,
+  ): Promise<Page<GrantView>>
+  /** Takes one back. @throws `no-such-grant`, `forbidden`, `approval-settled` */
+  withdrawGrant(
+    credentials: Credentials,
+    asked: { readonly grant: string; readonly reason: string },
+    signal: AbortSignal,
+    acknowledge?: Level | null,
+  ): Promise<Outcome>
   decideApprovals(
     credentials: Credentials,
     decisions: readonly HandedDecision[],

@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { bankPolicies } from '../../test/support/bank-policies.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import { toolHash } from './approval-binding.ts'
+import type { GrantView } from './engine.ts'
 import { audit } from '../main/audit.ts'
 import type { ApprovalGrant } from '../model/approval-grant.ts'
 import type { PrincipalId } from '../model/ids.ts'
@@ -26,9 +27,7 @@ async function opened(t: TestContext, cedar = '') {
 const grantOf = (bank: Bank, change: Partial<ApprovalGrant> = {}): ApprovalGrant => ({
   format: 1,
   verdict: 'grant',
-  grant: `grt_${String(++numbers)
-    .padStart(26, 'a')
-    .replaceAll(/[0189]/g, 'b')}`,
+  grant: `grt_${String.fromCharCode(97 + ++numbers).padStart(26, 'a')}`,
   by: 'operator' as PrincipalId,
   to: 'agent' as PrincipalId,
   command: 'withdraw',
@@ -109,4 +108,52 @@ test('nobody grants to themselves, to what they own, or what their key has not s
   await assert.rejects(give(bank, { tool: '0'.repeat(64) as never }), { code: 'approval-invalid' })
   await assert.rejects(give(bank, { expiresAtMs: NOON + 31 * 86_400_000 }), { code: 'approval-invalid' })
   assert.equal(await withdraw(bank, 200_000), 'held')
+})
+
+test('grants are listed with what became of them; one that is taken back lets nothing through, and a race with it has one end', async (t) => {
+  const { bank, time } = await opened(t)
+  for (const change of [{}, { usesMax: 1, where: { 'input.account': { is: 'b' } } }, { expiresAtMs: NOON + 1_000 }])
+    await give(bank, change)
+  await give(bank, { command: 'transfer', tool: toolHash(bank.engine.manifest, 'transfer'), where: {} })
+  assert.equal(await withdraw(bank, 200_000, 'b'), 'committed')
+  time.nowMs += 2_000
+  const list = async (filter: Parameters<typeof bank.engine.grants>[1] = {}, limit = 100) => {
+    const found: GrantView[] = []
+    for (let after: string | null = null; ;) {
+      const page = await bank.engine.grants(bank.operator, filter, { after, limit }, NEVER)
+      assert.ok(page.items.length <= limit)
+      found.push(...page.items)
+      if ((after = page.next) === null) return found
+    }
+  }
+  const all = await list()
+  assert.deepEqual(
+    all.map(({ command, standing, uses }) => [command, standing, uses]),
+    [
+      ['transfer', 'open', 0],
+      ['withdraw', 'open', 0],
+      ['withdraw', 'used-up', 1],
+      ['withdraw', 'expired', 0],
+    ],
+  )
+  assert.deepEqual(await list({}, 1), all)
+  assert.deepEqual((await list({ standing: 'open' })).length, 2)
+  assert.deepEqual(await list({ to: 'nobody' }), [])
+
+  const open = all.find(({ command, standing }) => command === 'withdraw' && standing === 'open') as GrantView
+  const back = (grant: string, as = bank.operator) =>
+    bank.engine.withdrawGrant(as, { grant, reason: 'moved out' }, NEVER)
+  await assert.rejects(back(open.grant, bank.agent), { code: 'forbidden' })
+  await assert.rejects(back('grt_none'), { code: 'no-such-grant' })
+  const raced = await Promise.all([back(open.grant), withdraw(bank, 200_000), withdraw(bank, 200_000)])
+  assert.equal(raced[0].kind, 'committed')
+  assert.equal(await withdraw(bank, 200_000), 'held')
+  const [after] = await list({ standing: 'withdrawn' })
+  assert.equal(after?.uses, raced.filter((one) => one === 'committed').length)
+  assert.deepEqual(after?.withdrawn, { by: 'operator', reason: 'moved out' })
+  assert.equal((await back(open.grant)).replayed, true)
+  await assert.rejects(bank.engine.grants(bank.agent, {}, { after: null, limit: 10 }, NEVER), { code: 'forbidden' })
+  await bank.close()
+  const audited = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
+  assert.deepEqual(audited.disagreed, [])
 })

@@ -125,7 +125,7 @@ export async function usableGrant(
 }
 
 /** Live, with the epochs of then, and in every role that is asked for. */
-function mayStillApprove(parts: Parts, grant: GrantState, requires: readonly string[]): boolean {
+export function mayStillApprove(parts: Parts, grant: GrantState, requires: readonly string[]): boolean {
   try {
     const approver = parts.identity.byId(grant.by)
     return (

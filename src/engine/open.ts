@@ -17,6 +17,7 @@ import { effects } from './effects.ts'
 import type { Engine } from './engine.ts'
 import { ERASE, erase, finishErasures } from './erase.ts'
 import { startHeads, type HeadsOptions } from './heads/state-heads.ts'
+import { grants, withdrawGrant } from './given-grants.ts'
 import { giveGrant } from './grants.ts'
 import { History } from './history/history.ts'
 import { IMPORT, importRecords } from './import-records.ts'
@@ -224,6 +225,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       heldBack(signal, () => decideApproval(parts, credentials, { decision, signature, card }, acknowledge, signal)),
     giveGrant: (credentials, grant, signature, signal, acknowledge = null) =>
       heldBack(signal, () => giveGrant(parts, credentials, grant, signature, acknowledge, signal)),
+    grants: (credentials, filter, page, signal) => grants(parts, credentials, filter, page, signal),
+    withdrawGrant: (credentials, asked, signal, acknowledge = null) =>
+      heldBack(signal, () => withdrawGrant(parts, credentials, asked, acknowledge, signal)),
     decideApprovals: (credentials, decisions, signal, acknowledge = null) =>
       heldBack(signal, () => decideApprovals(parts, credentials, decisions, acknowledge, signal)),
     async stopReport(credentials, id, signal) {

@@ -40,6 +40,8 @@ export interface GrantState extends ApprovalGrant {
   readonly chain: JsonObject | readonly Json[]
   readonly uses: number
   readonly spent: number
+  /** By whom it was taken back, and why. */
+  readonly withdrawn?: { readonly by: PrincipalId; readonly reason: string }
 }
 
 /** @returns what this use adds to the sum, or why it is not covered */
@@ -55,6 +57,7 @@ export function coveredBy(
   nowMs: number,
 ): { readonly amount: number } | { readonly why: string } {
   if (grant.to !== call.to || grant.command !== call.command) return { why: 'it is for somebody or something else' }
+  if (grant.withdrawn !== undefined) return { why: 'it has been withdrawn' }
   if (grant.tool !== call.tool) return { why: 'the command is defined otherwise than when it was granted' }
   if (nowMs >= grant.expiresAtMs) return { why: 'it has expired' }
   if (grant.uses >= grant.usesMax) return { why: 'it has been used up' }

@@ -274,6 +274,12 @@ export const PROBLEMS = spec({
     title: 'an operator has frozen releases here',
     next: 'go on with the release that is active; `plinth switch off <switch>` ends the freeze',
   },
+  'no-such-grant': {
+    status: 404,
+    retry: 'never',
+    title: 'there is no such grant',
+    next: 'see `plinth approvals grants --all`',
+  },
   'protected-declaration': {
     status: 409,
     retry: 'never',

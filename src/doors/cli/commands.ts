@@ -389,12 +389,15 @@ export const COMMANDS: readonly Command[] = [
       'approvals show APPROVAL',
       'approvals approve|refuse APPROVAL… [--reason TEXT] [--acknowledge LEVEL] [--yes]',
       'approvals grant APPROVAL [--uses N] [--for DURATION] [--any PATH]… [--at-most PATH=N]… [--sum PATH=N] [--yes]',
+      'approvals grants [--all]',
+      'approvals withdraw GRANT [--reason TEXT] [--yes]',
     ],
     options: {
       ...SYSTEM_OPTIONS,
       state: { type: 'string', value: 'STATE', describe: 'pending, approved, refused or expired (default pending)' },
       as: { type: 'string', value: 'FILE', describe: 'the approver’s credential file (default: the operator’s)' },
       reason: { type: 'string', value: 'TEXT', describe: 'goes on record with the decision' },
+      all: { type: 'boolean', describe: 'grants: also those that let nothing through any more' },
       uses: { type: 'string', value: 'N', describe: 'of a grant: how often, 1 to 1000 (default 1)' },
       for: { type: 'string', value: 'DURATION', describe: 'of a grant: until when, up to 30d (default 1h)' },
       any: {

@@ -1,7 +1,15 @@
 /** All routes of the door: the router finds them, the OpenAPI document lists them. */
 import type { Route } from './route.ts'
 import { anchorNow, listAnchors } from './routes/anchors.ts'
-import { decideApproval, decideApprovals, getApproval, giveGrant, listApprovals } from './routes/approvals.ts'
+import {
+  decideApproval,
+  decideApprovals,
+  getApproval,
+  giveGrant,
+  listApprovals,
+  listGrants,
+  withdrawGrant,
+} from './routes/approvals.ts'
 import { attestRun, submitCommand } from './routes/commands.ts'
 import { listEffects } from './routes/effects.ts'
 import { eraseSubject } from './routes/erasures.ts'
@@ -38,6 +46,8 @@ export const allRoutes = (): readonly Route[] => [
   decideApproval,
   decideApprovals,
   giveGrant,
+  listGrants,
+  withdrawGrant,
   getStopReport,
   listRecords,
   getCheckpoint,

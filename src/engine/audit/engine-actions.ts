@@ -90,6 +90,8 @@ function approveFault(
   standing: Standing,
 ): string | null {
   if ((input as JsonObject)['verdict'] === 'grant') return grantFault(input as JsonObject, events, approver, snapshot)
+  if ((input as JsonObject)['verdict'] === 'withdraw')
+    return withdrawalFault(input as JsonObject, events, approver, standing)
   const { decisions, verdict, action, ...single } = input as JsonObject
   const decided = Array.isArray(decisions)
     ? (decisions as readonly JsonObject[])
@@ -130,6 +132,25 @@ function grantFault(
     if (!(error instanceof Problem)) throw error
     return `the grant is not its approver’s: ${error.detail}`
   }
+}
+
+/** A grant that is taken back stays as it was but for that. */
+function withdrawalFault(
+  { grant, to, action, reason }: JsonObject,
+  events: readonly AuditedEvent[],
+  { id, kind }: Principal,
+  standing: Standing,
+): string | null {
+  const [event, ...more] = events
+  const known = standing.grant(String(grant))
+  const withdrawn = known === undefined ? null : { ...known, withdrawn: { by: id, reason } }
+  const asAsked =
+    kind !== 'agent' &&
+    more.length === 0 &&
+    known?.withdrawn === undefined &&
+    event?.record.stream === grantStream(String(to), String(action)) &&
+    canonicalJson(event.data) === canonicalJson({ [String(grant)]: withdrawn } as unknown as JsonObject)
+  return asAsked ? null : 'what it took back is not a grant as it was'
 }
 
 function decisionFault(

@@ -7,6 +7,7 @@ import { canonicalJson } from '../../../model/json.ts'
 import type { Outcome } from '../../../model/operation.ts'
 import { problem } from '../../../model/problems.ts'
 import type { ApprovalDecision } from '../../../warden/authority.ts'
+import { listGrants, withdraw } from './approvals-given.ts'
 import { grant } from './approvals-grant.ts'
 import { levelHeader } from './call.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
@@ -23,10 +24,16 @@ import { printable } from '../terminal.ts'
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word, approval, ...more] = call.words
   if (word === 'list') return await list(call)
-  if (word !== 'show' && word !== 'approve' && word !== 'refuse' && word !== 'grant')
-    throw unknownWord('approvals', word, ['list', 'show', 'approve', 'refuse', 'grant'])
+  if (word === 'grants') return await listGrants(call)
+  if (word !== 'show' && word !== 'approve' && word !== 'refuse' && word !== 'grant' && word !== 'withdraw')
+    throw unknownWord('approvals', word, ['list', 'show', 'approve', 'refuse', 'grant', 'grants', 'withdraw'])
   if (approval === undefined)
-    throw problem('usage', `say which one: \`plinth approvals ${word} APPROVAL\``, { command: 'approvals' })
+    throw problem(
+      'usage',
+      `say which one: \`plinth approvals ${word} ${word === 'withdraw' ? 'GRANT' : 'APPROVAL'}\``,
+      { command: 'approvals' },
+    )
+  if (word === 'withdraw') return await withdraw(call, approval)
   if (word === 'grant') return await grant(call, approval)
   return word === 'show' ? await show(call, approval) : await decide(call, [approval, ...more], word)
 }

@@ -1,4 +1,5 @@
 /** What waits for somebody, and what they decided. The decision is signed where its key is; this door carries it. */
+import { GRANT_STANDINGS } from '../../../engine/engine.ts'
 import { problem } from '../../../model/problems.ts'
 import type { Json } from '../../../model/json.ts'
 import { ACKNOWLEDGE_HEADER, checkedApproval, PAGE, readLevel, readPage } from '../parameters.ts'
@@ -89,6 +90,53 @@ export const giveGrant: Route = {
     if (typeof grant !== 'string' || typeof signature !== 'string')
       throw problem('malformed-request', 'the body holds the texts `grant` and `signature`')
     return json(await engine.giveGrant(request.credentials, grant, signature, request.signal, readLevel(request)))
+  },
+}
+
+export const listGrants: Route = {
+  method: 'GET',
+  path: '/v1/approvals/grants',
+  id: 'listGrants',
+  describe:
+    'Standing grants by principal and command, each with what has been used and why it lets nothing through any more.',
+  query: [
+    { name: 'standing', describe: 'Only those that stand so.', schema: { enum: GRANT_STANDINGS } },
+    { name: 'to', describe: 'Only those to this principal.', schema: { type: 'string' } },
+    ...PAGE,
+  ],
+  body: null,
+  headers: [],
+  answers: { 200: 'A page of grants.' },
+  async handle(engine, request) {
+    const named = request.query.get('standing')
+    const standing = GRANT_STANDINGS.find((one) => one === named)
+    if (named !== undefined && standing === undefined)
+      throw problem('malformed-request', `\`standing\` must be one of ${GRANT_STANDINGS.join(', ')}`)
+    const to = request.query.get('to')
+    const filter = { ...(standing === undefined ? {} : { standing }), ...(to === undefined ? {} : { to }) }
+    return json(await engine.grants(request.credentials, filter, readPage(request.query), request.signal))
+  },
+}
+
+export const withdrawGrant: Route = {
+  method: 'POST',
+  path: '/v1/approvals/grants/{grant}/withdrawal',
+  id: 'withdrawGrant',
+  describe: 'Takes a standing grant back, at once.',
+  query: [],
+  body: {
+    type: 'object',
+    properties: { reason: { type: 'string', description: 'Goes on record.' } },
+    required: ['reason'],
+    additionalProperties: false,
+  },
+  headers: [ACKNOWLEDGE_HEADER],
+  answers: { 200: 'The operation that took it back.' },
+  async handle(engine, request) {
+    const { reason } = (request.body ?? {}) as Record<string, Json>
+    if (typeof reason !== 'string') throw problem('malformed-request', 'the body holds the text `reason`')
+    const asked = { grant: request.parameters[0] as string, reason }
+    return json(await engine.withdrawGrant(request.credentials, asked, request.signal, readLevel(request)))
   },
 }
 
