@@ -13,7 +13,12 @@ export function acknowledgementStatus(parts: Pick<Parts, 'reader' | 'acknowledge
     policy:
       witnessing === null
         ? null
-        : { path: witnessing.policy.path, digest: witnessing.policy.digest, ...witnessing.policy.safety },
+        : {
+            path: witnessing.policy.path,
+            digest: witnessing.policy.digest,
+            ...witnessing.policy.safety,
+            fault: acknowledgement.policyFault,
+          },
     witnessedSize,
     lag: treeSize - witnessedSize,
     obstacle: witnessing === null || treeSize === witnessedSize ? null : witnessing.trouble,

@@ -213,6 +213,8 @@ export interface AcknowledgementStatus {
     readonly digest: Hash
     readonly liveWithDown: number
     readonly safeWithMalicious: number
+    /** The file has changed since, and cannot be taken up: why. */
+    readonly fault: string | null
   } | null
   /** Records before this position are witnessed. */
   readonly witnessedSize: number

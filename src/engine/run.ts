@@ -3,6 +3,7 @@
  * is put on record; a restart finds both the same way.
  */
 import { AdoptionRecords } from './adopt.ts'
+import { recordWitnessPolicy } from './acknowledgement/record-witness-policy.ts'
 import { APPROVALS_MODEL } from './approval-request.ts'
 import type { Parts } from './parts.ts'
 import { recordLogKey } from './record-log-key.ts'
@@ -29,6 +30,17 @@ export function startLoops(
   let busy = false
   // Told within the adoption: looked at as soon as it is over.
   const adoptions = new AdoptionRecords(parts, () => void setImmediate(begin))
+  let policy = parts.acknowledgement.witnessing?.policy.digest // on record by the start
+  const lookAtPolicy = async (): Promise<void> => {
+    const now = parts.acknowledgement.witnessing?.policy.digest
+    if (now === policy) return
+    try {
+      await recordWitnessPolicy(parts)
+      policy = now
+    } catch (error) {
+      onProblem('recording the witness policy in force', error)
+    }
+  }
   const notWritten = (error: unknown): boolean => {
     onProblem('the first records of this start', error)
     return false
@@ -37,7 +49,10 @@ export function startLoops(
     busy = true
     const { stop } = parts.acknowledgement
     const mayWrite = stop.mark === null && (await parts.firstRecords.write(parts, firstRecords).catch(notWritten))
-    if (mayWrite) await look(parts, adoptions, stopping.signal, onProblem)
+    if (mayWrite) {
+      await look(parts, adoptions, stopping.signal, onProblem)
+      await lookAtPolicy()
+    }
     busy = false
   }
   const begin = (): void => {

@@ -3,6 +3,7 @@
  * committed, and never loses it: what cannot be reached in time is said as it is.
  */
 import type { LogStop } from './log-stop.ts'
+import type { PolicyWatch } from './policy-watch.ts'
 import type { Timestamping, TimestampState } from './timestamping.ts'
 import type { Witnessing } from './witnessing.ts'
 import type { WitnessedHead } from './witnessed.ts'
@@ -27,17 +28,40 @@ export interface AcknowledgementParts {
 
 export class Acknowledgement {
   readonly stop: LogStop
-  readonly witnessing: Witnessing | null
   readonly waitMs: number
+  #witnessing: Witnessing | null
+  #watch: PolicyWatch | null = null
+  #replacing: Promise<void> = Promise.resolve()
   readonly #timestamping: Timestamping | null
   readonly #effects: AcknowledgementParts['effects']
 
   constructor({ stop, witnessing, timestamping, effects, waitMs = ACKNOWLEDGE_WAIT_MS }: AcknowledgementParts) {
     this.stop = stop
-    this.witnessing = witnessing
+    this.#witnessing = witnessing
     this.#timestamping = timestamping
     this.#effects = effects
     this.waitMs = waitMs
+  }
+
+  /** Those of the policy in force. */
+  get witnessing(): Witnessing | null {
+    return this.#witnessing
+  }
+  /** Why the policy file as it is now is not in force; null when it is. */
+  get policyFault(): string | null {
+    return this.#watch?.fault ?? null
+  }
+  /** Takes the watch over its policy file over, and closes it in the end. */
+  watch(watch: PolicyWatch): void {
+    this.#watch = watch
+  }
+  /** Another policy: whoever waits for the witnesses of the one before waits for those of this one. What was witnessed counts as far as this one says so. */
+  replaceWitnessing(open: () => Witnessing): Promise<void> {
+    this.#replacing = this.#replacing.then(async () => {
+      await this.#witnessing?.close()
+      this.#witnessing = open()
+    })
+    return this.#replacing
   }
 
   get timestamps(): TimestampState | null {
@@ -116,13 +140,21 @@ export class Acknowledgement {
   }
 
   async #reach(position: Position, level: Level, waitMs: number, signal: AbortSignal): Promise<void> {
-    if (!reaches(level, 'witnessed') || this.witnessing === null) return
-    const witnessing = this.witnessing
     const until = performance.now() + waitMs
-    if (!(await witnessing.wait(position, waitMs, signal))) return
+    if (!reaches(level, 'witnessed') || !(await this.#witnessedBy(position, until, signal))) return
     if (level !== 'timestamped' || this.#timestamping === null) return
-    const head = (): WitnessedHead => witnessing.witnessed as WitnessedHead // it covers the position, and only grows
+    const { witnessing } = this
+    const head = (): WitnessedHead => witnessing?.witnessed as WitnessedHead // it covers the position, and only grows
     await this.#timestamping.wait(position, head, until - performance.now(), signal)
+  }
+  async #witnessedBy(position: Position, untilMs: number, signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      const { witnessing } = this
+      if (witnessing === null) return false
+      if (await witnessing.wait(position, untilMs - performance.now(), signal)) return true
+      await this.#replacing.catch(() => undefined)
+      if (this.witnessing === witnessing) return false
+    }
   }
 
   #receipt({ receipt, position }: Pick<Landed, 'receipt' | 'position'>, level: Level): Landed['receipt'] {
@@ -147,6 +179,7 @@ export class Acknowledgement {
   }
 
   async close(): Promise<void> {
+    await this.#watch?.close()
     await this.#timestamping?.close()
     await this.witnessing?.close()
   }

@@ -8,7 +8,8 @@ import type { OpenCommitter } from '../committer/committer.ts'
 import { Acknowledgement } from './acknowledgement.ts'
 import type { LogStop } from './log-stop.ts'
 import { Timestamping, type TimestampSource } from './timestamping.ts'
-import { readWitnessPolicy } from './witness-policy.ts'
+import { PolicyWatch } from './policy-watch.ts'
+import { readWitnessPolicy, type WitnessPolicy } from './witness-policy.ts'
 import { readWitnessed, type WitnessedHead } from './witnessed.ts'
 import { Witnessing } from './witnessing.ts'
 
@@ -37,20 +38,36 @@ export interface Opening extends AcknowledgementOptions {
 /** Begins to ask the witnesses at once. @throws `witness-policy-invalid` */
 export function openAcknowledgement(opening: Opening): Acknowledgement {
   const { stop, clock, manifest, timestamps = null, waitMs } = opening
-  return new Acknowledgement({
+  const path = opening.witnessPolicy ?? null
+  const acknowledgement: Acknowledgement = new Acknowledgement({
     stop,
-    witnessing: openWitnessing(opening),
+    witnessing: path === null ? null : openWitnessing(opening, readPolicy(opening, path)),
     timestamping: timestamps === null ? null : new Timestamping(timestamps, () => clock.nowMs()),
     effects: manifest.effects,
     ...(waitMs === undefined ? {} : { waitMs }),
   })
+  if (path !== null)
+    acknowledgement.watch(
+      new PolicyWatch({
+        path,
+        vkey: () => opening.committer.vkey,
+        takeUp: async () => {
+          const policy = readPolicy(opening, path)
+          await acknowledgement.replaceWitnessing(() => openWitnessing(opening, policy))
+        },
+        onProblem: opening.onProblem,
+      }),
+    )
+  return acknowledgement
 }
 
-function openWitnessing(opening: Opening): Witnessing | null {
-  const { dir, stop, committer, reader, clock, onProblem, witnessPolicy = null, everyMs, timeoutMs } = opening
-  if (witnessPolicy === null) return null
+/** @throws `witness-policy-invalid` */
+const readPolicy = ({ committer }: Opening, path: string): WitnessPolicy =>
+  readWitnessPolicy(path, parseVerifierKey(committer.vkey))
+
+function openWitnessing(opening: Opening, policy: WitnessPolicy): Witnessing {
+  const { dir, stop, committer, reader, clock, onProblem, everyMs, timeoutMs } = opening
   const key = parseVerifierKey(committer.vkey)
-  const policy = readWitnessPolicy(witnessPolicy, key)
   const tree = new StoredTree(reader)
   const found = readWitnessed(dir, policy.policy, key.name, tree, reader.head().treeSize)
   if (found.kind === 'beyond') stopForRollback(opening, found.head)

@@ -1,6 +1,6 @@
 /**
  * The tlog-policy file of this system: whose cosignatures an answer at level `witnessed` rests on. It belongs to whoever runs the system, is read
- * once at start, and is refused unless it can do what the level promises.
+ * at start and when it changes, and is refused unless it can do what the level promises.
  */
 import { readFileSync } from 'node:fs'
 import { sha256Hex, type Hash } from '../../model/ids.ts'

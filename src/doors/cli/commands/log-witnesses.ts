@@ -38,6 +38,9 @@ export function acknowledgementLines(status: AcknowledgementStatus): readonly st
     policy === null
       ? 'witnesses    none: start with `--witness-policy FILE`'
       : `witnesses    ${status.witnesses.length}, ${policy.liveWithDown} may be down, ${policy.safeWithMalicious} may lie; policy ${policy.digest.slice(0, 16)}…`,
+    ...(policy === null || policy.fault === null
+      ? []
+      : [`             the policy file has changed and is not in force: ${printable(policy.fault)}`]),
     ...(policy === null
       ? []
       : [
