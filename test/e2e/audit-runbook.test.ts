@@ -1,37 +1,30 @@
 /** The commands of docs/operating/audit.md, in order, as an operator would type them; and the policy cases of every example. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { globSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
-import { plinth, PLINTH, STARTER, startPlinth, temporaryFolder } from '../support/plinth-process.ts'
+import { plinth, STARTER, startPlinth, temporaryFolder } from '../support/plinth-process.ts'
+import { blocksOf, commandsIn, installedCopy, Terminal } from '../support/runbook.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 test('the runbook of audits does what it says', { timeout: 150_000 }, async (t) => {
   await using workspace = await temporaryFolder()
-  const folder = join(workspace.path, 'shop')
-  cpSync(STARTER, folder, { recursive: true })
-  mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(ROOT, join(folder, 'node_modules', 'plinth'))
-  symlinkSync(join(ROOT, 'node_modules', 'zod'), join(folder, 'node_modules', 'zod'))
-  symlinkSync(join(ROOT, 'verifier'), join(folder, 'verifier'))
-  const env = environment(workspace.path)
+  const folder = installedCopy(STARTER, join(workspace.path, 'shop'))
+  const terminal = new Terminal(folder, workspace.path)
   const system = await startPlinth('start', ['--app', '.', '--dir', '.plinth'], { cwd: folder })
   t.after(() => system.stop('SIGKILL'))
-  const text = readFileSync(join(ROOT, 'docs/operating/audit.md'), 'utf8')
   let outputs = ''
-  for (const [, language, block = ''] of text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)) {
-    if (language === 'json') {
-      writeFileSync(join(folder, 'policies', 'page.cases.json'), block)
-      outputs += await shell('npx plinth policy test policies', folder, env)
+  for (const block of blocksOf('docs/operating/audit.md')) {
+    if (block.language === 'json') {
+      writeFileSync(join(folder, 'policies', 'page.cases.json'), block.text)
+      outputs += await terminal.type('npx plinth policy test policies')
       continue
     }
-    assert.equal(language, 'sh')
-    for (const line of block.trim().split('\n')) {
-      outputs += await shell(line, folder, env)
+    assert.equal(block.language, 'sh')
+    for (const line of commandsIn(block)) {
+      outputs += await terminal.type(line)
       t.diagnostic(line)
     }
   }
@@ -50,7 +43,7 @@ test('the runbook of audits does what it says', { timeout: 150_000 }, async (t) 
   const { narrower } = reach.json() as { narrower: { file: string; text: string; removes: string[] } }
   assert.deepEqual(narrower.removes, ['find_product'])
   writeFileSync(join(folder, 'policies', narrower.file), narrower.text)
-  assert.match(await shell('npx plinth policy replay policies', folder, env), /^0 of \d+ verdicts would flip/m)
+  assert.match(await terminal.type('npx plinth policy replay policies'), /^0 of \d+ verdicts would flip/m)
 })
 
 test('the policy cases of the examples pass, and every policy determines one', { timeout: 120_000 }, async () => {
@@ -87,28 +80,3 @@ test('bad input is said, with what to do', async () => {
     assert.doesNotMatch(stderr, /^\s+at /m)
   }
 })
-
-async function shell(line: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const wanted = Number(/# exits with (\d+)/.exec(line)?.[1] ?? 0)
-  const child = spawn('sh', ['-c', line], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-  const [code] = (await once(child, 'close')) as [number | null]
-  assert.equal(code, wanted, `${line}\n${output}`)
-  return output
-}
-
-/** `npx plinth …` runs this checkout's command line. */
-function environment(scratch: string): NodeJS.ProcessEnv {
-  const tools = join(scratch, 'bin')
-  mkdirSync(tools)
-  writeFileSync(join(tools, 'npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${PLINTH}" "$@"\n`)
-  writeFileSync(join(tools, 'node'), `#!/bin/sh\nexec "${process.execPath}" "$@"\n`)
-  for (const tool of ['npx', 'node']) chmodSync(join(tools, tool), 0o755)
-  const { NODE_TEST_CONTEXT: _context, ...inherited } = process.env
-  return {
-    ...{ ...inherited, PATH: `${tools}${delimiter}${process.env['PATH'] ?? ''}`, NO_COLOR: '1' },
-    ...{ PLINTH_DIR: '', PLINTH_URL: '', PLINTH_TOKEN: '', PLINTH_HEADS: '', XDG_DATA_HOME: join(scratch, 'data') },
-  }
-}
