@@ -624,8 +624,12 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'reach',
     summary: 'what a principal could do beside what it did, and the narrower policy that would have been enough',
-    usage: ['reach PRINCIPAL [--at WHEN]'],
-    options: { dir: SYSTEM_OPTIONS['dir']!, ...AT },
+    usage: ['reach PRINCIPAL [--at WHEN] [--write FOLDER]'],
+    options: {
+      dir: SYSTEM_OPTIONS['dir']!,
+      ...AT,
+      write: { type: 'string', value: 'FOLDER', describe: 'put the narrower policy into this folder of policies' },
+    },
     words: [1, 1],
     load: () => import('./commands/reach.ts'),
   },

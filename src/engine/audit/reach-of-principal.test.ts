@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { someOfEverything } from '../../../test/support/bank-history.ts'
 import { BANK, NEVER, openBank, type Bank } from '../../../test/support/bank-system.ts'
 import { readPolicyFolder } from '../../doors/cli/policy-folder.ts'
@@ -58,6 +59,34 @@ test('the matrix: what it could do by rules, and what it did', async (t) => {
   assert.equal(earlier.snapshot, 1)
   assert.equal(earlier.actions.find(({ action }) => action === 'deposit')?.could, 'always')
   await assert.rejects(reach(bank, 'nobody'), { code: 'usage' })
+})
+
+test('as of a time or a position, nothing that came later counts: not what it did, nor what was switched off', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  await bank.do('deposit', { account: 'a', amount: 5 })
+  await bank.ask('balance_of', { account: 'a' })
+  const { position } = await bank.engine.self(bank.operator, NEVER)
+  await sleep(20)
+  const timeMs = Date.now()
+  await sleep(20)
+  // A read leaves no record in the log: only its own time tells that it came later.
+  await bank.ask('balance_of', { account: 'a' })
+  const of = (report: ReachReport, name: string) => report.actions.find(({ action }) => action === name)?.did
+  const reads = async (asOf: AsOf) => of(await reach(bank, 'agent', asOf), 'balance_of')?.read
+  while ((await reads(null)) !== 2) await sleep(10) // written beside the answer
+  assert.equal(await reads({ timeMs }), 1)
+  await changeAuthority(bank, {
+    change: 'switch-on',
+    switch: { id: 'sw', action: 'contain', reason: 'looking', scope: { kind: 'principal', value: 'operator' } },
+  })
+  await bank.close()
+  const then = await reach(bank, 'agent', { position })
+  assert.deepEqual([of(then, 'deposit')?.committed, of(then, 'open_account')?.committed], [1, 1])
+  assert.deepEqual([then.switches, then.position], [[], position])
+  assert.deepEqual((await reach(bank, 'agent', { timeMs })).switches, [])
+  assert.deepEqual((await reach(bank, 'agent')).switches, [{ id: 'sw', action: 'contain', reason: 'looking' }])
+  assert.equal(of(await reach(bank, 'agent', { position: position - 2 }), 'deposit')?.committed, 0)
 })
 
 test('the narrower policy admits all that it did, nothing of what it never used, and touches nobody else', async (t) => {

@@ -18,6 +18,7 @@ import { narrowestReach, reachOf, type Reach } from '../../policy/reach.ts'
 import { PRINCIPAL_TYPES, type PolicySchema } from '../../policy/schema.ts'
 import { SIDE_RECORDS_MAX } from '../../storage/storage.ts'
 import type { AuthoritySnapshot, PrincipalEntry } from '../../warden/authority.ts'
+import { reaches } from '../../warden/switches.ts'
 
 export type AsOf = { readonly position: number } | { readonly timeMs: number } | null
 
@@ -44,13 +45,14 @@ export async function reachOfPrincipal(
   const deeds = new Map<string, Deeds>()
   let position = -1
   let release: ReleaseId | null = null
-  let untilMs = Number.POSITIVE_INFINITY
+  // What lies beside the log has no position: a time, or that of the first record behind the position.
+  let untilMs = asOf !== null && 'timeMs' in asOf ? asOf.timeMs + 1 : Number.POSITIVE_INFINITY
   let count = 0
   for await (const transaction of transactionsOf(evidence, signal)) {
     const { record, payload } = transaction
     if (record === null) continue
     if (asOf !== null && ('position' in asOf ? transaction.position > asOf.position : record.t > asOf.timeMs)) {
-      untilMs = record.t
+      untilMs = Math.min(untilMs, record.t)
       break
     }
     position = transaction.position
@@ -104,6 +106,7 @@ export async function reachOfPrincipal(
       },
       actions,
       grants: grantsOf(policies, granting, deeds),
+      switches: switchesOn(found.snapshot, entry, manifest),
       narrower: narrower(entry, actions, position, forgotten || evidence.beside === null),
       method: METHOD,
       notChecked,
@@ -143,6 +146,21 @@ async function noteBeside(
       note(deeds, side.action, kind, side.recordedAtMs, authority?.rules ?? [])
     }
   return reads >= SIDE_RECORDS_MAX
+}
+
+/** Those that reach it whatever it asks for: under them it could do less than policy says. */
+const switchesOn = (
+  snapshot: AuthoritySnapshot,
+  entry: PrincipalEntry,
+  { name }: Manifest,
+): ReachReport['switches'] => {
+  const principals: string[] = []
+  for (let link: PrincipalEntry | undefined = entry; link !== undefined; link = ownerOf(snapshot.principals, link))
+    principals.push(link.id)
+  const subject = { application: name, tenant: entry.tenant, principals, run: null, command: '', effects: [] }
+  return snapshot.switches
+    .filter(({ scope }) => reaches(scope, { ...subject, policySet: null }))
+    .map(({ id, action, reason }) => ({ id, action, reason }))
 }
 
 /** Revoked itself, or with an owner. Chains of a snapshot end. */

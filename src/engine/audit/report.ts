@@ -122,6 +122,8 @@ export interface ReachReport {
     readonly actions: readonly string[]
     readonly used: readonly string[]
   }[]
+  /** Switches that were on then and reach it, whatever it asks for. */
+  readonly switches: readonly { readonly id: string; readonly action: string; readonly reason: string }[]
   /** A policy file that takes away what it has not used; null when there is nothing to take away. */
   readonly narrower: { readonly file: string; readonly text: string; readonly removes: readonly string[] } | null
   readonly method: string

@@ -1,4 +1,6 @@
 /** `plinth reach`: what a principal could do beside what it did, and the narrower policy that would have been enough. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { ActionReach, ReachReport } from '../../../engine/audit/report.ts'
 import { problem } from '../../../model/problems.ts'
 import type { CommandCall } from '../command.ts'
@@ -18,6 +20,12 @@ export async function run({ words, options, terminal, composition }: CommandCall
   )
   if (terminal.json) terminal.data(JSON.stringify({ kind: 'reach', ...report }))
   else show(report, (text) => terminal.data(text))
+  const folder = options.text('write')
+  if (folder === null || report.narrower === null) return EXIT.ok
+  const file = join(folder, report.narrower.file)
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, report.narrower.text)
+  terminal.talk(`written to ${file}: look at it, then \`plinth policy apply ${folder}\``)
   return EXIT.ok
 }
 
@@ -48,6 +56,7 @@ function show(report: ReachReport, print: (text: string) => void): void {
       `${principal}: ${principalKind}, roles ${roles.join(' ') || 'none'}${revoked ? ', REVOKED' : ''}; snapshot ${snapshot}, up to position ${position}`,
     ),
   )
+  for (const { id, action, reason } of report.switches) print(printable(`under a switch: ${id} (${action}), ${reason}`))
   print(table(['ACTION', 'COULD', 'BY OR DEPENDING ON', 'DID', 'LAST'], actions.map(row)))
   for (const { rule, file, used } of grants)
     if (used.length === 0) print(printable(`grant never used: ${rule} (${file})`))
