@@ -7,7 +7,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -60,7 +60,7 @@ async function run({ artifact, part }: (typeof parts)[number]): Promise<void> {
     failed++
     console.log(Buffer.concat(said).toString().slice(-8_000))
   }
-  add(JSON.parse(readFileSync(report, 'utf8')) as Record<string, Tried>)
+  if (existsSync(report)) add(JSON.parse(readFileSync(report, 'utf8')) as Record<string, Tried>)
 }
 
 function add(tried: Record<string, Tried>): void {
