@@ -23,7 +23,12 @@ const RUN_EVENTS_MAX = 1_000_000 // more than a commit can hold
 
 export function auditStore(database: Database, sealer: Sealer, at: Position): StoreAudit {
   const audit = new StoreAuditor(database, sealer, at)
-  return database.reading(() => audit.run())
+  database.exec('PRAGMA temp_store=FILE') // what it sorts may be larger than what an audit may hold
+  try {
+    return database.reading(() => audit.run())
+  } finally {
+    database.exec('PRAGMA temp_store=MEMORY')
+  }
 }
 
 interface SideRow {
@@ -228,8 +233,25 @@ class StoreAuditor {
         this.#fault(`${kind}_${no}`, `a row of read model \`${name}\` is indexed under another value (\`${id}\`)`)
       else counted.add(seal)
     }
-    // What holds now is compared with a rebuild, by whoever can fold the events.
-    if (kind === 'past') this.#compare(`past_${no}`, counted, `earlier rows of read model \`${name}\``)
+    if (kind === 'past') {
+      this.#compare(`past_${no}`, counted, `earlier rows of read model \`${name}\``)
+      this.#overlaps(no, name)
+      return
+    }
+    // What holds now is compared with a rebuild, by whoever can fold the events; a row that was gone for a while, and was written again, shows in the count.
+    const written = readTallies(this.#database)?.get(`rows_${no}`)
+    if (written !== undefined)
+      this.#compare(`rows_${no}`, { ...counted, sum: written.sum }, `rows of read model \`${name}\``)
+  }
+
+  /** An earlier row that was brought back, and then changed, has held twice. */
+  #overlaps(no: number, name: string): void {
+    const twice =
+      `SELECT a.id FROM past_${no} a JOIN past_${no} b ON a.id = b.id AND a.key = b.key AND a.rowid < b.rowid` +
+      ` WHERE a.since < b.until AND b.since < a.until UNION ALL` +
+      ` SELECT a.id FROM past_${no} a JOIN rows_${no} b ON a.id = b.id AND a.key = b.key WHERE b.since < a.until LIMIT ?`
+    for (const { id } of this.#database.all<{ id: string }>(twice, FAULTS_OF_A_TABLE_MAX))
+      this.#fault(`past_${no}`, `two rows of read model \`${name}\` held at once (\`${id}\`)`)
   }
 
   #subjectKeys(): void {
@@ -256,7 +278,7 @@ class StoreAuditor {
       this.#fault('event', `the index of events has the entries of stream number ${stream} out of order`)
   }
 
-  #compare(table: string, found: Counted, what: string): void {
+  #compare(table: string, found: Tally, what: string): void {
     const { rows, sum }: Tally = readTallies(this.#database)?.get(table) ?? { rows: 0, sum: 0n }
     if (rows !== found.rows || sum !== found.sum)
       this.#fault(

@@ -4,7 +4,8 @@
  *
  * R1 A find of the present reads `rows_<no>` alone, by its index: history costs it nothing.
  * R2 A find at a position gives the rows, in the order, that the same find gave when that position was the head.
- * R3 A row is used only with its seal. That one is gone, or an earlier one is back, shows when the rows are rebuilt; of the past, in the tally.
+ * R3 A row is used only with its seal. That one is gone, or an earlier one is back, shows when the rows are rebuilt, and afterwards too: rows are counted,
+ *    and an earlier one that was brought back and then changed leaves two that held at once.
  */
 import type { FindQuery, Row, RowChange, RowKey } from '../../model/decision.ts'
 import { planFind, type FindPlan } from '../../model/find-index.ts'
@@ -73,10 +74,11 @@ export class ReadModelTables {
       this.#tallies?.add('read_model', seal)
       const table = tableOf({ no, definition })
       this.#database.exec(tablesSql(table))
+      this.#tallies?.begin(`rows_${no}`)
       if (old !== undefined && old.of === table.of) this.#copy(old, table)
       if (old === undefined) continue
       this.#database.exec(`DROP TABLE rows_${old.no}; DROP TABLE past_${old.no}`)
-      this.#tallies?.drop(`past_${old.no}`)
+      for (const kind of ['rows', 'past']) this.#tallies?.drop(`${kind}_${old.no}`)
     }
     this.refresh()
   }
@@ -102,9 +104,10 @@ export class ReadModelTables {
         throw damagedRow(change.model, change)
       if (old.since < position) this.#bury(table, change, old, position)
     }
-    if (change.row === null || row === null)
+    if (change.row === null || row === null) {
       this.#database.run(`DELETE FROM rows_${no} WHERE id = ? AND key = ?`, change.id, change.key)
-    else if (old === undefined) this.#put(table, change, position, row, change.row)
+      this.#tallies?.count(`rows_${no}`, -1)
+    } else if (old === undefined) this.#put(table, change, position, row, change.row)
     else this.#replace(table, change, position, row, change.row, JSON.parse(old.row) as JsonObject)
   }
 
@@ -115,7 +118,8 @@ export class ReadModelTables {
     versions: readonly (RowChange & { readonly since: number; readonly until: number | null })[],
   ): void {
     const table = this.#table(model)
-    this.#database.run(`DELETE FROM rows_${table.no} WHERE id = ?`, id)
+    const gone = this.#database.all(`DELETE FROM rows_${table.no} WHERE id = ? RETURNING id`, id).length
+    this.#tallies?.count(`rows_${table.no}`, -gone)
     const past = `past_${table.no}`
     for (const { seal } of this.#database.all<{ seal: string }>(`DELETE FROM ${past} WHERE id = ? RETURNING seal`, id))
       this.#tallies?.remove(past, seal)
@@ -255,6 +259,7 @@ export class ReadModelTables {
 
   #put(table: ModelTable, { id, key }: RowKey, since: number, text: string, row: JsonObject): void {
     const seal = this.#sealed(table, id, key, since, text)
+    this.#tallies?.count(`rows_${table.no}`, 1)
     this.#database.run(
       `INSERT INTO rows_${table.no} VALUES (?,?,?,?${',?'.repeat(table.columns.length)},?)`,
       id,

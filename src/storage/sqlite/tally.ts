@@ -35,6 +35,18 @@ export class Tallies {
   remove(table: string, seal: Seal): void {
     this.#change(table, -1, MODULUS - valueOf(seal))
   }
+  /** For a table that is new: from now on its rows are counted. One that is older than counting is not. */
+  begin(table: string): void {
+    this.#tallies.set(table, NOTHING)
+    this.#changed = true
+  }
+  /** Rows alone, of a table whose seals change too often to be summed. */
+  count(table: string, rows: number): void {
+    const before = this.#tallies.get(table)
+    if (before === undefined) return
+    this.#tallies.set(table, { rows: before.rows + rows, sum: before.sum })
+    this.#changed = true
+  }
   drop(table: string): void {
     this.#tallies.delete(table)
     this.#changed = true

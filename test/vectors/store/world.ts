@@ -148,7 +148,7 @@ export function outcomesOf(dir: string, uses: readonly Use[]): readonly Outcome[
 
 /** As somebody who may write the database: what protects the log is put back behind him. */
 export function edit(dir: string, work: (database: DatabaseSync) => void, file = 'data.db'): void {
-  const database = new DatabaseSync(join(dir, file))
+  const database = new DatabaseSync(join(dir, file), { timeout: 5_000 }) // somebody may be writing
   try {
     const triggers = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
     for (const { name } of triggers) database.exec(`DROP TRIGGER ${String(name)}`)
