@@ -55,6 +55,12 @@ function open(directory: string, lenient: boolean): SqliteReader {
   return new SqliteReader(database, sealer, directory, lenient)
 }
 
+/** A run with its commit; `first` null when that is not there. */
+type RunRow = (LogRow | { readonly first: null }) & {
+  readonly version: number
+  readonly ordinal: number
+  readonly run: number
+}
 interface StoredEffect {
   readonly position: Position
   readonly ordinal: number
@@ -169,6 +175,10 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
       if (start === undefined) return []
       const events: StoredEvent[] = []
       for (const row of this.#runsFrom(no, start)) {
+        if (row.first === null) {
+          if (this.#lenient) continue
+          throw problem('storage-damaged', `the index of \`${stream}\` names a commit that is not there`)
+        }
         const commit = this.#commit(row)
         for (const record of unpackCommit(commit, row.ordinal, Math.min(row.ordinal + row.run, commit.count))) {
           const version = row.version + record.position - row.first - row.ordinal
@@ -409,10 +419,10 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
   }
 
   /** Runs of a stream in order, each with its commit. */
-  *#runsFrom(no: number, version: number): Generator<LogRow & { version: number; ordinal: number; run: number }> {
+  *#runsFrom(no: number, version: number): Generator<RunRow> {
     for (const table of EVENT_TABLES)
-      yield* this.#database.each<LogRow & { version: number; ordinal: number; run: number }>(
-        `SELECT e.version, e.ordinal, e.count AS run, ${OF_COMMIT} FROM ${table} e JOIN log l ON l.first = e.first` +
+      yield* this.#database.each<RunRow>(
+        `SELECT e.version, e.ordinal, e.count AS run, ${OF_COMMIT} FROM ${table} e LEFT JOIN log l ON l.first = e.first` +
           ' WHERE e.stream = ? AND e.version >= ? ORDER BY e.version',
         no,
         version,

@@ -25,7 +25,7 @@ const sql =
   (database) =>
     database.exec(text)
 const LAST_EVENT =
-  "version = (SELECT max(version) FROM event WHERE stream = (SELECT no FROM stream WHERE id = 'account/a'))" +
+  "version = (SELECT max(version) FROM event_new WHERE stream = (SELECT no FROM stream WHERE id = 'account/a'))" +
   " AND stream = (SELECT no FROM stream WHERE id = 'account/a')"
 /** Where the operation of the key `first` is. */
 const OF_FIRST = '(SELECT first + count - 1 FROM log WHERE instr(body, \'"owner":"ann"\') > 0 ORDER BY first LIMIT 1)'
@@ -49,8 +49,8 @@ const EDITS: readonly (readonly [attack: string, work: Edit, when?: When])[] = [
     sql('DELETE FROM log WHERE first > 12; UPDATE head SET position = 12, size = 13'),
     'down',
   ],
-  ['moves an event in the index of its stream', sql(`UPDATE event SET version = version + 1 WHERE ${LAST_EVENT}`)],
-  ['cuts off the end of one stream in its index', sql(`DELETE FROM event WHERE ${LAST_EVENT}`)],
+  ['moves an event in the index of its stream', sql(`UPDATE event_new SET version = version + 1 WHERE ${LAST_EVENT}`)],
+  ['cuts off the end of one stream in its index', sql(`DELETE FROM event_new WHERE ${LAST_EVENT}`)],
   ['takes a stream out of the index of streams', sql("DELETE FROM stream WHERE id = 'account/b'")],
   ['changes a row of a read model', sql(`UPDATE rows_1 SET row = replace(row, '"ann"', '"eve"')`)],
   ['moves a row in the index of a read model', sql("UPDATE rows_1 SET c0 = 'eve'")],
