@@ -13,6 +13,7 @@ import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { JsonObject } from '../src/model/json.ts'
 import type { RunId } from '../src/model/ids.ts'
+import { Problem } from '../src/model/problems.ts'
 import { withAttack } from './dojo/application.ts'
 import { openDojo, type DojoSystem } from './dojo/dojo-system.ts'
 import { readSuite, suitesIn, type Call, type InjectionTask, type SuiteFiles, type UserTask } from './dojo/suite.ts'
@@ -71,7 +72,10 @@ export async function runDojo(tasks: string, only: string | null): Promise<DojoR
   for (const name of suitesIn(tasks)) {
     if (only !== null && name !== only) continue
     const suite = readSuite(tasks, DATA_DEFAULT, name)
-    await using dojo = await openDojo(suite)
+    await using dojo = await openDojo(suite).catch((error: unknown) => {
+      if (!(error instanceof Problem)) throw error
+      throw new UsageError(`suite \`${name}\` makes no application: \`${error.code}\`: ${error.message}`)
+    })
     const run = new SuiteRun(dojo, suite, verdicts)
     const report = await run.report()
     suites.push(report)

@@ -35,6 +35,11 @@ export class RunSources {
     return this.#tainted
   }
 
+  /** Something was read that nobody can lay to a run. */
+  taint(): void {
+    this.#tainted = true
+  }
+
   /**
    * An answer of the application to this run. `external` when the declaration says that its text is somebody else's.
    * @param input what was asked; null when it is not known @param said the principal's own words

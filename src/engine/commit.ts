@@ -3,6 +3,7 @@ import { askedLevel } from './acknowledgement/asked-level.ts'
 import { closingStep } from './approval-request.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
 import type { Accepted } from './decide.ts'
+import { askedOf } from './flows.ts'
 import type { GrantUse } from './grants.ts'
 import { handIn } from './hand-in.ts'
 import { payloadOf } from './operation-payload.ts'
@@ -80,7 +81,7 @@ export async function commit(
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   const levels = { acknowledge: proposal.intent.acknowledge, command: proposal.intent.command, events }
   if (parts.acknowledgement.needsWitness(decision.effects)) parts.acknowledgement.hurry(result.position)
-  parts.flows.made(proposal.intent, decision.result, decision.attested)
+  parts.flows.made(askedOf(proposal, decision.attested), decision.result)
   return {
     kind: 'committed',
     level: DEFAULT_LEVEL,

@@ -88,7 +88,8 @@ async function decideOn(
     })
   }
   const facts = checkedFacts(parts, intent.command, answer.facts)
-  const flowOf = (effects: readonly string[]) => parts.flows.facts(intent.run, intent.command, input, attested, effects)
+  const flowOf = (effects: readonly string[]) =>
+    parts.flows.facts(intent.run, principal.id, intent.command, input, attested, effects)
   const target = command.targets[0]
   const targetId = target === undefined ? undefined : input[target.member]
   const admitRequest: AdmitRequest = {

@@ -8,20 +8,47 @@ import { flowFacts } from '../data-flow/flow-facts.ts'
 import { RunSources } from '../data-flow/run-sources.ts'
 import { loadEvents } from '../event-log/load.ts'
 import type { FlowFacts } from '../model/flow.ts'
-import type { Position, RunId } from '../model/ids.ts'
+import type { Position, PrincipalId, RunId } from '../model/ids.ts'
 import type { Json, JsonObject, JsonSchema } from '../model/json.ts'
 import { declaresFlow, wordsMembers, type Manifest } from '../model/manifest.ts'
-import type { Intent } from '../model/operation.ts'
+import type { Proposal } from './proposal.ts'
 import type { StorageReader } from '../storage/storage.ts'
 
+/** Principals of whom it is known when they last read outside a run. */
+const READERS_KEPT = 10_000
 /** Runs kept at once; each has at most half a megabyte, usually some kilobytes. */
 const RUNS_KEPT = 1_000
 const RISKS = ['none', 'reversible', 'compensable', 'irreversible'] as const
 
+/** What was asked, by whom, in which run. */
+export interface Asked {
+  readonly run: RunId | null
+  readonly principal: PrincipalId
+  readonly action: string
+  readonly input: JsonObject
+  readonly attested: JsonObject
+}
+export const askedOf = ({ intent, principal, input }: Proposal, attested: JsonObject): Asked => ({
+  run: intent.run,
+  principal: principal.id,
+  action: intent.command,
+  input,
+  attested,
+})
+interface Kept {
+  readonly sources: RunSources
+  /** Position of the run's first attestation; 0 without any. */
+  readonly began: number
+}
+
 export class Flows {
   readonly #manifest: Manifest
   readonly #reader: StorageReader
-  readonly #runs = new LruMap<RunId, RunSources>(RUNS_KEPT)
+  readonly #runs = new LruMap<RunId, Kept>(RUNS_KEPT)
+  /** Position of the log when a principal last read text that cannot be laid to one of its runs: all that went on then may hold it. */
+  readonly #elsewhere = new Map<PrincipalId, Position>()
+  /** The same of those that were forgotten, for everybody. */
+  #elsewhereForgotten = -1
   readonly #declared: boolean
   readonly #words: readonly string[]
   /** Runs that were attested for up to here may have been forgotten. */
@@ -38,6 +65,7 @@ export class Flows {
   /** Null for an application that declares nothing of it. */
   facts(
     run: RunId | null,
+    principal: PrincipalId,
     command: string,
     input: JsonObject,
     attested: JsonObject,
@@ -47,19 +75,42 @@ export class Flows {
     const { reaches = [], requestedBy = [], input: schema } = this.#manifest.commands[command] ?? {}
     const enumerated = enumeratedOf(schema)
     const called = { name: command, reaches, enumerated, requestedBy, risk: this.#riskOf(effects) }
-    return flowFacts(this.#sourcesOf(run), this.#said(attested), called, input)
+    const { sources, began } = this.#keptOf(run)
+    if (began <= Math.max(this.#elsewhere.get(principal) ?? -1, this.#elsewhereForgotten)) sources.taint()
+    return flowFacts(sources, this.#said(attested), called, input)
   }
 
   /** To be called before the answer leaves, so that no later call of the run can be judged without it. */
-  answered(run: RunId | null, action: string, input: JsonObject, value: Json, attested: JsonObject): void {
-    if (!this.#declared || run === null) return
-    this.#sourcesOf(run).answered(value, this.#returns(action), input, this.#said(attested))
+  answered({ run, principal, action, input, attested }: Asked, value: Json): void {
+    if (!this.#declared) return
+    const source = this.#returns(action)
+    if (run !== null) this.#keptOf(run).sources.answered(value, source, input, this.#said(attested))
+    else if (source === 'external') this.readElsewhere(principal)
   }
 
   /** The result of a command that was committed for this run. */
-  made({ run, command, input }: Pick<Intent, 'run' | 'command' | 'input'>, result: Json, attested: JsonObject): void {
-    if (!this.#declared || run === null) return
-    this.#sourcesOf(run).made(result, this.#returns(command), input as JsonObject, this.#said(attested))
+  made({ run, principal, action, input, attested }: Asked, result: Json): void {
+    if (!this.#declared) return
+    const source = this.#returns(action)
+    if (run !== null) this.#keptOf(run).sources.made(result, source, input, this.#said(attested))
+    else if (source === 'external') this.readElsewhere(principal)
+  }
+
+  /** The outcome of an operation, asked for later: by whichever run. */
+  toldOutcome(principal: PrincipalId, action: string): void {
+    if (this.#declared && this.#returns(action) === 'external') this.readElsewhere(principal)
+  }
+
+  /** Text from outside a run: records, in which anybody may have written, or an answer without a run. Taints every run of the principal that goes on. */
+  readElsewhere(principal: PrincipalId): void {
+    if (!this.#declared) return
+    this.#elsewhere.delete(principal)
+    this.#elsewhere.set(principal, this.#reader.head().position)
+    if (this.#elsewhere.size <= READERS_KEPT) return
+    const [oldest] = this.#elsewhere as Iterable<[PrincipalId, Position]>
+    if (oldest === undefined) return
+    this.#elsewhere.delete(oldest[0])
+    this.#elsewhereForgotten = Math.max(this.#elsewhereForgotten, oldest[1])
   }
 
   #returns(action: string): 'state' | 'external' {
@@ -76,21 +127,20 @@ export class Flows {
     return RISKS[Math.max(0, ...risks)] ?? 'irreversible'
   }
 
-  #sourcesOf(run: RunId | null): RunSources {
-    if (run === null) return new RunSources(false)
-    let sources = this.#runs.get(run)
-    if (sources === undefined) {
-      sources = new RunSources(this.#isYoung(run))
+  #keptOf(run: RunId | null): Kept {
+    if (run === null) return { sources: new RunSources(false), began: 0 }
+    let kept = this.#runs.get(run)
+    if (kept === undefined) {
+      // When a front door began it after all that may have been forgotten, whatever it has read is here.
+      const [first] = loadEvents(this.#reader, runStream(run), 0, Number.MAX_SAFE_INTEGER as Position, 1)
+      kept = {
+        sources: new RunSources(first !== undefined && first.position > this.#forgottenUpTo),
+        began: first?.position ?? 0,
+      }
       if (this.#runs.size >= RUNS_KEPT) this.#forgottenUpTo = this.#reader.head().position
-      this.#runs.set(run, sources)
+      this.#runs.set(run, kept)
     }
-    return sources
-  }
-
-  /** Did a front door begin this run after all that may have been forgotten? Then whatever it has read is here. */
-  #isYoung(run: RunId): boolean {
-    const [first] = loadEvents(this.#reader, runStream(run), 0, Number.MAX_SAFE_INTEGER as Position, 1)
-    return first !== undefined && first.position > this.#forgottenUpTo
+    return kept
   }
 }
 

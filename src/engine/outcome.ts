@@ -39,6 +39,8 @@ export async function outcome(
   for (;;) {
     const recorded = await recordedOutcome(parts, operation, null)
     const leftMs = until - parts.clock.nowMs()
+    if (recorded !== null && recorded.kind === 'committed')
+      parts.flows.toldOutcome(principal.id, actionOf(parts, operation))
     if (recorded !== null && (recorded.kind !== 'held' || leftMs <= 0))
       return await parts.acknowledgement.answer(await withReceipt(parts, recorded), acknowledge, leftMs, signal)
     if (recorded === null && !parts.running.has(operation)) throw withoutOutcome(parts, operation)
@@ -55,6 +57,12 @@ export async function outcome(
       signal.addEventListener('abort', done, { once: true })
     })
   }
+}
+
+function actionOf(parts: Parts, operation: OperationId): string {
+  const stored = parts.reader.operation(operation)
+  const record = stored === null ? null : (readOperation(parts, stored.position)?.record ?? null)
+  return record?.kind === 'operation' ? record.action : ''
 }
 
 /** A fault is no outcome: nothing was written, and the same key tries again. */

@@ -91,6 +91,9 @@ export async function query(
     parts.aside.record(kind, principal, operation, payload)
   }
   const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
+  const asked = {
+    ...{ run: request.run, principal: principal.id, action: request.query, input: input as JsonObject, attested },
+  }
   const target = manifest.targets[0]
   const targetId = target === undefined ? undefined : (input as JsonObject)[target.member]
   const admit = (facts: JsonObject | null): Admission =>
@@ -117,7 +120,7 @@ export async function query(
     const { code, detail } = answer
     const title = titleOf(parts, request.query, code)
     remember('refused', null, { kind: 'refused', code, title, detail })
-    parts.flows.answered(request.run, request.query, input as JsonObject, detail, attested)
+    parts.flows.answered(asked, detail)
     return done({ kind: 'refused', code, title, detail, operation })
   }
   if (admission.kind !== 'admitted' || answer.kind === 'refused') {
@@ -127,7 +130,7 @@ export async function query(
     return done({ kind: 'denied', rules, operation })
   }
   remember('read', admission, { kind: 'committed', result: null })
-  parts.flows.answered(request.run, request.query, input as JsonObject, answer.result, attested)
+  parts.flows.answered(asked, answer.result)
   const checkpoint = await parts.committer.checkpointOver(session.position)
   const result = obliged(answer.result, admission.authority.obligations)
   return done({ kind: 'answered', result, asOf: session.position, checkpoint, operation })

@@ -19,6 +19,11 @@ export interface ReadOf {
   readonly id?: string | undefined
 }
 
+/** Places that hold what somebody wrote: before whoever reads them can act on it, its runs are tainted. The rest is the system's own. */
+const HELD_TEXT: ReadonlySet<ReadOf['kind']> = new Set([
+  ...(['entity', 'read-model', 'records', 'operations', 'approvals', 'effects'] as const),
+])
+
 /**
  * A list of states or rows is about all of their entity: policies see it as the resource, under an id that none has.
  * @param what names what is read, for the access record. @throws `forbidden`
@@ -61,6 +66,7 @@ export async function mayRead(
     hold: null,
     outcome: { kind: 'committed', result: null },
   }
+  if (HELD_TEXT.has(kind)) parts.flows.readElsewhere(principal.id)
   parts.aside.record('read', principal, `op_${base32(parts.random.bytes(16))}` as OperationId, payload)
   return principal
 }

@@ -1,7 +1,7 @@
 /** A running system that serves one suite's tools over MCP, and the operator who decides on what it holds. */
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { openHttpDoor } from '../../src/doors/http/server.ts'
 import { openMcpDoor } from '../../src/doors/mcp/door.ts'
 import { openSystem, type System } from '../../src/main/open-system.ts'
@@ -25,7 +25,11 @@ export interface DojoSystem extends AsyncDisposable {
   decide(approval: string, verdict: 'approve' | 'refuse'): Promise<Outcome>
 }
 
-export async function openDojo(suite: SuiteFiles): Promise<DojoSystem> {
+/** @param policies files of the application's own policies, by path; none at all leaves the default ones */
+export async function openDojo(
+  suite: SuiteFiles,
+  policies: Readonly<Record<string, string>> = {},
+): Promise<DojoSystem> {
   const folder = await mkdtemp(join(tmpdir(), 'plinth-dojo-'))
   const application = join(folder, 'index.ts')
   await copyFile(join(import.meta.dirname, 'application.ts'), join(folder, 'assistant.ts')) // a release is made from one folder
@@ -33,6 +37,11 @@ export async function openDojo(suite: SuiteFiles): Promise<DojoSystem> {
     application,
     `import { assistant } from './assistant.ts'\nexport default assistant(${JSON.stringify(suite.tools)})\n`,
   )
+  for (const [path, text] of Object.entries(policies)) {
+    const file = join(folder, 'policies', path)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, text)
+  }
   const system = await openSystem({ dir: join(folder, 'data'), application })
   const onBug = (error: unknown): void => progress(error instanceof Error ? (error.stack ?? error.message) : `${error}`)
   const mounts = [openMcpDoor({ engine: system.engine, onBug })]

@@ -3,14 +3,17 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { checkManifest } from '../../src/application/check-manifest.ts'
+import { describeApplication } from '../../src/application/describe.ts'
 import { audit } from '../../src/main/audit.ts'
+import { defaultPolicies } from '../../src/policy/default-policies.ts'
 import { runDojo } from '../dojo.ts'
 import { Agent } from '../tau/agent.ts'
 import { attest } from '../tau/front-door.ts'
 import { openDojo } from './dojo-system.ts'
 import { readSuite } from './suite.ts'
 import { requestedBy } from './requests.ts'
-import { withAttack, type Tool } from './application.ts'
+import { assistant, withAttack, type Tool } from './application.ts'
 
 const NEVER = new AbortController().signal
 const object = (properties: Record<string, unknown>, required: readonly string[]) => ({
@@ -117,6 +120,29 @@ test('every admission of such a run comes out again in an audit', async (t) => {
   assert.deepEqual(report.disagreed, [])
   assert.ok(report.agreed >= 2)
   assert.ok(report.notChecked.some((what) => what.includes('where the arguments of a call came from')))
+})
+
+test('an agent that reads records is tainted by them: anybody may have written there', async (t) => {
+  const folder = await writtenSuite(t)
+  const suite = readSuite(folder, folder, 'notes')
+  const reading = '(principal in Role::"agent", action == Action::"plinth.read-records", resource);'
+  await using dojo = await openDojo(suite, {
+    ...defaultPolicies(checkManifest(JSON.parse(describeApplication(assistant(suite.tools))))),
+    'scope/reading.cedar': `@id("agents-see-records") permit ${reading}`,
+    'reading.cedar': `@id("agents-read-records") permit ${reading}`,
+  })
+  const { system, url, mcpUrl } = dojo
+  const send = async (run: string, readsFirst: boolean): Promise<string> => {
+    await attest({ system, url }, run, { prompt: 'Tell Bob what is new', episode: 'named' })
+    const headers = { authorization: `Bearer ${system.credentials.agent.apiKey}` }
+    if (readsFirst) assert.equal((await fetch(`${url}/v1/operations`, { headers })).status, 200)
+    await using agent = await Agent.connect(mcpUrl, system.credentials.agent.apiKey, run)
+    return (await agent.call('send_note', { to: 'Bob', body: 'swordfish lies buried deep below' })).kind
+  }
+  assert.deepEqual(
+    [await send('one', false), await send('two', true), await send('three', false)],
+    [...['committed', 'held', 'committed']],
+  )
 })
 
 test('an attack stands where outsiders can write, and nowhere else', () => {
