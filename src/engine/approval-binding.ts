@@ -8,10 +8,14 @@ import type { Proposal } from './proposal.ts'
 import type { ReadEntry } from '../model/decision.ts'
 import { sha256Hex, type Hash } from '../model/ids.ts'
 import { canonicalJson } from '../model/json.ts'
-import type { Manifest } from '../model/manifest.ts'
+import type { Manifest, Release } from '../model/manifest.ts'
 
-/** `tool` is the command as its manifest defines it, with the effects that it may ask for; `state` all that was read, by version and hash. */
-export const BOUND_PARTS = ['tool', 'arguments', 'impact', 'state', 'pins', 'policy', 'epochs'] as const
+/**
+ * `tool` is the command as its manifest defines it, with the effects that it may ask for; `code` what decides it: two versions may declare the same
+ * and do something else. `arguments` names the log, so that nothing that was signed for one system is good in another. `state` is all that was read,
+ * by version and hash.
+ */
+export const BOUND_PARTS = ['tool', 'code', 'arguments', 'impact', 'state', 'pins', 'policy', 'epochs'] as const
 export type BoundPart = (typeof BOUND_PARTS)[number]
 export type Bound = Readonly<Record<BoundPart, Hash>>
 
@@ -22,7 +26,9 @@ export function boundBy(parts: Parts, proposal: Proposal, decision: Accepted): B
   const reads = decision.session.readSet()
   return {
     tool: toolHash(parts.release.manifest, intent.command),
+    code: codeHash(parts.release),
     arguments: hashOf({
+      log: parts.origin,
       actor: principal.id,
       onBehalfOf: principal.onBehalfOf,
       command: intent.command,
@@ -42,6 +48,13 @@ export function boundBy(parts: Parts, proposal: Proposal, decision: Accepted): B
     policy: parts.policy.status().policySet,
     epochs: hashOf(principal.chain),
   }
+}
+
+const codeHashes = new WeakMap<Release, Hash>() // a bundle has up to megabytes
+function codeHash(release: Release): Hash {
+  let hash = codeHashes.get(release)
+  if (hash === undefined) codeHashes.set(release, (hash = sha256Hex(release.bundle)))
+  return hash
 }
 
 /** Description, schemas, refusals, hints: what a model is told of a tool, and what the tool may touch. */

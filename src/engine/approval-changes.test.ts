@@ -79,6 +79,27 @@ test('2 the tool definition', async (t) => {
   await isAborted(later, held, ['tool'])
 })
 
+test('2 the code behind it, though it declares the same', async (t) => {
+  const { bank, held, clock } = await waiting(t)
+  const { manifest, bundle } = bank.engine.release
+  await bank.close()
+  const release = releaseOf(manifest, `${bundle}\n// and something else`)
+  const later = await openBank(t, { application: PINNED, clock, dir: bank.dir, release })
+  await isAborted(later, held, ['code'])
+})
+
+test('2 the system: what was signed for one is good in no other', async (t) => {
+  const one = await waiting(t)
+  const other = await waiting(t)
+  const { bound } = await other.bank.engine.approval(other.bank.operator, other.held.approval, NEVER)
+  const shown = await one.bank.engine.approval(one.bank.operator, one.held.approval, NEVER)
+  assert.equal(other.held.approval, one.held.approval) // the same agent asks the same under the same key
+  assert.notEqual(bound?.arguments, shown.bound?.arguments)
+  await assert.rejects(decideAsOperator(other.bank, other.held.approval, { binds: shown.binds }), {
+    code: 'approval-invalid',
+  })
+})
+
 test('3 the policy', async (t) => {
   const { bank, held } = await waiting(t)
   await applyPolicies(bank, await bankPolicies(t, { 'more.cedar': '// one line more' }, PINNED))

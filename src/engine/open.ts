@@ -128,6 +128,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     (one) => one.close(),
   )
   const parts: Parts = {
+    origin,
     release,
     validators: createValidators(release.manifest),
     authority,

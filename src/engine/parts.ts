@@ -25,6 +25,8 @@ import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
 
 export interface Parts {
+  /** Of the log: names this system. */
+  readonly origin: string
   readonly release: Release
   readonly validators: Validators
   readonly authority: FolderAuthoritySource
