@@ -79,9 +79,10 @@ export interface Answer {
 export async function ask(
   url: string,
   bearer: string | null,
-  init: { method?: string; body?: unknown; headers?: Readonly<Record<string, string>> } = {},
+  init: { method?: string; body?: unknown; headers?: Readonly<Record<string, string>>; timeoutMs?: number } = {},
 ): Promise<Answer> {
   const response = await fetch(url, {
+    ...(init.timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(init.timeoutMs) }),
     method: init.method ?? (init.body === undefined ? 'GET' : 'POST'),
     headers: {
       ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
