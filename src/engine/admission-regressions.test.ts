@@ -1,6 +1,6 @@
 /**
- * Failures that others were bitten by, each as a test of ours. Codes are those of the regression list; A1, A6, A7 and A10 are in
- * history/limits.test.ts, B3 in approval-changes.test.ts, B7 in grants.test.ts.
+ * Failures that others were bitten by, each as a test of ours: those about admission and approvals. The whole list, with where each code is
+ * tested or what it waits for: docs/reference/attacks.md.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

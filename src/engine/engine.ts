@@ -167,6 +167,8 @@ export interface Self {
     readonly paused: number
     readonly held: number
     readonly outbox: number
+    /** Refusals, denials, failures and reads since the start that are not on record: more came at once than are kept waiting, or the disk refused. */
+    readonly lost: number
   }
   readonly acknowledgement: AcknowledgementStatus
   /** What anchors the log outside, each with its lag and its failures. */

@@ -64,7 +64,13 @@ export async function self(
     acknowledgement: acknowledgementStatus(parts),
     anchors: parts.anchoring.states(head.treeSize),
     signer: parts.committer.signing(),
-    queues: { running: parts.running.count, paused: parts.pauses.count, held, outbox: parts.reader.effectCount() },
+    queues: {
+      running: parts.running.count,
+      paused: parts.pauses.count,
+      held,
+      outbox: parts.reader.effectCount(),
+      lost: parts.committer.sideLost,
+    },
     startedAtMs,
   }
 }

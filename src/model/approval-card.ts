@@ -6,7 +6,11 @@ import type { Json, JsonObject } from './json.ts'
 import { canonicalJson } from './json.ts'
 
 export const CARD_LENGTH_MAX = 65_536 // characters
-const LINE_LENGTH_MAX = 2_000 // of one value; a longer one shows its beginning and its length
+const LINE_LENGTH_MAX = 2_000 // of one value; in a longer one each text and each list shows its beginning and its length
+const TEXT_LENGTH_MAX = 200
+const ITEMS_MAX = 20
+/** Beyond that even what is shortened is cut, and the card says so at its head. */
+const SHORTENED_LENGTH_MAX = 8_000
 
 export interface CardView {
   readonly approval: string
@@ -37,8 +41,7 @@ export interface CardView {
 export function renderCard(view: CardView): string {
   const { impact, change } = view
   const list = (name: string): readonly Json[] => (Array.isArray(impact[name]) ? (impact[name] as readonly Json[]) : [])
-  const lines = [
-    `${view.approval}`,
+  const body = [
     `asks        ${view.actor}${view.onBehalfOf === null ? '' : ` for ${view.onBehalfOf}`}${view.run === null ? '' : `, run ${view.run}`}`,
     `to do       ${view.action}`,
     `arguments   ${value(view.input)}`,
@@ -53,8 +56,31 @@ export function renderCard(view: CardView): string {
     `since       ${new Date(view.heldAtMs).toISOString()}, expires ${new Date(view.expiresAtMs).toISOString()}`,
     `binds       ${view.binds}`,
   ]
-  return lines.map(printable).join('\n').slice(0, CARD_LENGTH_MAX)
+  const text = body.map(printable).join('\n')
+  const isCut = text.includes(CUT) || text.length > BODY_LENGTH_MAX
+  const head = [
+    view.approval,
+    ...(isCut ? ['NOT WHOLE   this is too long for a card: read all of it in the request before you decide'] : []),
+    ...mixed(view).map(
+      (word) => `LOOKS LIKE  ${word} mixes letters of several scripts: another word may look the same`,
+    ),
+  ]
+  return [...head.map(printable), text.slice(0, BODY_LENGTH_MAX)].join('\n')
 }
+const BODY_LENGTH_MAX = 60_000
+
+/** Words in which Latin letters stand beside those of a script that has the same shapes; the first few. */
+function mixed({ input, impact, change }: CardView): readonly string[] {
+  const text = canonicalJson([input, impact, (change?.states ?? []).map(({ stream }) => stream)])
+  const words = new Set(
+    (text.match(/[\p{L}\p{M}\p{N}._@-]+/gu) ?? []).filter((word) => LATIN.test(word) && ALIKE.test(word)),
+  )
+  return [...words]
+    .slice(0, 10)
+    .map((word) => (word.length > TEXT_LENGTH_MAX ? `${word.slice(0, TEXT_LENGTH_MAX)}…` : word))
+}
+const LATIN = /\p{Script=Latin}/u
+const ALIKE = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}]/u
 
 const UNDO = {
   declared: 'the command can be taken back',
@@ -87,9 +113,26 @@ function amounts(found: Readonly<Record<string, number>>): string {
   return named.length === 0 ? 'none that is named' : named.join(', ')
 }
 
+/** No member is left out for another's length: whoever writes a long text must not decide what else of a call is seen. */
 function value(one: Json): string {
   const text = canonicalJson(one)
-  return text.length <= LINE_LENGTH_MAX ? text : `${text.slice(0, LINE_LENGTH_MAX)}… (${text.length} characters)`
+  if (text.length <= LINE_LENGTH_MAX) return text
+  const shortened = canonicalJson(shorter(one))
+  return shortened.length <= SHORTENED_LENGTH_MAX
+    ? shortened
+    : `${shortened.slice(0, SHORTENED_LENGTH_MAX)}${CUT} (${text.length} characters)`
+}
+const CUT = '… CUT'
+
+function shorter(one: Json): Json {
+  if (typeof one === 'string')
+    return one.length <= TEXT_LENGTH_MAX ? one : `${one.slice(0, TEXT_LENGTH_MAX)}… (${one.length} characters)`
+  if (Array.isArray(one)) {
+    const items = one.slice(0, ITEMS_MAX).map((item: Json) => shorter(item))
+    return one.length <= ITEMS_MAX ? items : [...items, `${CUT} (${one.length} items)`]
+  }
+  if (!isObject(one)) return one
+  return Object.fromEntries(Object.entries(one).map(([name, member]) => [name, shorter(member)]))
 }
 
 /** Control characters, and those that turn the direction of text around, could make a line say something else than it does. */

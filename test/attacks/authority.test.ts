@@ -286,6 +286,22 @@ describe('code of the agent’s own in the sandbox', () => {
     assert.deepEqual(readdirSync(join(bank.dir, 'authority')).toSorted(), before)
   })
 
+  test('reads nothing of what the engine owns, and asks for no effect of the engine’s', async (t) => {
+    const bank = await openBank(t, { application: HOSTILE })
+    const refused = /application-(output-invalid|failed)/
+    assert.equal((await bank.do('look', { way: 'find', name: 'texts', id: '' })).kind, 'committed')
+    assert.equal((await bank.do('send', { name: 'whisper' })).kind, 'committed')
+    for (const way of ['get', 'lookup'])
+      for (const name of ['plinth.authority', 'plinth.approval', 'plinth.grant', 'plinth.run', 'plinth.release', ''])
+        await assert.rejects(bank.do('look', { way, name, id: 'snapshots' }), refused, `${way} ${name}`)
+    for (const name of ['plinth.approvals', 'approvals', 'note', '__proto__'])
+      await assert.rejects(bank.do('look', { way: 'find', name, id: '' }), refused, name)
+    for (const name of ['plinth.notify', 'plinth.approve', 'note', '__proto__', ''])
+      await assert.rejects(bank.do('send', { name }), refused, name)
+    const { queues } = await bank.engine.self(bank.operator, new AbortController().signal)
+    assert.equal(queues.outbox, 1)
+  })
+
   test('finds no way to files, processes, network or the warden', async (t) => {
     const bank = await openBank(t, { application: HOSTILE })
     for (const code of [

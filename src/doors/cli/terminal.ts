@@ -22,12 +22,15 @@ export interface Terminal {
   ask(question: string): Promise<string>
 }
 
-// C0, DEL, C1, and the marks that reorder what is shown: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+// Control characters, line ends, and what is not seen or reorders what is: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
-/** The text with control characters written out as `\u001b`. */
+/** The text with such characters written out as `\u001b`. */
 export const printable = (text: string): string =>
-  text.replace(UNPRINTABLE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  text.replace(UNPRINTABLE, (found) => {
+    const code = found.codePointAt(0) ?? 0
+    return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`
+  })
 
 /** A value on one line: strings as they are, everything else as JSON. */
 export const shown = (value: unknown): string =>

@@ -102,6 +102,8 @@ export interface Committer {
   consistency(from: number, to: number): Promise<Consistency>
   /** How the signing is doing, as of its last change. */
   signing(): SigningState
+  /** Records beside the log (refusals, denials, failures, reads) that are lost since the start: there was no room, or the disk refused. */
+  readonly sideLost: number
   /** Where the signer stands: its keys, and a rotation that waits for its record. @throws `signer-unavailable` */
   signer(): Promise<SignerStanding>
   close(): Promise<void>

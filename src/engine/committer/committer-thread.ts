@@ -81,6 +81,8 @@ async function serve(options: WorkerOptions): Promise<void> {
   const calls: Mail['calls'][number][] = []
   const unsigned = new UnsignedAnswers()
   const side: SideRecord[] = []
+  let sideLost = 0
+  let sideLostTold = 0
   const snapshots: Snapshot[] = []
   let working = false
   let closingSinceUs: number | null = null
@@ -246,13 +248,16 @@ async function serve(options: WorkerOptions): Promise<void> {
     clearTimeout(checkpointTimer)
     sideTimer = checkpointTimer = undefined
     flushDue = false
+    const waiting = side.length
     try {
       if (side.length > 0 || snapshots.length > 0) storage.writeSide(side.splice(0), snapshots.splice(0))
       if (signing.checkpoint !== storedCheckpoint) storage.setMeta('checkpoint', signing.checkpoint)
       storedCheckpoint = signing.checkpoint
     } catch (error) {
+      sideLost += waiting
       process.emitWarning(`side records were lost: ${String(error)}`, 'PlinthStorage')
     }
+    if (sideLost > sideLostTold) send({ kind: 'side-lost', count: (sideLostTold = sideLost) })
   }
 
   port.on('message', (mail: Mail) => {
@@ -261,7 +266,7 @@ async function serve(options: WorkerOptions): Promise<void> {
     for (const entry of mail.commits) commits.push({ ...entry, sinceUs })
     calls.push(...mail.calls)
     if (mail.calls.some(({ call }) => call.kind === 'close')) closingSinceUs = sinceUs
-    keepLast(side, mail.side)
+    sideLost += keepLast(side, mail.side)
     keepLast(snapshots, mail.snapshots)
     if (side.length > 0 || snapshots.length > 0) sideTimer ??= setTimeout(flushLater, SIDE_FLUSH_MS)
     void work()
@@ -278,9 +283,10 @@ async function openLogSigner({ signer, origin, synchronous }: WorkerOptions): Pr
 const failAll = (waiting: readonly { readonly number: number }[], fault: Problem): Reply[] =>
   waiting.map(({ number }) => ({ number, kind: 'failed', problem: problemMessage(fault) }))
 
-function keepLast<Item>(list: Item[], more: readonly Item[]): void {
+/** @returns how many were dropped */
+function keepLast<Item>(list: Item[], more: readonly Item[]): number {
   list.push(...more)
-  list.splice(0, Math.max(0, list.length - SIDE_WAITING_MAX))
+  return list.splice(0, Math.max(0, list.length - SIDE_WAITING_MAX)).length
 }
 function takeUnless<Item>(list: Item[], stays: (item: Item) => boolean): Item[] {
   const taken = list.filter((item) => !stays(item))

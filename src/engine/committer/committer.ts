@@ -96,6 +96,7 @@ const noMail = (): Outgoing => ({ commits: [], calls: [], side: [], snapshots: [
 
 class CommitterClient implements OpenCommitter {
   #signing: SigningState
+  #sideLost = 0
   readonly #worker: Worker
   readonly #dir: string
   readonly #clock: Clock
@@ -182,6 +183,9 @@ class CommitterClient implements OpenCommitter {
   signing(): SigningState {
     return this.#signing
   }
+  get sideLost(): number {
+    return this.#sideLost
+  }
   signer(): Promise<SignerStanding> {
     return this.#call({ kind: 'signer' })
   }
@@ -250,6 +254,7 @@ class CommitterClient implements OpenCommitter {
   #receive(message: ThreadMessage, onSignerSilent: (() => void) | undefined): void {
     if (message.kind === 'signing') this.#signing = message.state
     if (message.kind === 'signer-silent') onSignerSilent?.()
+    if (message.kind === 'side-lost') this.#sideLost = message.count
     if (message.kind !== 'replies') return
     if (message.checkpoint !== this.#newest.note)
       this.#newest = { note: message.checkpoint, size: Number(message.checkpoint.split('\n', 2)[1]) }

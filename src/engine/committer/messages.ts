@@ -70,6 +70,8 @@ export type ThreadMessage =
   | { readonly kind: 'signing'; readonly state: SigningState }
   /** The signer has not answered in time. */
   | { readonly kind: 'signer-silent' }
+  /** Records beside the log that found no room, or could not be written: all since the start. */
+  | { readonly kind: 'side-lost'; readonly count: number }
   | { readonly kind: 'replies'; readonly replies: readonly Reply[]; readonly checkpoint: string }
 
 export const problemMessage = (error: unknown): ProblemMessage =>

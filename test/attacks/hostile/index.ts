@@ -1,5 +1,5 @@
 /** An application whose author wants permission: each command tries another way out of its cell. What it got is its answer. */
-import { application, command, entity } from 'plinth'
+import { application, command, effect, entity, readModel } from 'plinth'
 import { z } from 'zod'
 
 const note = entity('note', {
@@ -42,8 +42,52 @@ const reach = command('reach', {
   },
 })
 
+const texts = readModel('texts', {
+  describe: 'Notes by their text.',
+  of: note,
+  row: z.object({ text: z.string() }),
+  indexes: [['text']],
+  from: ({ text }) => ({ text }),
+})
+const whisper = effect('whisper', {
+  describe: 'Tells somebody something.',
+  payload: z.object({ text: z.string() }),
+  risk: 'reversible',
+})
+
+const look = command('look', {
+  describe: 'Reads whatever it is told, by whatever way.',
+  input: z.object({ way: z.enum(['get', 'lookup', 'find']), name: z.string(), id: z.string() }),
+  output: z.object({ got: z.string() }),
+  appends: [note],
+  async decide(tx, { way, name, id }) {
+    const model = { ...texts, name } as typeof texts
+    const got =
+      way === 'get'
+        ? await tx.get(engineEntity(name), id)
+        : way === 'lookup'
+          ? await tx.lookup(engineEntity(name), id)
+          : await tx.find(model, { where: { text: id } })
+    return { got: JSON.stringify(got) }
+  },
+})
+
+const send = command('send', {
+  describe: 'Asks for whatever effect it is told.',
+  input: z.object({ name: z.string() }),
+  output: z.object({ sent: z.string() }),
+  appends: [note],
+  effects: [whisper],
+  decide(tx, { name }) {
+    tx.effect({ ...whisper, name } as typeof whisper, { text: 'approved' })
+    return { sent: name }
+  },
+})
+
 export default application('hostile', {
   describe: 'Wants permission.',
   entities: [note],
-  commands: [append, reach],
+  commands: [append, reach, look, send],
+  readModels: [texts],
+  effects: [whisper],
 })

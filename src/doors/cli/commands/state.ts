@@ -73,7 +73,7 @@ function selfLines(self: Self): readonly string[] {
       ({ name, size, waiting, lagMs, failures }) =>
         `anchor       ${name}: ${size} records, ${waiting} wait${waiting === 0 ? '' : ` for ${Math.round(lagMs / 1_000)} s`}${failures === 0 ? '' : `, failed ${failures} times`}`,
     ),
-    `queues       ${queues.running} running, ${queues.paused} paused, ${queues.held} held, ${queues.outbox} in the outbox`,
+    `queues       ${queues.running} running, ${queues.paused} paused, ${queues.held} held, ${queues.outbox} in the outbox${queues.lost === 0 ? '' : `, ${queues.lost} records beside the log lost`}`,
     `started      ${new Date(self.startedAtMs).toISOString()}`,
   ]
 }
