@@ -1183,18 +1183,35 @@ class Judge {
   }
 }
 
+/**
+ * Reads a bundle from front to back, and once more where limits come up only after records that count towards them.
+ * @param read anew, from the first byte, each time it is called
+ */
+export function verifyBundleWhole(open: () => Read, trust: Trust): Report {
+  const first = readBundle(open(), trust, [])
+  return first.lateLimits === null ? first.report : readBundle(open(), trust, first.lateLimits).report
+}
+
 /** Reads a bundle once from front to back. Memory: one group of records, one payload, and some 50 bytes for each stream and operation. */
 export function verifyBundle(read: Read, trust: Trust): Report {
+  return readBundle(read, trust, []).report
+}
+function readBundle(
+  read: Read,
+  trust: Trust,
+  limits: readonly Limit[],
+): { readonly report: Report; readonly lateLimits: readonly Limit[] | null } {
   const judge = new Judge(trust)
+  const admissions = new Admissions(judge, trust.operators ?? [], limits)
   const archive = new Archive(new Source(read))
   judge.attempt('bundle', () => {
     if (archive.whole('format', 64).toString('latin1') !== 'plinth-bundle/v1\n')
       malformed('its format is not known here')
     judge.checkpoint = judge.open(archive.whole('checkpoint', 1_000_000))
-    if (judge.checkpoint !== null) readRecords(archive, judge, judge.checkpoint, trust.operators ?? [])
+    if (judge.checkpoint !== null) readRecords(archive, judge, judge.checkpoint, admissions)
     else judge.unchecked('the records: there is no checkpoint to hold them against')
   })
-  return judge.report()
+  return { report: judge.report(), lateLimits: admissions.lateLimits }
 }
 
 /**
@@ -1243,9 +1260,8 @@ export function keysInBundle(read: Read, logs: readonly Key[]): KeyHistory | nul
   }
 }
 
-function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, operators: readonly Key[]): void {
+function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, admissions: Admissions): void {
   const tree = new Tree()
-  const admissions = new Admissions(judge, operators)
   const audit = new Audit(judge, checkpoint.origin)
   const history = new KeyHistory(judge.pinned)
   const anchored = readAnchors(archive, judge, checkpoint)
@@ -2467,6 +2483,235 @@ export function evaluateCedar(policies: ReadonlyMap<string, CedarPolicy>, reques
   return { kind: applying.permit.length > 0 ? 'allow' : 'deny', rules: applying.permit.sort() }
 }
 
+// --------------------------------------------------------------------------------------------------------------- limits, counted again
+// `limits.json` of a snapshot names counts and sums over what was committed, within a window of time. Here they are counted again from the records, in
+// their order: what an admission says that it saw of them must be what there was, and nothing committed may go beyond a limit's `max`.
+
+/** As `limits.json` names it. */
+export interface Limit {
+  readonly name: string
+  /** Hash of what is counted: limits of two snapshots with the same have the same counters. */
+  readonly counts: string
+  /** Commands; null for all of them. */
+  readonly of: readonly string[] | null
+  readonly per: readonly string[]
+  readonly sum: readonly string[] | null
+  /** The window is the step of a time, and so many steps before it. */
+  readonly stepMs: number
+  readonly stepsBefore: number
+  readonly max: number | null
+  /** Going beyond it is noted, and nothing more. */
+  readonly observes: boolean
+}
+const LIMIT_DIMENSIONS = ['principal', 'owner', 'for', 'run', 'entity', 'tenant', 'command']
+const LIMIT_UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const LIMIT_STEPS = 60
+const LIMIT_STEP_MS_MIN = 1_000
+const COUNTERS_MAX = 200_000 // over all limits, some 300 bytes each; one that finds no room makes its limit unknown for a window
+
+/** @throws Unreadable */
+function readLimits(source: string | undefined): Limit[] {
+  if (source === undefined) return []
+  const { limits } = JSON.parse(source) as { readonly limits: Readonly<Record<string, Record<string, unknown>>> }
+  return Object.entries(limits).map(([name, { of, per, sum, window, max, mode }]) => {
+    const [[form, length] = [], ...more] = Object.entries((window ?? {}) as Record<string, unknown>)
+    const [, digits, unit = ''] = /^([1-9][0-9]{0,6})([smhd])$/.exec(String(length)) ?? []
+    if (digits === undefined || more.length > 0 || (form !== 'fixed' && form !== 'sliding') || !Array.isArray(per))
+      return unreadable(`the limit \`${name}\``)
+    const totalMs = Number(digits) * (LIMIT_UNITS_MS[unit] as number)
+    const stepMs = form === 'fixed' ? totalMs : Math.max(LIMIT_STEP_MS_MIN, Math.ceil(totalMs / LIMIT_STEPS))
+    const counted = {
+      of: Array.isArray(of) ? distinct(of.map(String)).sort() : null,
+      per: LIMIT_DIMENSIONS.filter((dimension) => per.includes(dimension)),
+      sum: typeof sum === 'string' ? sum.split('.') : null,
+      stepMs,
+      stepsBefore: form === 'fixed' ? 0 : Math.ceil(totalMs / stepMs),
+    }
+    const counts = sha256(canonical(counted))
+    return { name, counts, ...counted, max: typeof max === 'number' ? max : null, observes: mode === 'observe' }
+  })
+}
+
+const counts = ({ of }: Limit, action: string): boolean =>
+  of === null ? !action.startsWith('plinth.') : of.includes(action)
+
+/** One, or the amount; null when it is none. */
+function amountOf({ sum }: Limit, body: CountedBody | null): number | null {
+  if (sum === null) return 1
+  let value: unknown = { input: body?.input, facts: body?.facts }
+  for (const member of sum)
+    value =
+      typeof value === 'object' && value !== null && Object.hasOwn(value, member)
+        ? (value as Record<string, unknown>)[member]
+        : undefined
+  return isCount(value) ? (value as number) : null
+}
+
+/** Which of a limit's counters an operation belongs to. */
+function counterOf({ per }: Limit, record: LogRecord, body: CountedBody | null): string {
+  const of: Readonly<Record<string, string | null>> = {
+    principal: record.actor,
+    owner: record.chain.at(-1)?.principal ?? record.actor,
+    for: record.for,
+    run: record.run,
+    entity: body?.request?.resource ?? '',
+    tenant: record.tenant,
+    command: record.action,
+  }
+  if (per.length === 1 && per[0] === 'principal') return record.actor
+  return canonical(per.map((dimension) => of[dimension]))
+}
+interface CountedBody {
+  readonly input?: unknown
+  readonly facts?: unknown
+  readonly request?: { readonly resource?: string } | null
+}
+
+/** What was committed, by limit and counter, in steps of time. Only the steps of one window are kept. */
+class Counters {
+  readonly #limits = new Map<
+    string,
+    { readonly limit: Limit; readonly byKey: Map<string, [step: number, amount: number][]>; unknownUntilStep: number }
+  >()
+  #size = 0
+  #time = 0
+  /** A limit came up after records that its window reaches back to. */
+  late = false
+
+  get limits(): Limit[] {
+    return [...this.#limits.values()].map(({ limit }) => limit)
+  }
+  begin(limit: Limit): void {
+    if (this.#limits.has(limit.counts)) return
+    const isLate = this.#time > 0
+    this.late ||= isLate
+    const unknownUntilStep = isLate ? this.#after(limit) : 0
+    this.#limits.set(limit.counts, { limit, byKey: new Map(), unknownUntilStep })
+  }
+  /** A committed operation. @param body null when its payload is gone */
+  add(record: LogRecord, body: CountedBody | null): void {
+    this.#time = record.t
+    for (const counters of this.#limits.values()) {
+      const { limit, byKey } = counters
+      if (!counts(limit, record.action)) continue
+      if (body === null && (limit.sum !== null || limit.per.includes('entity'))) {
+        counters.unknownUntilStep = this.#after(limit)
+        continue
+      }
+      const key = counterOf(limit, record, body)
+      const now = Math.floor(record.t / limit.stepMs)
+      let steps = byKey.get(key)
+      if (steps === undefined) {
+        if (this.#size >= COUNTERS_MAX) this.#dropPassed()
+        if (this.#size >= COUNTERS_MAX) {
+          counters.unknownUntilStep = this.#after(limit)
+          continue
+        }
+        byKey.set(key, (steps = []))
+        this.#size++
+      }
+      const last = steps.at(-1)
+      if (last?.[0] === now) last[1] += amountOf(limit, body) ?? 0
+      else steps.push([now, amountOf(limit, body) ?? 0])
+      while ((steps[0]?.[0] ?? now) < now - limit.stepsBefore) steps.shift()
+    }
+  }
+  /** What was there in the window that ends at this time; null when that is not known. */
+  value(limit: Limit, key: string, timeMs: number): number | null {
+    const counters = this.#limits.get(limit.counts)
+    const now = Math.floor(timeMs / limit.stepMs)
+    if (counters === undefined || now < counters.unknownUntilStep) return null
+    let value = 0
+    for (const [step, amount] of counters.byKey.get(key) ?? []) if (step >= now - limit.stepsBefore) value += amount
+    return value
+  }
+
+  /** The first step whose window holds nothing of what was so far. */
+  #after({ stepMs, stepsBefore }: Limit): number {
+    return Math.floor(this.#time / stepMs) + stepsBefore + 1
+  }
+  #dropPassed(): void {
+    for (const { limit, byKey } of this.#limits.values()) {
+      const from = Math.floor(this.#time / limit.stepMs) - limit.stepsBefore
+      for (const [key, steps] of byKey) if ((steps.at(-1)?.[0] ?? 0) < from && byKey.delete(key)) this.#size--
+    }
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- switches and revocations, again
+// A switch stops whom it reaches from the moment its snapshot is in force. That a snapshot is in force stands on record only after it is: so
+// behind that record it is this one or a later one, and what neither of them lets through should not be there.
+
+interface Switch {
+  readonly id: string
+  readonly action: string
+  readonly scope: { readonly kind: string; readonly value: string }
+}
+const STOPPING = ['stop', 'contain', 'pause']
+const SKEW_MS = 60_000 // by which the clocks of operators and log may differ
+const WAITING_MAX = 1_000
+
+/** What stands in the way of a change under a snapshot; null when nothing does. */
+function inTheWay(snapshot: Snapshot, record: LogRecord, application: string, policySet: string | null): string | null {
+  const dead = record.chain.find(
+    ({ principal, epoch }) => snapshot.principals.get(principal)?.epoch !== epoch || isRevoked(snapshot, principal),
+  )
+  if (dead !== undefined) return `\`${dead.principal}\` was not who it had been, under snapshot ${snapshot.number}`
+  if (record.for !== null && isRevoked(snapshot, record.for))
+    return `\`${record.for}\`, for whom it was done, had been revoked, under snapshot ${snapshot.number}`
+  const is: Readonly<Record<string, (value: string) => boolean>> = {
+    global: () => true,
+    application: (value) => value === application,
+    tenant: (value) => value === record.tenant,
+    principal: (value) => value === record.for || record.chain.some(({ principal }) => principal === value),
+    run: (value) => value === record.run,
+    command: (value) => value === record.action,
+    effect: (value) => record.effects?.some(({ effect }) => effect === value) === true,
+    'policy-set': (value) => value === policySet,
+  }
+  const found = snapshot.switches.find(
+    ({ action, scope }) => STOPPING.includes(action) && is[scope.kind]?.(scope.value) === true,
+  )
+  return found === undefined ? null : `the switch \`${found.id}\` of snapshot ${snapshot.number} forbade it`
+}
+
+/** Or owned by somebody who is. Whom the snapshot does not know is not. */
+function isRevoked({ principals }: Snapshot, id: string): boolean {
+  let entry = principals.get(id)
+  for (let links = 0; entry !== undefined && links < CHAIN_MAX; links++) {
+    if (entry.revoked) return true
+    entry = principals.get(entry.owner ?? '')
+  }
+  return false
+}
+
+/** What stands behind the record of a snapshot that would not let it through: wrong, unless a later one that does was in force already. */
+class Overdue {
+  readonly #find: (position: number, op: string, why: string) => void
+  #waiting: { readonly position: number; readonly record: LogRecord; why: string; policySet: string | null }[] = []
+  /** More than are kept: of those nothing was said. */
+  dropped = 0
+
+  constructor(find: (position: number, op: string, why: string) => void) {
+    this.#find = find
+  }
+  add(position: number, record: LogRecord, why: string, policySet: string | null): void {
+    if (this.#waiting.length >= WAITING_MAX) this.dropped++
+    else this.#waiting.push({ position, record, why, policySet })
+  }
+  /** A later snapshot: it clears what it lets through and what may have been done under it already. */
+  snapshot(next: Snapshot, application: string): void {
+    this.#waiting = this.#waiting.filter((one) => {
+      if (next.createdAtMs > one.record.t + SKEW_MS) this.#find(one.position, one.record.op, one.why)
+      else return inTheWay(next, one.record, application, one.policySet) !== null
+      return false
+    })
+  }
+  end(): void {
+    for (const { position, record, why } of this.#waiting) this.#find(position, record.op, why)
+  }
+}
+
 // ------------------------------------------------------------------------------------------------------------------ admissions, again
 // Each operation that was admitted, held or denied is put to the policies of its snapshot once more: who it was (from the snapshot), what it did (from
 // the events and effects beside it), what was attested and approved (from the records before it). What the record says of these must be the same.
@@ -2479,6 +2724,7 @@ interface PrincipalEntry {
   readonly epoch: number
   readonly revoked: boolean
   readonly approvalKey: string | null
+  readonly mayActFor: readonly string[]
   readonly tenant: string
 }
 interface Snapshot {
@@ -2490,6 +2736,11 @@ interface Snapshot {
   readonly admission: ReadonlyMap<string, CedarPolicy>
   /** Why its policies cannot be evaluated here; null when they can. */
   readonly unreadable: string | null
+  readonly limits: readonly Limit[]
+  readonly switches: readonly Switch[]
+  readonly createdAtMs: number
+  /** What it asks for that no record shows. */
+  readonly unseen: readonly string[]
 }
 interface ReleaseFile {
   readonly application: string
@@ -2533,6 +2784,18 @@ interface OperationBody {
   } | null
   readonly authority: Admitted | null
   readonly request: Asked | null
+  readonly history?: { readonly atMs: number; readonly entries: readonly HistoryEntry[] } | null
+}
+/** What a limit was when the operation was admitted, as its payload says. */
+interface HistoryEntry {
+  readonly limit: string
+  readonly counts: string
+  readonly key: string
+  readonly value: number
+  readonly adding: number
+  readonly max: number | null
+  /** A policy saw the value, so it is what the records before add up to; otherwise it may be more, by what was under way and failed. */
+  readonly exact: boolean
 }
 
 const SNAPSHOTS_KEPT = 16 // of snapshots and releases the newest: an admission under an older one is said to be unchecked
@@ -2541,6 +2804,13 @@ const CHAIN_MAX = 8
 const ADOPTED = 'plinth.authority/snapshots'
 const RELEASE_FILE = /^release\/rel_[a-z2-7]{26}$/
 const VERDICTS: Readonly<Record<string, string>> = { committed: 'admitted', held: 'held', denied: 'denied' }
+/** What no bundle shows, whatever it holds. */
+const NEVER_DERIVED = [
+  'that the application’s code decides so, and what it makes of events: no code is run',
+  'that what was read, searched for and found was what there was then',
+  'that snapshots came into force when they were made: until one is on record, the one before it counts',
+  'that effects left, and only after the witnesses that they wait for',
+]
 const KINDS: Readonly<Record<string, string>> = { agent: 'Agent', human: 'Human', service: 'Service' }
 
 /** Why an admission does not come out as recorded. */
@@ -2576,13 +2846,26 @@ class Admissions {
     readonly type: string
     readonly body: Readonly<Record<string, unknown>> | null
   }[] = []
+  readonly #counters = new Counters()
+  readonly #overdue: Overdue
+  readonly #unseen = new Set<string>()
   #last: Snapshot | null = null
+  /** Number of the snapshot that was put on record last. */
+  #inForce = 0
+  #application = ''
   #derived = 0
   #bound = 0
 
-  constructor(judge: Judge, operators: readonly Key[]) {
+  /** @param limits that come up later, to be counted from the first record on */
+  constructor(judge: Judge, operators: readonly Key[], limits: readonly Limit[]) {
     this.#judge = judge
     this.#operators = [...operators]
+    for (const limit of limits) this.#counters.begin(limit)
+    this.#overdue = new Overdue((position, op, why) => judge.find('invalid', position, `\`${op}\`: ${why}`))
+  }
+  /** Limits that came up after records that count towards them; null when none did. */
+  get lateLimits(): readonly Limit[] | null {
+    return this.#counters.late ? this.#counters.limits : null
   }
 
   /** Path of the snapshot that may come next. */
@@ -2605,6 +2888,9 @@ class Admissions {
       this.#operators.push(parseKey(value['nextRootKey']))
     this.#last = readSnapshot(number, sha256(text), value)
     keep(this.#snapshots, number, this.#last, SNAPSHOTS_KEPT)
+    for (const limit of this.#last.limits) this.#counters.begin(limit)
+    for (const what of this.#last.unseen) this.#unseen.add(what)
+    this.#overdue.snapshot(this.#last, this.#application)
   }
   /** A release's manifest, and the hash of its code: together they are what its id names. */
   release(id: string, bytes: Buffer): void {
@@ -2615,7 +2901,9 @@ class Admissions {
     if (releaseId(sha256(canonical(manifest)), bundle as string) !== id || this.#releases.has(id))
       malformed(`the manifest of release \`${id}\` is not the one it is named by`)
     this.#unused.add(id)
-    keep(this.#releases, id, readManifest(manifest as Readonly<Record<string, unknown>>), SNAPSHOTS_KEPT)
+    const read = readManifest(manifest as Readonly<Record<string, unknown>>)
+    this.#application = read.application
+    keep(this.#releases, id, read, SNAPSHOTS_KEPT)
   }
   /** One record with its payload, in order. */
   record(position: number, record: LogRecord, payload: Buffer | null): void {
@@ -2625,7 +2913,8 @@ class Admissions {
       this.#events.push({ ...record, body: isEngines && payload !== null ? jsonOrNull(payload) : null })
       return
     }
-    const body = payload === null || this.#last === null ? null : jsonOrNull(payload)
+    const body =
+      payload === null || (this.#last === null && this.#counters.limits.length === 0) ? null : jsonOrNull(payload)
     const events = this.#events
     this.#events = []
     try {
@@ -2639,6 +2928,8 @@ class Admissions {
         this.#judge.find('invalid', position, `the admission of \`${record.op}\` has no fit form`)
       else throw error
     }
+    if (record.state === 'committed') this.#counters.add(record, body as CountedBody | null)
+    this.#lever(position, record, body as OperationBody | null)
     for (const event of events) this.#remember(position, event)
     if (record.state === 'held') this.#held.set(record.op, streamTail(events.at(-1)?.stream ?? ''))
     else this.#held.delete(record.op)
@@ -2661,7 +2952,14 @@ class Admissions {
       this.#judge.unchecked(`${count} admission${count === 1 ? '' : 's'}: ${what}`)
     if (this.#operators.length === 0)
       this.#judge.unchecked('that the operators signed the snapshots: their key was not given (`--authority`)')
-    this.#judge.unchecked('that policies were shown all of an input and its facts that the application’s schema shows')
+    this.#overdue.end()
+    if (this.#overdue.dropped > 0)
+      this.#judge.unchecked(`${this.#overdue.dropped} records that a switch or a revocation may have forbidden`)
+    this.#judge.unchecked(
+      'that policies were shown all of an input and its facts that the application’s schema shows',
+      ...this.#unseen,
+      ...NEVER_DERIVED,
+    )
   }
 
   #count(why: string): void {
@@ -2693,6 +2991,7 @@ class Admissions {
   #adopt(position: number, { snapshot: number, hash: recorded }: Readonly<Record<string, unknown>>): void {
     if (typeof number !== 'number' || typeof recorded !== 'string') return
     if (!this.#adopted.has(number)) this.#adopted.set(number, position)
+    this.#inForce = Math.max(this.#inForce, number)
     const known = this.#snapshots.get(number)
     if (known !== undefined && known.hash !== recorded)
       this.#judge.find('invalid', null, `snapshot ${number} is not the one that the log has on record`)
@@ -2707,8 +3006,6 @@ class Admissions {
     events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
   ): boolean {
     const domain = events.filter(({ stream }) => !stream.startsWith('plinth.'))
-    if (body?.request?.context['history'] !== undefined)
-      this.#count('sums and counts of history were taken from the record, not counted again')
     const verdict = record.chain.length === 0 ? undefined : VERDICTS[record.state]
     if (verdict === undefined) {
       if (domain.length > 0 || record.effects.length > 0) differs('nobody was admitted to do this')
@@ -2759,6 +3056,9 @@ class Admissions {
     )
     if (derived !== verdict) differs(`policy says ${derived}, and yet it is ${record.state}`)
     if (canonical(rules) !== canonical(authority.rules)) differs('other rules determine it')
+    if (release.group(record.action) === 'commands') this.#limits(record, body, snapshot, asked)
+    if (request.context['flow'] !== undefined)
+      this.#count('what had flowed into the call was taken from the record, not followed again')
     if (record.action === 'plinth.approve') {
       if (['grant', 'withdraw'].includes(String((body.input as Record<string, unknown> | null)?.['verdict'])))
         return unchecked('standing grants are not followed here')
@@ -2782,6 +3082,68 @@ class Admissions {
         differs('what it erased is not what was asked')
     }
     return true
+  }
+
+  /** Counts and sums of what was committed before it: what it was shown of them, and that it goes beyond no limit. */
+  #limits(record: LogRecord, body: OperationBody, snapshot: Snapshot, asked: CedarRequest): void {
+    const context = asked.context as Readonly<Record<string, unknown>>
+    const shown = (context['history'] ?? {}) as Readonly<Record<string, unknown>>
+    const entries = body.history?.entries ?? []
+    if (record.state !== 'committed') {
+      if (Object.keys(shown).length > 0)
+        this.#count('was held or denied: sums and counts of history were taken from the record, not counted again')
+      return
+    }
+    if (entries.some(({ limit }) => !snapshot.limits.some(({ name }) => name === limit)))
+      differs('it rests on a limit that there is not')
+    const history: Record<string, unknown> = { ...shown }
+    for (const limit of snapshot.limits) {
+      const { name, stepMs } = limit
+      const key = counterOf(limit, record, body)
+      const adding = counts(limit, record.action) ? amountOf(limit, body) : 0
+      const max = limit.observes ? null : limit.max
+      const entry = entries.find((one) => one.limit === name)
+      if (adding === null) return differs(`what it adds to the limit \`${name}\` is no amount`)
+      if (entry !== undefined) {
+        const { value, exact: _, ...rest } = entry
+        if (canonical(rest) !== canonical({ limit: name, counts: limit.counts, key, adding, max }))
+          differs(`it was counted otherwise than the limit \`${name}\` says`)
+        if (Math.floor((body.history?.atMs ?? 0) / stepMs) !== Math.floor(record.t / stepMs))
+          differs(`it was admitted in another step of the limit \`${name}\``)
+        if (shown[name] !== undefined && shown[name] !== value)
+          differs(`policy was shown another value of the limit \`${name}\` than is on record`)
+      }
+      const value = this.#counters.value(limit, key, record.t)
+      if (value === null) {
+        this.#count(`the window of the limit \`${name}\` holds what could not be counted here`)
+        continue
+      }
+      if (entry?.exact === true && entry.value !== value)
+        differs(`it rests on ${entry.value} of the limit \`${name}\`, and the records before it add up to ${value}`)
+      if (max !== null && adding > 0 && value + adding > max)
+        differs(`with ${adding} more than ${value} it goes beyond the limit \`${name}\`, which is ${max}`)
+      if (shown[name] !== undefined) history[name] = value
+    }
+    if (canonical(history) === canonical(shown)) return
+    // Values that no written policy sees may be shown higher than they were. Whether none does is found by asking again with what they were.
+    const written = new Map([...snapshot.admission].filter(([id]) => !id.startsWith('limit:')))
+    const [verdict] = verdictOf(written, { ...asked, context: { ...context, history } })
+    if (verdict !== 'admitted') differs(`counted again, policy says ${verdict}`)
+  }
+
+  /** Under the snapshot that was on record by then, or the later one that it was admitted under: was it let through? */
+  #lever(position: number, record: LogRecord, body: OperationBody | null): void {
+    if (record.chain.length === 0 || (record.state !== 'committed' && record.state !== 'held')) return
+    const admitted = body?.authority?.snapshot
+    const snapshot = this.#snapshots.get(Math.max(this.#inForce, isCount(admitted) ? Number(admitted) : 0))
+    if (snapshot === undefined) return
+    const policySet = body?.authority?.policySet ?? null
+    const why = inTheWay(snapshot, record, this.#application, policySet)
+    if (why === null) return
+    this.#overdue.add(position, record, why, policySet)
+    // Those that are at hand already: evidence of a group stands before its first record.
+    for (const [number, later] of this.#snapshots)
+      if (number > snapshot.number) this.#overdue.snapshot(later, this.#application)
   }
 
   /** The request as recorded, once all that it says of what happened is found to be so. */
@@ -2952,7 +3314,9 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
   const scope = new Map<string, CedarPolicy>()
   const admission = new Map<string, CedarPolicy>()
   let notRead: string | null = null
+  let limits: readonly Limit[] = []
   try {
+    limits = readLimits(files['limits.json'])
     for (const [file, source] of Object.entries(files)) {
       if (file === 'breakers.json') continue // it only ever refuses what these allow
       for (const policy of parseCedar(file === 'limits.json' ? limitRules(source) : source)) {
@@ -2970,6 +3334,15 @@ function readSnapshot(number: number, hashed: string, value: Readonly<Record<str
   return {
     ...{ number, hash: hashed, policySet: sha256(canonical(files)), scope, admission, unreadable: notRead },
     principals: new Map(entries.map((entry) => [entry.id, entry])),
+    limits,
+    switches: (value['switches'] ?? []) as readonly Switch[],
+    createdAtMs: Number(value['createdAtMs']),
+    unseen: [
+      ...(value['leaseMs'] == null
+        ? []
+        : ['that the warden was heard of in time: its signs of life are not on record']),
+      ...(files['breakers.json'] === undefined ? [] : ['breakers: what they would have stopped']),
+    ],
   }
 }
 
@@ -3006,6 +3379,8 @@ function principalOf(snapshot: Snapshot, record: LogRecord, body: OperationBody)
   if (chain.some(({ revoked }) => revoked)) differs('who did it had been revoked')
   if (canonical(chain.map(({ principal, epoch }) => ({ principal, epoch }))) !== canonical(record.chain))
     differs('who did it had another chain of owners')
+  if (record.for !== null && !entry.mayActFor.includes('*') && !entry.mayActFor.includes(record.for))
+    differs('who did it may not act for the one it acts for')
   if (entry.tenant !== record.tenant || entry.kind !== body.principal.kind) differs('who did it is somebody else')
   if (canonical(entry.roles) !== canonical(body.principal.roles)) differs('who did it had other roles')
   return entry
@@ -3375,17 +3750,27 @@ function run([what, ...paths]: readonly string[], trust: Trust): Report {
   if (what === 'consistency') return verifyHeads(file(0), file(1), file(2), trust)
   if (what === 'evidence' || what === 'equivocation') return verifyEvidence(file(0), trust)
   const path = paths[0] as string
-  const report = fromFile(path, (read) => verifyBundle(read, trust))
+  const verified = (given: Trust): Report => fromFile(path, (open) => verifyBundleWhole(open, given))
+  const report = verified(trust)
   // The key may have changed since the pinned one: then the records say how.
   const isUnknown = report.findings.some((finding) => finding.what.includes('no pinned key'))
-  const history = isUnknown && !trust.history ? fromFile(path, (read) => keysInBundle(read, trust.logs)) : null
-  return history === null ? report : fromFile(path, (read) => verifyBundle(read, { ...trust, history }))
+  const history = isUnknown && !trust.history ? fromFile(path, (open) => keysInBundle(open(), trust.logs)) : null
+  return history === null ? report : verified({ ...trust, history })
 }
 
-function fromFile<Result>(path: string, work: (read: Read) => Result): Result {
+/** @param work is given what begins to read the file anew */
+function fromFile<Result>(path: string, work: (open: () => Read) => Result): Result {
   const file = openSync(path, 'r')
+  const open = (): Read => {
+    let at = 0
+    return (into) => {
+      const read = readSync(file, into, 0, into.length, at)
+      at += read
+      return read
+    }
+  }
   try {
-    return work((into) => readSync(file, into))
+    return work(open)
   } finally {
     closeSync(file)
   }
