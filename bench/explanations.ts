@@ -35,7 +35,9 @@ export const EXPLANATIONS: Explanations = {
   'sandbox-overhead':
     'The cell itself needs 40 to 70 µs for its side: a fresh instance of the application, texts parsed and composed without a compiler. The rest is two process switches and the check of the answer.',
   verify:
-    'Two hashes a record through one call each, of which the calls cost more than the bytes; a fifth of the time matches the line against the one form it may have, a tenth is collecting garbage.',
+    'A third of the time is hashing: line, payload and node of each record are a call each, which costs as much again as its bytes. The rest reads the rows and takes them apart (a fifth), holds each line against the one form that it may have (a fifth), collects garbage, and compares seals, tiles and indexes with what the records give.',
+  'verify-memory':
+    'An empty program has 60 MB of it, each of two threads that read takes some 60, and the thread that joins them keeps the end of each stream.',
   rebuild:
     'One batch of streams is loaded and verified while no cell works, and folded while the loader waits: the two take turns instead of overlapping.',
   'memory-idle-share':

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { runCommandLine } from './doors/cli/run.ts'
 import { guardProcess } from './host/guard-process.ts'
+import { keepYoungGenerationSmall } from './host/young-generation.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -33,8 +34,10 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     (await import('./main/import-log.ts')).importLog(dir, file, root, signal),
   streamProof: async (dir, stream, file, checkpoint) =>
     (await import('./main/stream-proof.ts')).writeStreamProof(dir, stream, file, checkpoint),
-  verifyOffline: async (dir, keyFile, onProgress, signal, subjectKeys) =>
-    (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal, subjectKeys),
+  async verifyOffline(dir, keyFile, onProgress, signal, subjectKeys) {
+    keepYoungGenerationSmall()
+    return (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal, subjectKeys)
+  },
   async startWarden(...options) {
     guardProcess()
     return (await import('./main/warden.ts')).startWarden(...options)

@@ -85,7 +85,14 @@ const rows: readonly RowSpec[] = [
     figure: 'verifyMb',
     target: atMost(300),
   },
-  { id: 'verify-rate', what: 'verifying: records', unit: 'records/s', figure: 'verifyRate' },
+  {
+    id: 'verify-threads',
+    what: 'the same as `plinth verify` does it, in a thread for each processor',
+    unit: 's',
+    figure: 'verifyThreadsSeconds',
+    against: [{ what: 'the same hashing on one core', figure: 'bareHashSeconds' }],
+  },
+  { id: 'verify-rate', what: 'verifying, single-threaded: records', unit: 'records/s', figure: 'verifyRate' },
   {
     id: 'rebuild',
     what: 'rebuild: events loaded, verified and folded through the sandbox, with their rows',
@@ -165,9 +172,10 @@ async function open({ sizes, scratch, say }: Bench): Promise<OpenSuite> {
       figures[`commit${name}`] = past.commitUs
     }
     figures['bareHashSeconds'] = bareHashSeconds(hashed, await opensslSpeed(OPENSSL_SECONDS))
-    const verified = await verifySeconds(large.dir)
+    const verified = await verifySeconds(large.dir, 0)
     figures['verifySeconds'] = verified.seconds
     figures['verifyRate'] = verified.records / verified.seconds
+    figures['verifyThreadsSeconds'] = (await verifySeconds(large.dir)).seconds
     figures['verifyMb'] = (await verifyMemoryBytes(large.dir)) / 1e6
     figures['encodeAndLeaf'] = encodeAndLeafRate(sizes.probeMs)
     const { release } = middle.system

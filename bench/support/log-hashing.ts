@@ -37,13 +37,20 @@ export function bareHashSeconds(sizes: ReadonlyMap<number, number>, speed: HashS
   return seconds
 }
 
-/** @throws Error when the log does not verify */
-export async function verifySeconds(dir: string): Promise<{ readonly seconds: number; readonly records: number }> {
+/** @param threads beside this one; left out, as many as are worth while here. @throws Error when the log does not verify */
+export async function verifySeconds(
+  dir: string,
+  threads?: number,
+): Promise<{ readonly seconds: number; readonly records: number }> {
   const reader = openSqliteReader(dir)
   try {
     const log = parseVerifierKey((await readFile(join(dir, 'log.vkey'), 'utf8')).trim())
     const startedMs = performance.now()
-    const { findings, records } = await verifyLog(reader, { checkpoint: reader.meta('checkpoint'), log })
+    const { findings, records } = await verifyLog(reader, {
+      checkpoint: reader.meta('checkpoint'),
+      log,
+      ...(threads === undefined ? {} : { threads }),
+    })
     if (findings.length > 0) throw new Error(`the log does not verify: ${findings[0]?.what}`)
     return { seconds: (performance.now() - startedMs) / 1000, records }
   } finally {

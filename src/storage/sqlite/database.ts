@@ -20,6 +20,7 @@ const EARLIER_FORMATS = ['2'] // has no table of gathered events: it is made, an
 const LOCK_FILE = 'data.lock'
 const WRITER_CACHE_KIB = 16_384 // more is looked through whenever a page splits; what is not in it, the system mostly has at hand
 const READER_CACHE_KIB = 16_384
+const AUDIT_CACHE_KIB = 2_048 // it reads from end to end, several of them side by side
 const CHECKPOINT_PAGES = 1_000 // larger ones give a few per cent of throughput and cost milliseconds at p99.9
 const BUSY_TIMEOUT_MS = 5_000 // a reader waits this long for recovery of the WAL after a crash
 
@@ -150,11 +151,13 @@ export function openWriter(
 }
 
 /** @throws `storage-damaged` */
-export function openReader(directory: string): { database: Database; sealer: Sealer } {
+export function openReader(directory: string, toAudit = false): { database: Database; sealer: Sealer } {
   const sealer = openSealer(directory)
   return unlessDamaged(() => {
     const database = new DatabaseSync(join(directory, DATABASE_FILE), { readOnly: true, timeout: BUSY_TIMEOUT_MS })
-    database.exec(`PRAGMA cache_size=-${READER_CACHE_KIB}; PRAGMA query_only=ON; PRAGMA temp_store=MEMORY`)
+    database.exec(
+      `PRAGMA cache_size=-${toAudit ? AUDIT_CACHE_KIB : READER_CACHE_KIB}; PRAGMA query_only=ON; PRAGMA temp_store=MEMORY`,
+    )
     return { database: new Database(database), sealer }
   })
 }

@@ -51,7 +51,7 @@ export const openSqliteReader = (directory: string): SqliteReader => open(direct
 export const openSqliteAuditReader = (directory: string): SqliteReader => open(directory, true)
 
 function open(directory: string, lenient: boolean): SqliteReader {
-  const { database, sealer } = openReader(directory)
+  const { database, sealer } = openReader(directory, lenient)
   return new SqliteReader(database, sealer, directory, lenient)
 }
 
