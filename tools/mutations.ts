@@ -17,7 +17,7 @@ import type { Tried } from '../test/vectors/mutation/enumeration.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = join(root, 'docs', 'reference', 'mutations.md')
 /** Parts of each, so that one takes some minutes. */
-const PARTS: Readonly<Record<string, number>> = { bundle: 8, store: 8 }
+const PARTS: Readonly<Record<string, number>> = { bundle: 4, store: 6 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

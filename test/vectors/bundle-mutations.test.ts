@@ -150,7 +150,7 @@ test('mutations of a bundle', async (context) => {
         if (enumeration.turn(kindOf(what), 6))
           verdictIs(verifyBytes(await underOldCheckpoint(small, changed), trust), ['INVALID'], what, kindOf(what))
     for (const [what, changed] of recordMutations(large.records))
-      if (enumeration.turn(kindOf(what), 400, 16))
+      if (enumeration.turn(kindOf(what), 400, 40))
         verdictIs(verifyBytes(await underOldCheckpoint(large, changed), large.witnessed), ['INVALID'], what, kindOf(what))
   })
 
@@ -274,21 +274,21 @@ function mutateBytes(size: 'small' | 'large', { bundle, witnessed }: World): voi
   for (const [kind, from, to] of classesOf(bundle)) {
     const isBitwise = ['header', 'checkpoint', 'format'].includes(kind)
     const isAlike = size === 'large' && !['checkpoint', 'tile/0', 'tile/1'].includes(kind)
-    const oneIn = size === 'large' ? (isBitwise ? 200 : 3_000) : isBitwise ? 12 : 40
+    const oneIn = size === 'large' ? (isBitwise ? 200 : 3_000) : isBitwise ? 24 : 60
     for (let at = from; at < to; at++) {
       const masks = size === 'small' && isBitwise ? [1, 2, 4, 8, 16, 32, 64, 128] : [1 << at % 8, 255]
       for (const mask of masks) {
-        if (!enumeration.turn(`byte of ${kind}: flipped`, oneIn, isAlike ? 97 : 1)) continue
+        if (!enumeration.turn(`byte of ${kind}: flipped`, oneIn, isAlike ? 499 : size === 'large' ? 5 : 1)) continue
         copy[at] = (copy[at] as number) ^ mask
         judge(kind, at, copy, `flipped by ${mask}`)
         copy[at] = bundle[at] as number
       }
       if (size === 'large') continue
-      if (enumeration.turn(`byte of ${kind}: removed`, 200, 4))
+      if (enumeration.turn(`byte of ${kind}: removed`, 200, 8))
         judge(kind, at, Buffer.concat([bundle.subarray(0, at), bundle.subarray(at + 1)]), 'removed')
-      if (enumeration.turn(`byte of ${kind}: inserted`, 200, 4))
+      if (enumeration.turn(`byte of ${kind}: inserted`, 200, 8))
         judge(kind, at, Buffer.concat([bundle.subarray(0, at), Buffer.of(bundle[at] as number), bundle.subarray(at)]), 'inserted')
-      if (bundle[at] === bundle[at + 1] || at + 1 >= bundle.length || !enumeration.turn(`byte of ${kind}: swapped`, 200, 4)) continue
+      if (bundle[at] === bundle[at + 1] || at + 1 >= bundle.length || !enumeration.turn(`byte of ${kind}: swapped`, 200, 8)) continue
       copy[at] = bundle[at + 1] as number
       copy[at + 1] = bundle[at] as number
       judge(kind, at, copy, 'swapped with the next')
