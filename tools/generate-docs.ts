@@ -5,6 +5,7 @@ import { COMMANDS } from '../src/doors/cli/commands.ts'
 import { COMMON_OPTIONS } from '../src/doors/cli/command.ts'
 import { exitCodes, optionLines } from '../src/doors/cli/help.ts'
 import { PROBLEMS, type ProblemSpec } from '../src/model/problems.ts'
+import { storesPage } from './stores/page.ts'
 
 const RETRY: Readonly<Record<ProblemSpec['retry'], string>> = {
   'same-key': 'yes, with the same key',
@@ -61,6 +62,7 @@ function commandLinePage(): string {
 const PAGES: Readonly<Record<string, () => string>> = {
   'docs/reference/problems.md': problemsPage,
   'docs/reference/cli.md': commandLinePage,
+  'docs/reference/stores.md': storesPage,
 }
 
 /** Relative links of Markdown files, and `docs/…` pointers in problems, that lead to no file or no heading. */

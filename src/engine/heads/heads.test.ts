@@ -1,5 +1,6 @@
 /** A running system states where every stream ends; the audit replays it, and sees a stream that was left out. */
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
@@ -74,6 +75,7 @@ test('the tree’s file is derived: lost, broken, of another log or older, the s
     'UPDATE progress SET position = 1000000',
     'DELETE FROM bucket WHERE no = (SELECT min(no) FROM bucket)',
     'UPDATE bucket SET hash = zeroblob(32) WHERE no = (SELECT min(no) FROM bucket)',
+    'UPDATE progress SET streams = streams + 1',
     'DELETE FROM progress',
     'DROP TABLE progress',
   ]
@@ -83,6 +85,21 @@ test('the tree’s file is derived: lost, broken, of another log or older, the s
     database.close()
     assert.deepEqual(state(), right, damage)
   }
+  // Another tree that adds up, as who has not the key of the seals makes it.
+  const key = join(bank.dir, 'rows.key')
+  const kept = readFileSync(key)
+  writeFileSync(key, `${'5'.repeat(64)}\n`)
+  const file = openHeadsFile(bank.dir)
+  file.clear()
+  const forged = new HeadsTree(file)
+  const leaf = reader.leafHashes(right.position, right.position + 1)[0] as string
+  file.writing(() => {
+    const streams = forged.update(new Map([['account/a0' as StreamId, { version: 9, leaf: leaf as never }]]))
+    file.setProgress({ position: right.position as Position, leaf, root: forged.rootHash(), streams })
+  })
+  file.close()
+  writeFileSync(key, kept)
+  assert.deepEqual(state(), right, 'another tree')
 })
 
 test('a statement that leaves a stream out, cuts one, counts wrongly or lags is found', () => {
