@@ -24,6 +24,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   logKeys: {
     rotate: async (dir, options) => (await import('./main/log-keys.ts')).rotateLogKey(dir, options),
     recover: async (dir, options) => (await import('./main/recover-log.ts')).recoverLog(dir, options),
+    complete: async (dir, options, signal) =>
+      (await import('./main/complete-log.ts')).completeLog(dir, options, signal),
     write: async (dir, file, checkpoint) => (await import('./main/log-keys.ts')).writeLogKeys(dir, file, checkpoint),
   },
   workshop: async () => (await import('./main/workshop.ts')).openWorkshop(),

@@ -16,6 +16,8 @@ export type BundlePart =
   /** Canonical JSON of `{bundle, manifest}`. */
   | { readonly kind: 'release'; readonly id: string; readonly text: string }
   | { readonly kind: 'records'; readonly records: readonly StoredRecord[] }
+  /** Payloads of the effects of the records before it, in order; null where the store had none. */
+  | { readonly kind: 'effects'; readonly payloads: readonly (string | null)[] }
   /** Leaf hashes as the bundle's tile of this index holds them. */
   | { readonly kind: 'leaves'; readonly first: number; readonly hashes: readonly Hash[] }
 
@@ -58,7 +60,8 @@ export async function* readBundle(path: string, signal: AbortSignal): AsyncGener
         }
         position += lines.length
         lines = null
-      } else if (name.startsWith('tile/0/')) {
+      } else if (kind === 'effect') yield { kind: 'effects', payloads: payloadsOf(content) }
+      else if (name.startsWith('tile/0/')) {
         const hashes = content.toString('hex').match(/.{64}/g) ?? []
         yield { kind: 'leaves', first: indexOf(name) * 256, hashes: hashes as Hash[] }
       }

@@ -62,7 +62,7 @@ export function openBundleEvidence(file: string, rootKey: string | null): Eviden
           leaves = last.map(({ line }) => leafHash(line))
           for (const leaf of leaves) tree.append(leaf)
           yield last
-        } else if (part.first === tree.size - leaves.length)
+        } else if (part.kind === 'leaves' && part.first === tree.size - leaves.length)
           for (const [place, leaf] of leaves.entries())
             if (part.hashes[place] !== leaf)
               faults.push(`the record at ${part.first + place} is not the one that the tree holds`)

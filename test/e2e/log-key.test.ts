@@ -42,11 +42,26 @@ test('rotation: prepared, in force, every key written for verifiers; a restored 
   cpSync(dir, copy, { recursive: true })
   await using newer = await start(dir)
   await ok('call', 'add_product', '{"productId":"x","name":"X","price":1,"stock":1}', '--dir', dir)
+  const whole = join(scratch, 'whole')
+  await ok('log', 'export', whole, '--dir', dir)
   await newer.stop()
-  for (const file of ['data.db', 'data.db-wal', 'data.db-shm']) {
-    rmSync(join(dir, file), { force: true })
-    if (existsSync(join(copy, file))) cpSync(join(copy, file), join(dir, file))
+  const restore = (): void => {
+    for (const file of ['data.db', 'data.db-wal', 'data.db-shm']) {
+      rmSync(join(dir, file), { force: true })
+      if (existsSync(join(copy, file))) cpSync(join(copy, file), join(dir, file))
+    }
   }
+  restore()
+  const early = await plinth(['log', 'recover', '--export', bundle, '--dir', dir, '--json'])
+  assert.equal(early.json()['code'], 'log-recovery-refused', 'nothing of what is missing is in it')
+  const completed = await ok('log', 'recover', '--export', whole, '--dir', dir)
+  assert.ok(Number(completed['size']) > Number(completed['had']))
+  await using completedSystem = await start(dir)
+  const found = await ok('state', 'product', 'x', '--dir', dir)
+  assert.deepEqual(found['version'], 1)
+  await completedSystem.stop()
+
+  restore()
   const refused = await plinth(['start', '--app', STARTER, '--dir', dir, '--port', '0', '--json'])
   if (refused.json()['code'] !== 'log-behind-signer') assert.fail(refused.stdout)
   const words = ['log', 'recover', '--dir', dir, '--yes']

@@ -270,6 +270,7 @@ export const COMMANDS: readonly Command[] = [
       'log stream ENTITY/ID --proof FILE',
       'log rotate-key [--prepare] [--next-key REF] [--yes]',
       'log keys FILE',
+      'log recover --export FILE [--witness-policy FILE]',
       'log recover --new-epoch --reason TEXT [--witness-policy FILE] [--yes]',
     ],
     options: {
@@ -279,6 +280,11 @@ export const COMMANDS: readonly Command[] = [
         type: 'string',
         value: 'TEXT',
         describe: 'why a stopped log may go on, or a new epoch is opened; goes on record',
+      },
+      export: {
+        type: 'string',
+        value: 'FILE',
+        describe: 'recover: take what is missing from this export, bundle or jsonl',
       },
       'new-epoch': { type: 'boolean', describe: 'go on under another name, with what is left on record' },
       'witness-policy': {

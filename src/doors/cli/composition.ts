@@ -157,6 +157,20 @@ export interface RecoveredLog {
   readonly kept: { readonly size: number; readonly rootHash: string }
   readonly reason: string
 }
+export interface CompleteOptions extends Pick<RecoverOptions, 'witnessPolicy' | 'signer'> {
+  /** An exported log, of either form, that holds what is missing. */
+  readonly file: string
+}
+/** A log that has its end again, as far as it was found. */
+export interface CompletedLog {
+  /** Records that were here before. */
+  readonly had: number
+  /** Records that are here now, and the root over them: both signed by this log. */
+  readonly size: number
+  readonly rootHash: string
+  /** Records that have been signed: more than `size` when some are missing still. */
+  readonly signed: number
+}
 export interface WrittenKeys {
   readonly file: string
   /** Oldest first; each signs checkpoints of sizes above `after`. */
@@ -197,6 +211,8 @@ export interface Composition {
     rotate(dir: string, options: RotateOptions): Promise<RotatedKey>
     /** Opens the next epoch of a log, of which not all that was signed is there any more. @throws `log-recovery-refused` and others */
     recover(dir: string, options: RecoverOptions): Promise<RecoveredLog>
+    /** Writes what a restored log is missing from an exported one, as far as that was signed. @throws `log-recovery-refused` and others */
+    complete(dir: string, options: CompleteOptions, signal: AbortSignal): Promise<CompletedLog>
     /** Writes the keys with their records to a new file; `checkpoint` as for `exportLog`. */
     write(dir: string, file: string, checkpoint: string | null): Promise<WrittenKeys>
   }

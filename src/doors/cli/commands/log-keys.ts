@@ -4,6 +4,7 @@ import type { CommandCall } from '../command.ts'
 import { dataDirectory } from '../connection.ts'
 import { confirmed } from '../confirm.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { interruptible } from '../interruptible.ts'
 
 export async function rotateKey({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
   const release = !options.flag('prepare')
@@ -38,16 +39,18 @@ export async function keys(
   return EXIT.ok
 }
 
-export async function recover({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
+export async function recover(call: CommandCall): Promise<ExitCode> {
+  const { options, terminal, composition } = call
   const reason = options.text('reason')
+  if (options.text('export') !== null) return await complete(call)
   if (!options.flag('new-epoch'))
-    throw problem('usage', 'say how: put a newer copy of the data back, or `plinth log recover --new-epoch`', {
+    throw problem('usage', 'say how: `--export FILE` with an export that holds what is missing, or `--new-epoch`', {
       command: 'log',
     })
   if (reason === null) throw problem('usage', 'say why: `--reason TEXT`; it goes on record', { command: 'log' })
   const preview = [
     'the log goes on under another name; what was signed and is not here any more stays missing, and that is put on record',
-    'put the newest copy of the data back first, if there is one: nothing of it can be taken in afterwards',
+    'put the newest copy of the data back first, or what an export holds of it: nothing of that can be taken in afterwards',
   ]
   if (!(await confirmed(terminal, options, preview, 'open a new epoch?'))) return EXIT.ok
   const recovered = await composition.logKeys.recover(dataDirectory(options), {
@@ -62,4 +65,25 @@ export async function recover({ options, terminal, composition }: CommandCall): 
     terminal.talk('start it; tell witnesses and everybody who pins the log its new name and key')
   }
   return EXIT.ok
+}
+
+/** Nothing is asked: only what this log has signed is written, where it is missing. */
+async function complete({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
+  const [file, witnessPolicy, signer] = ['export', 'witness-policy', 'signer'].map((name) => options.text(name))
+  const completed = await interruptible(terminal, (_, signal) =>
+    composition.logKeys.complete(
+      dataDirectory(options),
+      { file: file ?? '', witnessPolicy: witnessPolicy ?? null, signer: signer ?? null },
+      signal,
+    ),
+  )
+  const { had, size, rootHash, signed } = completed
+  if (terminal.json) terminal.data(JSON.stringify({ kind: 'completed', ...completed }))
+  else {
+    terminal.data(`before  ${had} records`)
+    terminal.data(`now     ${size} records, root ${rootHash}`)
+    if (size < signed) terminal.talk(`${signed - size} records that were signed are missing still: find a newer export`)
+    else terminal.talk('all that was signed is here: start it; it makes rows and indexes anew')
+  }
+  return size < signed ? EXIT.failed : EXIT.ok
 }
