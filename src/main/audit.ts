@@ -12,7 +12,7 @@ export async function audit(options: AuditOptions, signal: AbortSignal): Promise
   const rootKey = options.rootKey === null ? null : await keyText(options.rootKey)
   if (options.bundle !== null)
     return await auditAdmissions(openBundleEvidence(options.bundle, rootKey), options.onProgress, signal)
-  const evidence = await openDirectoryEvidence(options.dir, rootKey)
+  const evidence = await openDirectoryEvidence(options.dir, rootKey, options.subjectKeys ?? null)
   try {
     return await auditAdmissions(evidence, options.onProgress, signal)
   } finally {

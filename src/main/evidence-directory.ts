@@ -13,6 +13,7 @@ import { Problem, problem } from '../model/problems.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { readRelease } from '../releases/release-files.ts'
 import { openSqliteAuditReader, type SqliteReader } from '../storage/sqlite/reader.ts'
+import { mayBeSealed } from '../model/personal.ts'
 import { OpeningReader } from '../personal-data/opening-reader.ts'
 import type { SideReader, SideRecord, StoredRecord } from '../storage/storage.ts'
 import { openSnapshot, snapshotFile } from '../warden/snapshot.ts'
@@ -26,17 +27,21 @@ const SNAPSHOTS_KEPT = 16
 
 /**
  * @param rootKey the operators' public key, kept elsewhere; null takes the one in the directory, which proves less
+ * @param keysDir where the keys of data subjects lie; null: beside the data
  * @throws `usage` when it is no data directory
  */
 export async function openDirectoryEvidence(
   dir: string,
   rootKey: string | null,
+  keysDir: string | null = null,
 ): Promise<Evidence & { readonly reader: SqliteReader; close(): void }> {
   if (!isDataDirectory(dir)) throw problem('usage', `\`${dir}\` is not a data directory`)
   const keys = new RootKeys(dir, keyOf(rootKey ?? (await pinnedKey(dir)), 'the root key'))
   const reader = openSqliteAuditReader(dir)
   const { position: head, treeSize } = reader.head()
-  const personal = await openSealed(dir, reader)
+  const sealed = await openSealed(dir, reader, keysDir ?? dir)
+  const personal = typeof sealed === 'string' ? null : sealed
+  let sealedRecords = 0
   const root = new RootCheck(reader.meta('checkpoint'))
   const snapshots = new LruMap<number, SnapshotEvidence>(SNAPSHOTS_KEPT)
   const manifests = new Map<ReleaseId, Manifest | null>()
@@ -54,7 +59,10 @@ export async function openDirectoryEvidence(
         const limit = Math.min(PAGE_RECORDS, head + 1 - from)
         const page = reader.records(from as Position, limit)
         if (page.length === 0) throw problem('storage-damaged', `the record at ${from} is missing`)
-        for (const { line } of page) root.add(line)
+        for (const { line, payload } of page) {
+          root.add(line)
+          if (payload !== null && mayBeSealed(payload)) sealedRecords += 1
+        }
         const leaves = reader.leafHashes(from, from + page.length)
         const opened = personal?.reader.records(from as Position, limit)
         yield page.map((record, place) => ({
@@ -83,7 +91,9 @@ export async function openDirectoryEvidence(
     beside: (kind, signal) => sideRecords(personal?.reader ?? reader, kind, signal),
     conclude() {
       const { faults, notChecked } = root.conclude()
-      const more = ['signatures and proofs of the log, read models: `plinth verify` looks at those']
+      const closed = `${sealedRecords} records stay sealed: ${String(sealed)}`
+      const more = typeof sealed === 'string' && sealedRecords > 0 ? [closed] : []
+      more.push('signatures and proofs of the log, read models: `plinth verify` looks at those')
       if (rootKey === null)
         more.push('that the root key is the operators’ own: give a copy kept elsewhere (`--root-key`)')
       return Promise.resolve({ faults, notChecked: [...notChecked, ...more] })
@@ -95,14 +105,16 @@ export async function openDirectoryEvidence(
   }
 }
 
-/** Keys of data subjects that lie beside the data; null when there are none, and what is sealed stays so. */
-async function openSealed(dir: string, stored: SqliteReader) {
+/** Keys of data subjects; or in words, why they cannot be used: what is sealed stays so then. */
+async function openSealed(dir: string, stored: SqliteReader, keysDir: string) {
   try {
     const { manifest } = await lastRelease(dir)
-    const opened = openForReading(dir, stored, manifest)
-    return opened === null ? null : { ...opened, reader: new OpeningReader(stored, opened.keys, manifest, 'stays') }
+    const opened = openForReading(keysDir, stored, manifest)
+    if (opened === null)
+      return `there are no keys of data subjects in \`${keysDir}\`; where they lie elsewhere, give that folder (\`--subject-keys\`)`
+    return { ...opened, reader: new OpeningReader(stored, opened.keys, manifest, 'stays') }
   } catch (error) {
-    if (error instanceof Problem) return null
+    if (error instanceof Problem) return error.detail
     throw error
   }
 }

@@ -358,7 +358,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'audit',
     summary: 're-evaluate every admission from the log and the authority snapshots alone, and name each that differs',
-    usage: ['audit admissions [--dir DIR | --bundle FILE] [--root-key FILE]'],
+    usage: ['audit admissions [--dir DIR [--subject-keys DIR] | --bundle FILE] [--root-key FILE]'],
     options: {
       dir: SYSTEM_OPTIONS['dir']!,
       bundle: { type: 'string', value: 'FILE', describe: 'an exported bundle instead of a data directory' },
@@ -367,6 +367,7 @@ export const COMMANDS: readonly Command[] = [
         value: 'FILE',
         describe: 'public key of the operators, kept elsewhere (default: the directory’s own `authority/root.vkey`)',
       },
+      'subject-keys': START_OPTIONS['subject-keys']!,
     },
     words: [1, 1],
     load: () => import('./commands/audit.ts'),

@@ -81,6 +81,8 @@ export interface AuditOptions {
   readonly bundle: string | null
   /** File with the operators' public key, kept elsewhere. */
   readonly rootKey: string | null
+  /** Folder of the keys of data subjects; left out or null: the data directory. */
+  readonly subjectKeys?: string | null
   /** @param of null when that is not known beforehand */
   readonly onProgress: (records: number, of: number | null) => void
 }

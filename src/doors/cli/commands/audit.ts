@@ -16,6 +16,7 @@ export async function run({ words, options, terminal, composition }: CommandCall
         dir: dataDirectory(options),
         bundle: options.text('bundle'),
         rootKey: options.text('root-key'),
+        subjectKeys: options.text('subject-keys'),
         onProgress,
       },
       signal,
