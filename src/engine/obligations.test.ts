@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import type { Held } from '../../test/support/approve.ts'
 import { applyPolicies, bankPolicies, limits } from '../../test/support/bank-policies.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
+import { audit } from '../main/audit.ts'
 import type { Json } from '../model/json.ts'
 import { obliged } from '../model/obligations.ts'
 import type { OperationId } from '../model/ids.ts'
@@ -154,4 +155,32 @@ test('a folder of policies can observe as a whole, and a permit among them lets 
   await assert.rejects(bank.do('open_account', { account: 'b', owner: 'bob' }, { as: bank.operator }), {
     code: 'no-such-command',
   })
+})
+
+test('a rule of scope that observes hides nothing, and what it would have hidden is recorded and listed', async (t) => {
+  const scope = `@id("less") @mode("observe") forbid (principal in Role::"agent", action == Action::"deposit", resource);
+    @id("more") @mode("observe") permit (principal in Role::"operator", action == Action::"deposit", resource);`
+  const policies = await bankPolicies(t, { 'scope/observed.cedar': scope })
+  const bank = await openBank(t, { policies })
+  assert.equal((await bank.do('open_account', { account: 'a', owner: 'ann' })).kind, 'committed')
+  assert.equal((await bank.do('deposit', { account: 'a', amount: 1 })).kind, 'committed')
+  assert.ok((await bank.engine.surface(bank.agent, NEVER)).commands.includes('deposit'))
+  await assert.rejects(bank.do('deposit', { account: 'a', amount: 1 }, { as: bank.operator }), {
+    code: 'no-such-command',
+  })
+  const { items } = await bank.engine.operations(
+    bank.operator,
+    { observed: 'differs' },
+    { after: null, limit: 50 },
+    NEVER,
+  )
+  assert.deepEqual(
+    items.map(({ action, observed }) => [action, observed]),
+    [['deposit', { kind: 'out-of-scope', rules: ['less'] }]],
+  )
+  const report = await bank.engine.verify(() => {}, NEVER)
+  assert.equal(report.verdict, 'valid', JSON.stringify(report.findings))
+  await bank.close()
+  const audited = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
+  assert.deepEqual(audited.disagreed, [])
 })

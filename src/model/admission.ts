@@ -35,7 +35,8 @@ export interface Authority {
 
 /** `requires` of one that would be held, `errors` of one that would be denied for them. */
 export interface ObservedVerdict {
-  readonly kind: 'admitted' | 'held' | 'denied'
+  /** `out-of-scope`: it would not exist for who asked. */
+  readonly kind: 'admitted' | 'held' | 'denied' | 'out-of-scope'
   readonly rules: readonly string[]
   readonly requires?: readonly string[]
   readonly errors?: readonly string[]

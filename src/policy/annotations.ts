@@ -39,7 +39,7 @@ export function annotationsOf(id: string, file: string, policy: CedarPolicy, fau
   const fault = (what: string): void => void faults.push(`\`${id}\`: ${what}`)
   const isScope = file.startsWith('scope/')
   const given = Object.keys(policy.annotations ?? {})
-  if (isScope && given.some((name) => ['mode', 'redact', 'notify', 'degrade'].includes(name)))
+  if (isScope && given.some((name) => ['redact', 'notify', 'degrade'].includes(name)))
     fault('scope has no obligations, only admission has')
   const mode = annotation(policy, 'mode') ?? (file.startsWith('observe/') ? 'observe' : 'enforce')
   if (mode !== 'enforce' && mode !== 'observe') fault('`@mode` is `enforce` or `observe`')

@@ -61,7 +61,7 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
   const parsed = { admission: parseSchema(schema.admission), scope: parseSchema(schema.scope) }
   const hashes = new WeakMap<AuthoritySnapshot, Hash>()
   const sets = new Map<Hash, CompiledSet>() // least recently used first
-  let scopes = new Map<string, boolean>()
+  let scopes = new Map<string, { readonly inScope: boolean; readonly hiddenBy: readonly string[] | null }>()
   let scopedBy: AuthoritySnapshot | null = null
 
   function setOf(snapshot: AuthoritySnapshot): CompiledSet {
@@ -82,8 +82,12 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
     return set
   }
 
-  function inScope(principal: Principal, action: string): boolean {
-    if (!schema.actions.has(action)) return false
+  const OUT = { inScope: false, hiddenBy: null }
+  function scopeOf(
+    principal: Principal,
+    action: string,
+  ): typeof OUT | { inScope: boolean; hiddenBy: readonly string[] | null } {
+    if (!schema.actions.has(action)) return OUT
     const snapshot = source.current()
     if (snapshot !== scopedBy || scopes.size >= SCOPES_MAX) {
       scopes = new Map()
@@ -93,10 +97,15 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
     const owner = chain[1]?.principal ?? null
     const key = canonicalJson([action, id, kind, roles, owner, tenant, onBehalfOf, above])
     let answer = scopes.get(key)
-    if (answer === undefined)
-      scopes.set(key, (answer = setOf(snapshot).inScope(scopeRequest(schema, principal, action))))
+    if (answer === undefined) {
+      const set = setOf(snapshot)
+      const request = scopeRequest(schema, principal, action)
+      const inScope = set.inScope(request)
+      scopes.set(key, (answer = { inScope, hiddenBy: inScope ? set.hiddenBy(request) : null }))
+    }
     return answer
   }
+  const inScope = (principal: Principal, action: string): boolean => scopeOf(principal, action).inScope
 
   function admit(asked: AdmitRequest): Admission {
     const snapshot = source.current()
@@ -113,7 +122,10 @@ export function openPolicy(options: { readonly source: AuthoritySource; readonly
       request = emptyRequest(schema, asked)
       verdict = { kind: 'denied', rules: [], errors: [error.message] }
     }
-    const authority = authorityOf(snapshot, set, set.schema, asked, request, verdict)
+    const { hiddenBy } = scopeOf(asked.principal, asked.action)
+    const seen =
+      hiddenBy === null ? verdict : { ...verdict, observed: { kind: 'out-of-scope', rules: hiddenBy } as const }
+    const authority = authorityOf(snapshot, set, set.schema, asked, request, seen)
     switch (verdict.kind) {
       case 'admitted':
         return { kind: 'admitted', authority, request }

@@ -39,6 +39,8 @@ export interface CompiledSet {
   /** Whether a policy that somebody wrote, not the limit's own rule, sees `context.history.<limit>` for this action. */
   seesHistory(action: string, group: ActionGroup, limit: string): boolean
   inScope(request: CedarRequest): boolean
+  /** Rules by which it would be out of scope if those that only observe were enforced; null when it would not, or there are none. */
+  hiddenBy(request: CedarRequest): readonly string[] | null
   /** As `plainVerdict`, from memory when nothing that could change it is other than before. */
   verdict(request: CedarRequest, group: ActionGroup): Verdict
   plainVerdict(request: CedarRequest, group: ActionGroup): Verdict
@@ -57,8 +59,10 @@ export function compileSet(
 ): CompiledSet {
   const { policies, faults } = readPolicyFiles(files)
   if (faults.length > 0) return deniesAll(policies.hash, faults, schema)
-  const scope = parsePolicySet(textsOf(policies.scope))
-  const enforced = policies.admission.filter(({ mode }) => mode === 'enforce')
+  const shown = policies.scope.filter(isEnforced)
+  const scope = parsePolicySet(textsOf(shown))
+  const scopeCandidate = shown.length === policies.scope.length ? null : parsePolicySet(textsOf(policies.scope))
+  const enforced = policies.admission.filter(isEnforced)
   const admission = actionPolicies(enforced)
   // With the rules that only observe; the same set when there are none.
   const candidate = enforced.length === policies.admission.length ? null : actionPolicies(policies.admission)
@@ -119,10 +123,18 @@ export function compileSet(
       )
     },
     inScope: (request) => requestsOf(request).every((one) => evaluate(scope, parsed.scope, one).kind === 'allow'),
+    hiddenBy(request) {
+      if (scopeCandidate === null) return null
+      const answers = requestsOf(request).map((one) => evaluate(scopeCandidate, parsed.scope, one))
+      const against = answers.filter(({ kind }) => kind !== 'allow')
+      if (against.length === 0) return null
+      return [...new Set(against.flatMap((one) => (one.kind === 'error' ? [] : one.rules)))].sort()
+    },
     verdict,
     plainVerdict,
     release() {
       scope.release()
+      scopeCandidate?.release()
       admission.release()
       candidate?.release()
       ownParsed?.release()
@@ -130,9 +142,17 @@ export function compileSet(
   }
 }
 
+const isEnforced = ({ mode }: NamedPolicy): boolean => mode === 'enforce'
+
 function deniesAll(hash: Hash, faults: readonly string[], schema: PolicySchema): CompiledSet {
   const denied = { kind: 'denied', rules: [], errors: faults.slice(0, 8) } as const
-  const always = { inScope: () => false, verdict: () => denied, plainVerdict: () => denied, release: () => {} }
+  const always = {
+    inScope: () => false,
+    hiddenBy: () => null,
+    verdict: () => denied,
+    plainVerdict: () => denied,
+    release: () => {},
+  }
   return { hash, size: 0, faults, misfits: [], schema, limits: [], seesHistory: () => false, ...always }
 }
 

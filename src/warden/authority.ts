@@ -85,12 +85,6 @@ export interface CeilingEntry {
 /** A declaration that no release may change or leave out: another hash takes another signed change. */
 export type ProtectedEntry = ProtectedDeclaration
 
-/** The policy files of one folder; `main` is those without one. A set that only observes is evaluated and recorded, and decides nothing. */
-export interface PolicySetEntry {
-  readonly name: string
-  readonly mode: 'enforce' | 'observe'
-}
-
 export interface AuthoritySnapshot {
   readonly format: 1
   readonly number: number
@@ -101,8 +95,8 @@ export interface AuthoritySnapshot {
   readonly issuers: readonly IssuerEntry[]
   /** Cedar source by file name; `scope/*` decide scope, all others admission. */
   readonly policies: Readonly<Record<string, string>>
-  /** Sets that are not listed enforce. */
-  readonly policySets: readonly PolicySetEntry[]
+  /** Always empty: rules observe by where their file lies (`observe/`), or by `@mode`, so that the hash of the files says which. */
+  readonly policySets: readonly never[]
   /** Those that are on, oldest first. */
   readonly switches: readonly SwitchEntry[]
   readonly operators: readonly OperatorEntry[]

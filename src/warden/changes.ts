@@ -12,7 +12,6 @@ import type {
   ChangeKind,
   IssuerEntry,
   OperatorEntry,
-  PolicySetEntry,
   PrincipalEntry,
   ProtectedEntry,
   SwitchEntry,
@@ -116,12 +115,23 @@ export const switchOff =
   (id: string): Change =>
   (snapshot) => ({ ...snapshot, switches: without(snapshot.switches, (one) => one.id === id, `switch \`${id}\``) })
 
-/** A set that enforces needs no entry. */
+/**
+ * Has the rules of one folder only observe, or decide again: their files are moved below `observe/` and back. A permit that observes lets nothing
+ * through. Scope has no folder of its own to move: its rules observe by `@mode`.
+ */
 export const setPolicyMode =
-  (name: string, mode: PolicySetEntry['mode']): Change =>
+  (name: string, mode: 'enforce' | 'observe'): Change =>
   (snapshot) => {
-    const others = snapshot.policySets.filter((one) => one.name !== name)
-    return { ...snapshot, policySets: mode === 'enforce' ? others : [...others, { name, mode }] }
+    if (/^(?:scope|observe)(?:\/|$)/.test(name)) throw refused(`\`${name}\` is no set of policies that could observe`)
+    const [from, to] = mode === 'observe' ? [`${name}/`, `observe/${name}/`] : [`observe/${name}/`, `${name}/`]
+    const policies: Record<string, string> = {}
+    for (const [file, text] of Object.entries(snapshot.policies))
+      policies[file.startsWith(from) ? `${to}${file.slice(from.length)}` : file] = text
+    const [before, after] = [Object.keys(snapshot.policies), Object.keys(policies)]
+    if (after.length < before.length) throw refused(`\`${to}\` holds files of these names already`)
+    if (after.every((file) => before.includes(file)))
+      throw refused(`there are no policies in \`${from}\`: \`plinth policy show\` lists them`)
+    return { ...snapshot, policies }
   }
 
 /** Puts a ceiling in the place of the one of its name, if there is one. */

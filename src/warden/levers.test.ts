@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { sha256Hex } from '../model/ids.ts'
 import { noteSigner, signNote } from '../model/signed-note.ts'
 import type { AuthoritySnapshot, OperatorEntry, SwitchEntry } from './authority.ts'
-import { addPrincipal } from './changes.ts'
+import { addPrincipal, setPolicyMode } from './changes.ts'
 import { newEd25519 } from './secrets.ts'
 import { NO_LEVERS, openSnapshot, snapshotFaults, snapshotText } from './snapshot.ts'
 
@@ -29,7 +29,6 @@ const levers: Partial<AuthoritySnapshot> = {
   thresholds: { policies: 2 },
   ceilings: [{ name: 'refunds', scope: off.scope, unit: 'usd-cents', limit: 100_000, windowMs: 86_400_000 }],
   protected: [{ kind: 'event', name: 'order.paid', hash: sha256Hex('order.paid') }],
-  policySets: [{ name: 'main', mode: 'observe' }],
   leaseMs: 60_000,
 }
 
@@ -64,3 +63,22 @@ for (const id of ['plinth', 'plinth.signer'])
     const faults = snapshotFaults(addPrincipal({ id, kind: 'service', owner: null, roles: [] })(whole))
     assert.match(faults.join(), /the engine's own/)
   })
+
+test('a set of policies observes by where its files lie, and decides again', () => {
+  const policies = { 'all.cedar': 'a', 'guard/one.cedar': 'b', 'guard/more/two.cedar': 'c', 'guards.cedar': 'd' }
+  const snapshot = { ...whole, policies }
+  const observing = setPolicyMode('guard', 'observe')(snapshot)
+  assert.deepEqual(observing.policies, {
+    ...{ 'all.cedar': 'a', 'guards.cedar': 'd' },
+    ...{ 'observe/guard/one.cedar': 'b', 'observe/guard/more/two.cedar': 'c' },
+  })
+  assert.deepEqual(snapshotFaults(observing), [])
+  assert.deepEqual(setPolicyMode('guard', 'enforce')(observing).policies, policies)
+  const refuses = (name: string, mode: 'enforce' | 'observe', from: AuthoritySnapshot = snapshot) =>
+    assert.throws(() => setPolicyMode(name, mode)(from), { code: 'authority-change-refused' })
+  refuses('guard', 'enforce')
+  refuses('gone', 'observe')
+  refuses('scope', 'observe')
+  refuses('observe', 'observe')
+  refuses('guard', 'observe', { ...whole, policies: { ...policies, 'observe/guard/one.cedar': 'e' } })
+})

@@ -108,8 +108,9 @@ export const protectedEntry = z.strictObject({
   name: label,
   hash,
 })
+/** A folder of policy files, as `policies` names them, and whether its rules decide. */
 export const policySet = z.strictObject({
-  name: z.string().regex(/^(?:[a-z0-9][a-z0-9._-]{0,63}\/){0,2}[a-z0-9][a-z0-9._-]{0,63}$/),
+  name: z.string().regex(/^(?:[a-z0-9][a-z0-9._-]{0,63}\/)?[a-z0-9][a-z0-9._-]{0,63}$/),
   mode: z.enum(['enforce', 'observe']),
 })
 
@@ -133,7 +134,7 @@ const authoritySnapshot = z.strictObject({
   principals: z.array(principalEntry).max(PRINCIPALS_MAX),
   issuers: z.array(issuerEntry).max(32),
   policies: z.record(policyFile, z.string()),
-  policySets: z.array(policySet).max(64).optional(),
+  policySets: z.array(z.never()).optional(),
   switches: z.array(switchEntry).max(256).optional(),
   operators: z.array(operatorEntry).max(64).optional(),
   thresholds: z.partialRecord(changeKind, z.int().min(1).max(64)).optional(),
@@ -183,7 +184,7 @@ export function snapshotFaults(value: unknown): readonly string[] {
 const isReserved = (id: string): boolean => id === 'plinth' || id.startsWith('plinth.')
 
 function leverFaults(snapshot: AuthoritySnapshot): readonly string[] {
-  const { principals, operators, switches, ceilings, policySets, thresholds, nextRootKey } = snapshot
+  const { principals, operators, switches, ceilings, thresholds, nextRootKey } = snapshot
   const faults: string[] = []
   for (const { id } of principals) if (isReserved(id)) faults.push(`the name \`${id}\` is the engine's own`)
   const once = (what: string, names: readonly string[]): void => {
@@ -208,10 +209,6 @@ function leverFaults(snapshot: AuthoritySnapshot): readonly string[] {
   once(
     'protected declarations',
     snapshot.protected.map(({ kind, name }) => `${kind} ${name}`),
-  )
-  once(
-    'policy sets',
-    policySets.map(({ name }) => name),
   )
   for (const [kind, needed] of Object.entries(thresholds) as [ChangeKind, number][])
     if (needed > operators.filter((operator) => maySign(operator, kind)).length)

@@ -470,6 +470,7 @@ export const COMMANDS: readonly Command[] = [
       'policy replay FOLDER [--last 7d]',
       'policy apply FOLDER [--yes]',
       'policy shadow [--last DURATION]',
+      'policy observe|enforce SET [--yes]',
     ],
     options: {
       ...SYSTEM_OPTIONS,

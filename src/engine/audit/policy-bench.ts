@@ -67,7 +67,8 @@ export class PolicyBench {
     if (found === undefined) {
       this.#makeRoom()
       const { policies, faults } = readPolicyFiles(files)
-      const scope = faults.length === 0 ? parsePolicySet(textsOf(policies.scope)) : null
+      const scope =
+        faults.length === 0 ? parsePolicySet(textsOf(policies.scope.filter(({ mode }) => mode === 'enforce'))) : null
       found = { set: compileSet(files, schemas.schema, schemas), scope }
     }
     this.#sets.delete(key)

@@ -21,8 +21,11 @@ export async function run(call: CommandCall): Promise<ExitCode> {
   if (word === 'shadow') return await shadow(call)
   if (word === 'test') return await test(call, name)
   if (word === 'replay') return await replay(call, name)
+  if (word === 'observe' || word === 'enforce') return await setMode(call, name, word)
   if (word !== 'diff' && word !== 'apply')
-    throw unknownWord('policy', word, ['status', 'show', 'shadow', 'diff', 'apply', 'test', 'replay'])
+    throw unknownWord('policy', word, [
+      ...['status', 'show', 'shadow', 'diff', 'apply', 'observe', 'enforce', 'test', 'replay'],
+    ])
   if (name === undefined)
     throw problem('usage', `say which folder: \`plinth policy ${word} FOLDER\``, { command: 'policy' })
   return await apply(call, name, word === 'diff')
@@ -90,6 +93,24 @@ async function apply(call: CommandCall, folder: string, onlyShow: boolean): Prom
   }
   if (!(await confirmed(terminal, options, difference, 'sign and publish these policies?'))) return EXIT.ok
   const adoption = await publishAndWait(options, [{ change: 'set-policies', files: { ...files } }])
+  if (terminal.json) terminal.data(JSON.stringify({ ...adoption, kind: 'authority-change', outcome: adoption.kind }))
+  else terminal.talk(adoptionLine(adoption))
+  return exitCodeOfAdoption(adoption)
+}
+
+/** One folder of the set in force, at once and without the files at hand: when new rules hold up more than was meant. */
+async function setMode(call: CommandCall, name: string | undefined, mode: 'observe' | 'enforce'): Promise<ExitCode> {
+  const { options, terminal } = call
+  if (name === undefined)
+    throw problem('usage', `say which folder of the policies in force: \`plinth policy ${mode} SET\``, {
+      command: 'policy',
+    })
+  const preview =
+    mode === 'observe'
+      ? `the rules of \`${name}/\` decide nothing any more; what they would have done goes on record`
+      : `the rules of \`observe/${name}/\` decide again`
+  if (!(await confirmed(terminal, options, [preview], 'sign this?'))) return EXIT.ok
+  const adoption = await publishAndWait(options, [{ change: 'set-policy-mode', set: { name, mode } }])
   if (terminal.json) terminal.data(JSON.stringify({ ...adoption, kind: 'authority-change', outcome: adoption.kind }))
   else terminal.talk(adoptionLine(adoption))
   return exitCodeOfAdoption(adoption)
