@@ -175,9 +175,13 @@ export class CommitterCore {
 
   /**
    * Commits as many of the requests as one batch takes, in order.
+   * @param beforeWrite awaited once the batch is composed: room for others, who must not commit or adopt anything
    * @returns an answer for each request taken, at least one: those that are `committed` are durable
    */
-  async commit(requests: readonly CommitRequest[]): Promise<CommitAnswer[]> {
+  async commit(
+    requests: readonly CommitRequest[],
+    beforeWrite = async (): Promise<void> => {},
+  ): Promise<CommitAnswer[]> {
     if (this.#stale) {
       const problems = this.#recover()
       if (problems !== null) return requests.map(() => ({ kind: 'failed', problem: problems }))
@@ -214,6 +218,7 @@ export class CommitterCore {
       }
     }
     if (accepted.length === 0) return answers
+    await beforeWrite()
     const failure = await this.#write(
       accepted.map(({ prepared }) => prepared.commit),
       recordedAtMs,

@@ -1,7 +1,8 @@
 /**
  * The committer's thread. Whatever queued up while the last batch was written becomes the next batch: no timer, no window.
  * Everything else that arrives is done between batches, so epochs adopted are in force for all that still waits. What is written is answered
- * when it is signed, and signing runs beside the writing: the next batch does not wait for it.
+ * when it is signed, and signing runs beside the writing: the next batch does not wait for it. Many callers who all wait for the one batch are cut in
+ * two, so that one half is written while the other is signed, answered and sent anew.
  */
 import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -29,6 +30,10 @@ const SIDE_FLUSH_MS = 100 // what a crash may lose of refusals, denials and snap
 const CHECKPOINT_STORE_MS = 1_000 // how old the stored checkpoint may be under load; it is for those who verify the files alone
 const LATE_LOOK_MS = 250 // how often answers that wait for the signer are looked at
 const CLOSE_WAIT_MS = 3_000 // for the signer, when the log is closed
+/** So many waiting are cut in two while nothing is being signed. Fewer cost more in syncs and messages than they win. */
+const HALVED_FROM = 32
+/** A disk that takes longer for a batch is what everything waits for: then it is asked as seldom as possible. */
+const HALVED_UP_TO_US = 5_000
 const SIDE_WAITING_MAX = 5_000 // of each; more than that within one flush are dropped, oldest first
 
 assert(parentPort !== null)
@@ -85,6 +90,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   let sideLostTold = 0
   const snapshots: Snapshot[] = []
   let working = false
+  let lastWriteUs = 0
   let closingSinceUs: number | null = null
   let lateTimer: NodeJS.Timeout | undefined
   let sideTimer: NodeJS.Timeout | undefined
@@ -104,7 +110,7 @@ async function serve(options: WorkerOptions): Promise<void> {
       replyAll(await commitBatch())
       signing.wake()
       checkpointTimer ??= setTimeout(flushLater, CHECKPOINT_STORE_MS)
-      await new Promise((resolve) => setImmediate(resolve)) // lets the mail and the signer in
+      await nextTurn()
       answerSigned()
     }
     lookForLate()
@@ -129,8 +135,19 @@ async function serve(options: WorkerOptions): Promise<void> {
   async function commitBatch(): Promise<Reply[]> {
     const obstacle = signing.fault ?? signing.unconfirmed
     if (obstacle !== null) return failAll(commits.splice(0), obstacle)
-    const answers = await core.commit(commits.slice(0, BATCH_COMMANDS_MAX).map(({ request }) => request))
-    const taken = commits.splice(0, answers.length)
+    const halved = unsigned.count === 0 && commits.length >= HALVED_FROM && lastWriteUs <= HALVED_UP_TO_US
+    const share = halved ? Math.ceil(commits.length / 2) : commits.length
+    const taken = commits.splice(0, Math.min(BATCH_COMMANDS_MAX, share))
+    let writtenSinceUs = 0
+    const answers = await core.commit(
+      taken.map(({ request }) => request),
+      async () => {
+        if (unsigned.count > 0) await nextTurn() // what is signed by now is answered before the disk is waited for
+        writtenSinceUs = clock.monotonicUs()
+      },
+    )
+    if (writtenSinceUs > 0) lastWriteUs = clock.monotonicUs() - writtenSinceUs
+    commits.unshift(...taken.splice(answers.length))
     const written: Unsigned[] = []
     const replies: Reply[] = []
     for (const [place, answer] of answers.entries()) {
@@ -272,6 +289,9 @@ async function serve(options: WorkerOptions): Promise<void> {
     void work()
   })
 }
+
+/** Lets the mail and the signer in. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** With the socket, nothing in this process can reach the key: the code that could is not even loaded. */
 async function openLogSigner({ signer, origin, synchronous }: WorkerOptions): Promise<LogSigner> {

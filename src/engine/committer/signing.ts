@@ -144,10 +144,11 @@ export class Signing {
 
   async #run(): Promise<void> {
     await Promise.resolve() // batches that land in this turn are signed together
-    while (this.#hasWork()) {
+    let asked = this.#askNext()
+    while (asked !== null) {
       try {
-        if (this.#unconfirmed !== null) await this.#confirm()
-        if (this.#parts.log.head.treeSize > this.#size) await this.#signHead(this.#parts.log.head)
+        await asked
+        asked = this.#askNext() // first, so that the signer works while answers are made
         this.#parts.onSigned()
       } catch (error) {
         const fault = asProblem(error)
@@ -157,13 +158,25 @@ export class Signing {
           this.#is('awaiting-signer', fault)
           const ms = this.#unconfirmed === null ? RETRY_MS : UNCONFIRMED_RETRY_MS
           await sleep(ms, undefined, { signal: this.#closing.signal }).catch(() => undefined)
-          continue
+        } else {
+          this.#fault = fault
+          this.#is('awaiting-signer', fault)
+          this.#parts.onSigned()
         }
-        this.#fault = fault
-        this.#is('awaiting-signer', fault)
-        this.#parts.onSigned()
+        asked = this.#askNext()
       }
     }
+  }
+
+  #askNext(): Promise<void> | null {
+    if (!this.#hasWork()) return null
+    const asked = this.#ask()
+    asked.catch(() => {}) // `#run` awaits it, unless there is a fault before
+    return asked
+  }
+  async #ask(): Promise<void> {
+    if (this.#unconfirmed !== null) await this.#confirm()
+    if (this.#parts.log.head.treeSize > this.#size) await this.#signHead(this.#parts.log.head)
   }
 
   #hasWork(): boolean {
