@@ -18,6 +18,7 @@ import type { SigningState } from './signing-state.ts'
 export const SIGN_TIMEOUT_MS = 5_000
 /** A request that takes longer than this shows as `awaiting-signer`. */
 const SHOWN_AFTER_MS = 1_000
+const LOOK_EVERY_MS = 250 // how late either may be noticed
 const RETRY_MS = 100
 /** Between two askings of a signer that waits for a witness. */
 const UNCONFIRMED_RETRY_MS = 500
@@ -50,6 +51,10 @@ export class Signing {
   readonly #parts: SigningParts
   readonly #standing: SignerStanding
   readonly #closing = new AbortController()
+  /** Ends with the time of a request in flight; then there is another. */
+  #patience = new AbortController()
+  #askedAtMs: number | null = null
+  #watching: NodeJS.Timeout | undefined
   #running: Promise<void> | null = null
   #oldSize: number
   #size = 0
@@ -138,6 +143,8 @@ export class Signing {
   /** Gives up what is in flight. */
   async close(): Promise<void> {
     this.#closing.abort()
+    this.#patience.abort()
+    clearInterval(this.#watching)
     await this.#running
     await this.#parts.signer.close()
   }
@@ -209,11 +216,8 @@ export class Signing {
   async #signHead({ treeSize: size, rootHash }: SignableLog['head']): Promise<void> {
     const { log, signer, onSilent } = this.#parts
     const body = checkpointText({ origin: log.origin, size, rootHash })
-    const timeout = AbortSignal.timeout(SIGN_TIMEOUT_MS)
-    const shown = setTimeout(() => {
-      this.#is('awaiting-signer', problem('signer-unavailable', 'the signer has not answered yet'))
-    }, SHOWN_AFTER_MS)
-    const signal = AbortSignal.any([timeout, this.#closing.signal])
+    const { signal } = this.#patience
+    this.#watch()
     try {
       for (let tries = 0; tries < 2; tries++) {
         const oldSize = this.#oldSize
@@ -233,11 +237,30 @@ export class Signing {
       }
       throw problem('signer-fenced', 'the signer goes on without this process')
     } catch (error) {
-      if (timeout.aborted) onSilent()
+      if (signal.aborted) {
+        this.#patience = new AbortController()
+        if (!this.#closing.signal.aborted) onSilent()
+      }
       throw error
     } finally {
-      clearTimeout(shown)
+      this.#askedAtMs = null
     }
+  }
+
+  /** Over the request that begins now. There are a thousand a second: one timer looks at whichever is in flight. */
+  #watch(): void {
+    this.#askedAtMs = performance.now()
+    this.#watching ??= setInterval(() => {
+      if (this.#askedAtMs === null) {
+        clearInterval(this.#watching)
+        this.#watching = undefined
+        return
+      }
+      const ms = performance.now() - this.#askedAtMs
+      if (ms > SIGN_TIMEOUT_MS) this.#patience.abort()
+      else if (ms > SHOWN_AFTER_MS)
+        this.#is('awaiting-signer', problem('signer-unavailable', 'the signer has not answered yet'))
+    }, LOOK_EVERY_MS).unref()
   }
 
   #is(state: 'signing' | 'awaiting-signer', error: Problem | null): void {
