@@ -29,6 +29,36 @@ static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off_t);
 
+/*
+ * The signer starts with an environment of its own, which leaves out what makes it record: it is put back. Without memory of its own to
+ * allocate, because a process that has just been forked must not.
+ */
+#define KEPT 3
+#define VARIABLES_MAX 256
+static char kept[KEPT][4200];
+
+static void keep(void) {
+  static const char *names[KEPT] = {"LD_PRELOAD", "PLINTH_RECORD_DIR", "PLINTH_RECORD_JOURNAL"};
+  for (int i = 0; i < KEPT; i++) {
+    const char *value = getenv(names[i]);
+    if (value != NULL) snprintf(kept[i], sizeof kept[i], "%s=%s", names[i], value);
+  }
+}
+
+int execvp(const char *file, char *const words[]) {
+  char *variables[VARIABLES_MAX + KEPT + 1];
+  int is_signer = 0, count = 0;
+  for (int i = 0; words[i] != NULL; i++) is_signer |= strstr(words[i], "/signer/main.ts") != NULL;
+  while (is_signer && environ[count] != NULL && count < VARIABLES_MAX) {
+    variables[count] = environ[count];
+    count++;
+  }
+  for (int i = 0; is_signer && i < KEPT; i++)
+    if (kept[i][0] != 0) variables[count++] = kept[i];
+  variables[count] = NULL;
+  return execvpe(file, words, is_signer ? variables : environ);
+}
+
 __attribute__((constructor)) static void prepare(void) {
   if (real_write != NULL) return;
   real_writev = dlsym(RTLD_NEXT, "writev");
@@ -40,6 +70,7 @@ __attribute__((constructor)) static void prepare(void) {
   folder = getenv("PLINTH_RECORD_DIR");
   const char *path = getenv("PLINTH_RECORD_JOURNAL");
   if (folder == NULL || path == NULL) return;
+  keep();
   folder_length = strlen(folder);
   journal = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
