@@ -6,11 +6,12 @@
  * K2 Destroying overwrites, truncates the journal, and is durable when it returns. What stays is that the key was, and which record erased it.
  * K3 What is destroyed comes back by no call. A store rolled back to before an erasure is found out from the log, which names the keys.
  */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { base32 } from '../model/ids.ts'
 import { problem } from '../model/problems.ts'
+import { hmacSha256 } from './hkdf.ts'
 import type { Standing } from './documents.ts'
 import type { SubjectKey } from './seal.ts'
 
@@ -209,7 +210,7 @@ export class KeyStore {
 
   /** What stands for a personal value in an index: equal for equal values, and says nothing without this store. */
   blinded(model: string, column: string, value: string): string {
-    const mac = createHmac('sha256', this.#blindKey()).update(`${model}\0${column}\0${value}`).digest()
+    const mac = hmacSha256(this.#blindKey(), Buffer.from(`${model}\0${column}\0${value}`))
     return `~${mac.subarray(0, 18).toString('base64url')}`
   }
 

@@ -6,9 +6,10 @@
  * two keys; here the second would have to give the same stored commitment. The context names tenant, stream and event, so that what was sealed
  * in one place opens in no other. The nonce follows from key and plaintext: the same values in the same place give the same bytes.
  */
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, timingSafeEqual } from 'node:crypto'
 import type { Json } from '../model/json.ts'
 import type { SealedPart } from '../model/personal.ts'
+import { hkdfSha256, hmacSha256 } from './hkdf.ts'
 
 export interface SubjectKey {
   readonly kid: string
@@ -31,7 +32,7 @@ export function seal(values: readonly Json[], keys: readonly SubjectKey[], conte
   const plain = Buffer.from(JSON.stringify(values))
   const padded = Buffer.alloc(paddedBytes(plain.length), ' ') // white space behind a JSON value says nothing
   plain.copy(padded)
-  const iv = createHmac('sha256', derived.nonce).update(padded).digest().subarray(0, IV_BYTES)
+  const iv = hmacSha256(derived.nonce, padded).subarray(0, IV_BYTES)
   const cipher = createCipheriv('aes-256-gcm', derived.encryption, iv)
   cipher.setAAD(Buffer.from(context))
   const ct = Buffer.concat([cipher.update(padded), cipher.final(), cipher.getAuthTag()])
@@ -77,10 +78,8 @@ const inOrder = (keys: readonly SubjectKey[]): readonly SubjectKey[] =>
 
 function derive(keys: readonly SubjectKey[], context: string) {
   const secret = keys.length === 1 ? (keys[0] as SubjectKey).secret : Buffer.concat(keys.map((key) => key.secret))
-  const info = createHash('sha256')
-    .update(`plinth/sealed/v1\0${keys.map(({ kid }) => kid).join(',')}\0${context}`)
-    .digest()
-  const bytes = Buffer.from(hkdfSync('sha256', secret, '', info, 128))
+  const info = hash('sha256', `plinth/sealed/v1\0${keys.map(({ kid }) => kid).join(',')}\0${context}`, 'buffer')
+  const bytes = hkdfSha256(secret, info, 128)
   return {
     encryption: bytes.subarray(0, 32),
     commitment: bytes.subarray(32, 64),
@@ -90,4 +89,4 @@ function derive(keys: readonly SubjectKey[], context: string) {
 }
 
 const plaintextCommitment = (salt: Buffer, plain: Buffer): string =>
-  createHash('sha256').update('plinth/pt/v1').update(salt).update(plain).digest('hex')
+  hash('sha256', Buffer.concat([Buffer.from('plinth/pt/v1'), salt, plain]), 'hex')
