@@ -3,7 +3,7 @@ import type { AcknowledgementStatus } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { countAwaiting, nextFor } from './ready-effects.ts'
 
-export function acknowledgementStatus(parts: Pick<Parts, 'reader' | 'acknowledgement'>): AcknowledgementStatus {
+export function acknowledgementStatus(parts: Parts): AcknowledgementStatus {
   const { acknowledgement, reader } = parts
   const { witnessing, timestamps, witnessedSize } = acknowledgement
   const awaiting = countAwaiting(parts)

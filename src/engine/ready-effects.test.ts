@@ -1,5 +1,6 @@
 /** The gate between outbox and world: what cannot be taken back waits for witnesses, visibly, and everything else does not. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
@@ -51,6 +52,24 @@ test('the witnesses are asked at once, whether or not somebody waits; while they
   while ((await effectsOf(vault, 'awaiting-witness')).length > 0) await sleep(10)
   const why = await vault.engine.why(vault.operator, sent.operation as OperationId, NEVER)
   assert.equal(why.lines.find(({ label }) => label === 'stands at')?.value, 'witnessed')
+})
+
+test('a release that thinks less of an effect does not let go what an earlier one decided', async (t) => {
+  const vault = await openBank(t, { application: VAULT })
+  await vault.do('send', { box: 'a' })
+  const lenient = await vault.again({ application: join(VAULT, 'lenient.ts') })
+  await lenient.do('send', { box: 'b' })
+  assert.deepEqual(
+    (await effectsOf(lenient)).map(({ effect, state, risk }) => [effect, state, risk]),
+    [
+      ['mail', 'awaiting-witness', 'irreversible'],
+      ['wire', 'awaiting-witness', 'irreversible'],
+      ['mail', 'ready', 'compensable'],
+      ['wire', 'ready', 'compensable'],
+    ],
+  )
+  const { effectsAwaitingWitness } = (await lenient.engine.self(lenient.operator, NEVER)).acknowledgement
+  assert.equal(effectsAwaitingWitness.count, 2)
 })
 
 test('the list pages through effects of one record, and refuses what is no state', async (t) => {

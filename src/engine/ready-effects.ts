@@ -3,7 +3,8 @@
  * again just before each try.
  *
  * E1 An effect whose risk is irreversible is ready only when its intent's record is under a head that a quorum of witnesses has cosigned.
- * E2 An effect that the release does not declare counts as irreversible. While the log is stopped, nothing is ready.
+ * E2 An effect that the release does not declare counts as irreversible, and so does what an earlier release decided when something of it was: its record
+ *    says so, and a later release does not make it less. While the log is stopped, nothing is ready.
  * E3 An effect that a switch reaches, by its own name, by who asked for it or by the policies it was admitted under, is not ready while it is on.
  * E4 An effect of somebody who was revoked or changed since, or whose owner was, is never ready again: work does not outlive its principal.
  * E5 What the engine itself has to tell (an obligation of a rule) is nobody's work: only its own name and what reaches everything hold it up.
@@ -43,7 +44,7 @@ export function outboxEffects(parts: SwitchedGate, after: Position, limit: numbe
   let of: { readonly position: Position; readonly asked: Asked | null } | null = null
   return parts.reader.effects(after, limit).map(({ position, ordinal, effect, payload }) => {
     if (of?.position !== position) of = { position, asked: askedBy(parts, position) }
-    const risk = parts.acknowledgement.riskOf(effect)
+    const risk = of.asked?.wasIrreversible === true ? 'irreversible' : parts.acknowledgement.riskOf(effect)
     return { position, ordinal, effect, risk, payload, state: stateOf(parts, position, effect, of.asked) }
   })
 }
@@ -57,6 +58,8 @@ interface Asked extends Pick<OperationRecord, 'actor' | 'chain' | 'tenant' | 'ru
   readonly command: string
   readonly onBehalfOf: PrincipalId | null
   readonly policySet: Hash | null
+  /** Something of the operation could not be taken back, as its own release saw it; asked only of another release than today's. */
+  readonly wasIrreversible: boolean
 }
 
 /** Null for a record that cannot be read: then its effects cannot be attributed, and stay. */
@@ -67,7 +70,8 @@ function askedBy(parts: SwitchedGate, position: Position): Asked | null {
   const { actor, chain, tenant, run, action: command } = record
   // Few switches name policies, and payloads are long.
   const named = parts.authority.current().switches.some(({ scope }) => scope.kind === 'policy-set')
-  const payload = named && stored?.payload != null ? (JSON.parse(stored.payload) as Admitted) : null
+  const earlier = record.release !== parts.release.id && record.effects.length > 0
+  const payload = (named || earlier) && stored?.payload != null ? (JSON.parse(stored.payload) as Admitted) : null
   return {
     actor,
     chain,
@@ -76,10 +80,12 @@ function askedBy(parts: SwitchedGate, position: Position): Asked | null {
     command,
     onBehalfOf: record.for,
     policySet: payload?.authority?.policySet ?? null,
+    wasIrreversible: earlier && payload?.impact?.irreversible !== false,
   }
 }
 interface Admitted {
   readonly authority?: { readonly policySet: Hash } | null
+  readonly impact?: { readonly irreversible: boolean } | null
 }
 
 function stateOf(parts: SwitchedGate, position: Position, effect: string, asked: Asked | null): EffectState {
@@ -87,7 +93,7 @@ function stateOf(parts: SwitchedGate, position: Position, effect: string, asked:
   if (effect !== NOTIFY_EFFECT && !isLive(parts, asked)) return 'revoked'
   const { acknowledgement } = parts
   if (acknowledgement.stop.mark !== null) return 'log-stopped'
-  const needsWitness = acknowledgement.riskOf(effect) === 'irreversible'
+  const needsWitness = asked.wasIrreversible || acknowledgement.riskOf(effect) === 'irreversible'
   return needsWitness && position >= acknowledgement.witnessedSize ? 'awaiting-witness' : 'ready'
 }
 
@@ -136,10 +142,13 @@ export function heldBackBy(
 }
 
 /** How many wait for witnesses; `complete` is false when there are more than were looked at. */
-export function countAwaiting(parts: Gate): { readonly count: number; readonly complete: boolean } {
+export function countAwaiting(parts: SwitchedGate): { readonly count: number; readonly complete: boolean } {
   const after = (parts.acknowledgement.witnessedSize - 1) as Position
   const effects = parts.reader.effects(after, EFFECTS_SCAN_MAX)
-  const waiting = effects.filter(({ effect }) => parts.acknowledgement.riskOf(effect) === 'irreversible')
+  const waiting = effects.filter(
+    ({ effect, position }) =>
+      parts.acknowledgement.riskOf(effect) === 'irreversible' || askedBy(parts, position)?.wasIrreversible === true,
+  )
   return { count: waiting.length, complete: effects.length < EFFECTS_SCAN_MAX }
 }
 
