@@ -3,11 +3,24 @@
  * in which the principal had a part: the difference to what he named, a share, a percentage.
  */
 import type { Json } from '../model/json.ts'
-import { wordsOf } from './words.ts'
+import { plain, wordsOf } from './words.ts'
 
-const NUMBER = /^[$€£¥#]?(\d{1,15}(?:[.,]\d{1,6})?)%?$/u
-const DATES_AND_TIMES =
-  /(?<![\d.-])(?:(?:19|20)\d{2}-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d)?Z?)?|[0-2]?\d:[0-5]\d(?::[0-5]\d)?)(?![\d.-])/gu
+const NUMBER = /^[$€£¥#]?(\d{1,15}(?:[.,]\d{1,17})?)%?$/u
+const MONTH = '(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\\.?'
+const DAY = '[0-3]?\\d(?:st|nd|rd|th)?'
+const YEAR = '(?:19|20)\\d{2}'
+/** Written by people and by programs; which days they are, dates.ts says. */
+const DATES_AND_TIMES = new RegExp(
+  [
+    `(?<![\\d.-])${YEAR}-[01]\\d-[0-3]\\d(?:[T ][0-2]\\d:[0-5]\\d(?::[0-5]\\d)?Z?)?(?![\\d-])`,
+    `(?<![\\d.-])[0-2]?\\d(?::[0-5]\\d){1,2}(?![\\d-])`,
+    `(?<!\\d)[01]?\\d ?[ap]\\.?m\\b`,
+    `\\b${MONTH} ${DAY}\\b(?:,? ${YEAR}\\b)?`,
+    `(?<!\\d)${DAY} (?:of )?${MONTH}(?![a-z])(?:,? ${YEAR}\\b)?`,
+    `\\b${MONTH},? ${YEAR}\\b`,
+  ].join('|'),
+  'giu',
+)
 const MANY_DIGITS = /^\d{16,}$/u // too long for a number: kept as written
 const THOUSANDS = /(\d),(?=\d{3}(?:\D|$))/g
 const NUMBER_WORDS: ReadonlyMap<string, number> = new Map(
@@ -16,8 +29,13 @@ const NUMBER_WORDS: ReadonlyMap<string, number> = new Map(
 const NAMED_SHARES: ReadonlyMap<string, number> = new Map(
   Object.entries({ half: 0.5, third: 1 / 3, quarter: 0.25, double: 2, twice: 2 }),
 )
-const SHARES = [0.5, 1 / 3, 0.25, 2, 3, 4]
-const BASE_MAX = 400 // numbers that sums are looked for in: some ten thousand steps
+const WHOLLY_A_NUMBER = /^\d{1,15}(?:\.\d{1,6})?$/
+const HALF_A_CENT = 0.005
+const OWN_MAX = 20 // numbers that one says in one breath; with these bounds, some ten thousand sums
+const KNOWN_MAX = 200
+/** “For three nights”, “for the 4 of us”: what may be taken so often. */
+const COUNT =
+  /\b(?:[2-9]|1[0-2]|two|three|four|five|six|seven|eight|nine|ten)(?= (?:of us|nights?|days?|weeks?|months?|hours?|people|persons?|guests?|tickets?|times)\b)/giu
 
 /** The numbers of a text, each in one form. */
 export const figuresOf = (text: string): readonly string[] =>
@@ -33,29 +51,36 @@ export function figureOf(word: string): readonly string[] {
   return digits === undefined ? [] : [String(Number(digits.replace(',', '.')))]
 }
 
-/** Numbers that are so by their type: nobody can have written an instruction there. */
+/** A value that is a number and nothing else, whether or not it is written as text: nobody can have written an instruction there. */
+export const isFigure = (value: Json): boolean =>
+  typeof value === 'number' || (typeof value === 'string' && WHOLLY_A_NUMBER.test(value))
+
+/** Every such number within a value. */
 export function* typedFigures(value: Json): Generator<string> {
-  if (typeof value === 'number') yield String(value)
+  if (isFigure(value)) yield String(Number(value))
   else if (Array.isArray(value)) for (const item of value as readonly Json[]) yield* typedFigures(item)
   else if (typeof value === 'object' && value !== null)
     for (const item of Object.values(value)) yield* typedFigures(item)
 }
 
-/** Does it follow from what was said together with what is known? @param said the principal's own words @param known numbers of the application */
+/** Does it follow from what was said together with what is known? @param said the principal's own words @param known numbers that the call is about */
 export function follows(figure: string, said: readonly string[], known: readonly string[]): boolean {
   const sought = Number(figure)
-  const named = said.flatMap(wordsOf).flatMap((word) => NAMED_SHARES.get(word) ?? [])
-  const own = said.flatMap(figuresOf).map(Number)
-  const base = [...new Set([...own, ...known.map(Number)])].slice(0, BASE_MAX)
-  const shares = own.flatMap((number) => [number, ...SHARES.map((share) => number * share)])
-  const same = (number: number): boolean => Math.abs(number - sought) < 0.005
-  for (const one of base) {
-    if (named.some((share) => same(one * share) || same(one * (1 + share)))) return true
-    for (const other of shares) {
-      if (same(one + other) || same(one - other) || same(other - one)) return true
+  const same = (number: number): boolean => Math.abs(number - sought) < HALF_A_CENT
+  const shares = said.flatMap(wordsOf).flatMap((word) => NAMED_SHARES.get(word) ?? [])
+  const own = said.flatMap(figuresOf).map(Number).slice(0, OWN_MAX)
+  const times = said.flatMap((text) => [...plain(text).matchAll(COUNT)].map(([count]) => Number(figuresOf(count)[0])))
+  const about = [...new Set(known.map(Number))].slice(0, KNOWN_MAX)
+  const total = about.reduce((sum, number) => sum + number, 0)
+  const terms = own.flatMap((number) => [number, number / 2]) // what two have spent, each pays half of
+  for (const one of [...own, ...about, total]) {
+    if (shares.some((share) => same(one * share) || same(one * (1 + share)))) return true
+    for (const other of terms) if (same(one + other) || same(one - other) || same(other - one)) return true
+    if (times.some((count) => same(one * count))) return true
+    for (const other of own) {
       const percent = (one * other) / 100
       if (same(percent) || same(one + percent) || same(one - percent)) return true
-      if (other !== 0 && (same(one / other) || same(one * other))) return true
+      if (other !== 0 && same(one / other)) return true
       if (own.some((third) => same(percent + third) || same(one - other - third) || same(one + other + third)))
         return true
     }

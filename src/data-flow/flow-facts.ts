@@ -1,6 +1,6 @@
 /** The arguments of one call, held against what its run has taken in. */
 import type { FlowFacts, Origin } from '../model/flow.ts'
-import type { Json, JsonObject } from '../model/json.ts'
+import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
 import { daysIn } from './dates.ts'
 import { figureOf, figuresOf } from './figures.ts'
 import { isGrammar, stemOf } from './grammar.ts'
@@ -20,6 +20,7 @@ export interface CalledCommand {
   readonly risk: FlowFacts['risk']
 }
 
+const ORDINAL_OR_TIME = /^\d{1,2}(?:st|nd|rd|th|am|pm)$/
 const BARE_NUMBER = /^\d{1,9}$/
 const SPOKEN_MIN = 4 // letters that a member's name and a word must share
 const SHORT_WORDS_MAX = 2 // words of one or two letters that say nothing; more of them may spell something
@@ -43,7 +44,8 @@ export function flowFacts(
   const words = wordsToExplain(texts, said)
   const origins = words.map((word) => sources.originOfWord(word))
   const foreign = words.filter((word, at) => origins[at] !== 'state' && (isAddress(word) || isKey(word)))
-  const figures = contents.flatMap(figuresOf).filter((figure) => !sources.isExplained(figure, said))
+  const reached = targets.map(({ text }) => text)
+  const figures = sources.unexplained(contents.flatMap(figuresOf), said, reached)
   const days = contents.flatMap(daysIn).filter((day) => !sources.isExplainedDay(day, said))
   const externalWords = origins.filter((origin) => origin === 'external').length
   const askedWords = texts.filter((text) => wasAsked(text, sources, said)).flatMap(wordsOf).length
@@ -53,7 +55,8 @@ export function flowFacts(
       ...new Set(targets.map(({ member, text }) => originOfTarget(sources, said, command.name, member, text))),
     ].sort(),
     requested: wasRequested(requestedBy, said),
-    asked: askedWords > 0 && externalWords <= askedWords,
+    askedWords,
+    repeated: sources.isRepeated(callOf(command.name, input)),
     externalWords,
     composedWords: origins.filter((origin) => origin === 'composed').length,
     foreignAddresses: foreign.length,
@@ -64,6 +67,9 @@ export function flowFacts(
 
 /** An account number, a code: letters and digits in one word. */
 const isKey = (word: string): boolean => /\d.*\d/.test(word)
+
+/** The form in which a call is remembered. */
+export const callOf = (command: string, input: JsonObject): string => canonicalJson([command, input])
 
 /** What is left out, or left empty, reaches nobody. */
 const given = (value: Json | undefined): Json | undefined => (value === '' ? undefined : value)
@@ -127,7 +133,9 @@ function wordsToExplain(contents: readonly string[], said: readonly string[]): r
   const saidStems = new Set(said.flatMap(wordsOf).map(stemOf))
   const words = contents
     .flatMap(wordsOf)
-    .filter((word) => hasLetters(word) && !isGrammar(word) && !saidStems.has(stemOf(word)))
+    .filter(
+      (word) => hasLetters(word) && !isGrammar(word) && !ORDINAL_OR_TIME.test(word) && !saidStems.has(stemOf(word)),
+    )
   const long = words.filter((word) => [...word].length > 2)
   return words.length - long.length > SHORT_WORDS_MAX ? words : long
 }

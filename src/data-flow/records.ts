@@ -3,7 +3,9 @@
  * record, although not one by one. Only whole values of a record count, never a piece of its prose; and where two records fit, none is named.
  */
 import type { Json } from '../model/json.ts'
-import { hasLetters, plain, standsIn } from './words.ts'
+import { isFigure } from './figures.ts'
+import { isGrammar, stemOf } from './grammar.ts'
+import { hasLetters, plain, standsIn, wordsOf } from './words.ts'
 
 /** Bounds of one run: past them nothing more is named by a record, so that more is asked. */
 const RECORDS_MAX = 2_000
@@ -18,6 +20,7 @@ const PERSON = /^\p{Lu}\p{L}+(?: \p{Lu}[\p{L}.]*){1,3}$/u
 interface Value {
   readonly member: string
   readonly text: string
+  readonly isNumber: boolean
 }
 type Source = 'state' | 'external'
 interface Entry {
@@ -55,11 +58,21 @@ export class Records {
         for (const name of values) {
           if (name.text === value || (isItem(member) && name.member === member)) continue
           const by = saidNameOf(name.text, source, said)
-          if (by !== null && this.#isOnlyOne({ member: name.member, text: by }, member, values)) named = source
+          if (by !== null && this.#isOnlyOne({ ...name, text: by }, member, values)) named = source
         }
       }
     }
     return named
+  }
+
+  /** Numbers of the records from outside that have to do with these: a word of which was said, or a value of which is reached. */
+  figuresAbout(saidStems: ReadonlySet<string>, reached: readonly string[]): readonly string[] {
+    const isAbout = ({ text, isNumber }: Value): boolean =>
+      reached.includes(text) ||
+      (!isNumber && wordsOf(text).some((word) => hasLetters(word) && !isGrammar(word) && saidStems.has(stemOf(word))))
+    return [...this.#entries.values()]
+      .filter(({ values, source }) => source === 'external' && values.some(isAbout))
+      .flatMap(({ values }) => values.flatMap(({ text, isNumber }) => (isNumber ? [String(Number(text))] : [])))
   }
 
   /** Do all records with this name say the same of this member? */
@@ -111,13 +124,13 @@ function* entriesOf(value: Json, member: string): Generator<readonly Value[]> {
     for (const item of value as readonly Json[]) {
       const text = textOf(item)
       if (text === null) yield* entriesOf(item, member)
-      else if (text.length <= VALUE_MAX) yield [{ member: `${member}[]`, text }]
+      else if (text.length <= VALUE_MAX) yield [{ member: `${member}[]`, text, isNumber: isFigure(item) }]
     }
   } else if (typeof value === 'object' && value !== null) {
     const own = Object.entries(value).flatMap(([name, item]) => valuesOf(name, item as Json))
     if (own.length > 0) yield own
     for (const [name, item] of Object.entries(value) as readonly [string, Json][]) {
-      if (NAMELIKE.test(name)) yield [{ member: 'name', text: name }, ...valuesOf('value', item)]
+      if (NAMELIKE.test(name)) yield [{ member: 'name', text: name, isNumber: false }, ...valuesOf('value', item)]
       if (textOf(item) === null)
         for (const entry of entriesOf(item, name)) if (entry.some((one) => !isItem(one.member))) yield entry
     }
@@ -129,7 +142,7 @@ function valuesOf(member: string, item: Json): readonly Value[] {
   const name = Array.isArray(item) ? `${member}[]` : member
   return items.flatMap((one) => {
     const text = textOf(one)
-    return text === null || text.length > VALUE_MAX ? [] : [{ member: name, text }]
+    return text === null || text.length > VALUE_MAX ? [] : [{ member: name, text, isNumber: isFigure(one) }]
   })
 }
 

@@ -4,13 +4,14 @@
 import type { Json, JsonObject } from '../model/json.ts'
 import type { Origin } from '../model/flow.ts'
 import { daysIn, isTime } from './dates.ts'
-import { figuresOf, follows, typedFigures } from './figures.ts'
+import { figuresOf, follows, isFigure, typedFigures } from './figures.ts'
 import { stemOf } from './grammar.ts'
 import { Records } from './records.ts'
 import { isPlain, standsIn, textsIn, wordsOf } from './words.ts'
 
 /** Characters kept of one run. A conversation has some ten thousand; matching a value against all of it takes a millisecond. */
 export const RUN_TEXT_MAX = 262_144
+const CALLS_MAX = 10_000 // calls of one run: more than a run has
 const MADE_MAX = 64 // characters: an id that a command gave; longer values are texts
 
 type Known = 'state' | 'external'
@@ -19,8 +20,8 @@ export class RunSources {
   readonly #stems = { state: new Set<string>(), external: new Set<string>() } as const
   readonly #figures = { state: new Set<string>(), external: new Set<string>() } as const
   readonly #days = { known: new Set<string>(), external: new Set<string>() } as const
-  /** Numbers by type, in text from outside: whoever wrote that text did not write them. */
-  readonly #typed = new Set<string>()
+  /** Calls that were committed: command and arguments. */
+  readonly #calls = new Set<string>()
   readonly #made = new Set<string>()
   readonly #records = new Records()
   #length = 0
@@ -83,11 +84,29 @@ export class RunSources {
     return this.#stems.external.has(stem) ? 'external' : 'composed'
   }
 
-  /** Of one number: known when it was said, is the application's own, or follows from such numbers. */
-  isExplained(figure: string, said: readonly string[]): boolean {
-    if (said.some((text) => figuresOf(text).includes(figure)) || this.#figures.state.has(figure)) return true
-    if (this.#figures.external.has(figure)) return false
-    return this.#typed.has(figure) || follows(figure, said, [...this.#figures.state, ...this.#typed])
+  /**
+   * Which of these numbers have no ground: none was said, is the application's own, belongs to a record that the call is about, or follows from such ones.
+   * @param reached values that the call reaches
+   */
+  unexplained(figures: readonly string[], said: readonly string[], reached: readonly string[]): readonly string[] {
+    const own = new Set([...said.flatMap(figuresOf), ...this.#figures.state])
+    const open = figures.filter((figure) => !own.has(figure))
+    if (open.length === 0) return []
+    const about = this.#records.figuresAbout(new Set(said.flatMap(wordsOf).map(stemOf)), reached)
+    const known = [...about, ...this.#figures.state]
+    return open.filter(
+      (figure) => this.#figures.external.has(figure) || !(about.includes(figure) || follows(figure, said, known)),
+    )
+  }
+
+  /** This very call was made and committed. */
+  isRepeated(call: string): boolean {
+    return this.#calls.has(call) || this.#calls.size >= CALLS_MAX
+  }
+
+  /** Past a bound none is kept, and every further one counts as repeated. */
+  called(call: string): void {
+    if (this.#calls.size < CALLS_MAX) this.#calls.add(call)
   }
 
   /** Of a day: false when nobody but an outsider named it. */
@@ -107,10 +126,9 @@ export class RunSources {
       this.#texts[source].add(text)
       for (const word of wordsOf(text)) this.#stems[source].add(stemOf(word))
     }
-    const figures = source === 'state' ? this.#figures.state : this.#typed
-    for (const figure of typedFigures(value)) figures.add(figure)
+    if (source === 'state') for (const figure of typedFigures(value)) this.#figures.state.add(figure)
     for (const text of proseIn(value)) {
-      for (const figure of figuresOf(text)) this.#figures[source].add(figure)
+      if (!isFigure(text)) for (const figure of figuresOf(text)) this.#figures[source].add(figure)
       const days = this.#days[source === 'state' || isTime(text) ? 'known' : 'external']
       for (const day of daysIn(text)) days.add(day)
     }

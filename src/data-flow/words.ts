@@ -18,6 +18,7 @@ const JOINED_AFTER = /^[.@/_+:%#~=&*\\-]*[\p{L}\p{N}\p{M}]/u
 const JOINT_FIRST = /^[.@/_+:%#~=&*\\-]/u
 const JOINT_LAST = /[.@/_+:%#~=&*\\-]$/u
 const SENTENCE_AFTER = /^\.\p{Lu}\p{Ll}*(?:\s|$)/u // no space behind a full stop: the next sentence, and no part of an address
+const LABEL = /(?:https?:\/\/|:)$/iu // “see https://www.example.com”, “account:AB12”
 const NEAR = 16 // characters looked at on either side of a value: joints are short
 
 /** The form in which texts are compared. */
@@ -53,20 +54,22 @@ export function standsIn(value: string, text: string): boolean {
 export function* placesOf(value: string, text: string): Generator<{ readonly before: string; readonly after: string }> {
   const exact = isExact(value)
   const given = plain(text)
-  const [sought, within] = exact
-    ? [plain(value).trim(), given]
-    : [plain(value).trim().toLowerCase(), given.toLowerCase()]
-  if (sought === '' || within.length !== given.length) return
+  const [sought, within] = exact ? [plain(value).trim(), given] : [lowered(plain(value).trim()), lowered(given)]
+  if (sought === '') return
   for (let at = within.indexOf(sought); at >= 0; at = within.indexOf(sought, at + 1)) {
     const [before, after] = [given.slice(0, at), given.slice(at + sought.length)]
     if (!cuts(sought, before.slice(-NEAR), after.slice(0, NEAR))) yield { before, after }
   }
 }
 
+/** In lower case, at the same places: one letter would become two. */
+const lowered = (text: string): string => text.replace(/[^İ]+/gu, (piece) => piece.toLowerCase())
+
 const isExact = (value: string): boolean =>
   !value.includes('@') && ((/\p{N}/u.test(value) && hasLetters(value) && !/\s/u.test(value)) || value.includes('/'))
 
-function cuts(sought: string, before: string, after: string): boolean {
+function cuts(sought: string, given: string, after: string): boolean {
+  const before = hasLetters(sought) ? given.replace(LABEL, ' ') : given
   const [beginsInWord, endsInWord] = [IN_WORD_FIRST.test(sought), IN_WORD_LAST.test(sought)]
   if (beginsInWord ? JOINED_BEFORE.test(before) : JOINT_FIRST.test(sought) && IN_WORD_LAST.test(before)) return true
   if (!endsInWord) return JOINT_LAST.test(sought) && IN_WORD_FIRST.test(after)

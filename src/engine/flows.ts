@@ -4,7 +4,7 @@
  */
 import { LruMap } from './lru-map.ts'
 import { runStream } from './engine-streams.ts'
-import { flowFacts } from '../data-flow/flow-facts.ts'
+import { callOf, flowFacts } from '../data-flow/flow-facts.ts'
 import { RunSources } from '../data-flow/run-sources.ts'
 import { loadEvents } from '../event-log/load.ts'
 import type { FlowFacts } from '../model/flow.ts'
@@ -92,8 +92,10 @@ export class Flows {
   made({ run, principal, action, input, attested }: Asked, result: Json): void {
     if (!this.#declared) return
     const source = this.#returns(action)
-    if (run !== null) this.#keptOf(run).sources.made(result, source, input, this.#said(attested))
-    else if (source === 'external') this.readElsewhere(principal)
+    const sources = run === null ? null : this.#keptOf(run).sources
+    sources?.made(result, source, input, this.#said(attested))
+    sources?.called(callOf(action, input))
+    if (run === null && source === 'external') this.readElsewhere(principal)
   }
 
   /** The outcome of an operation, asked for later: by whichever run. */

@@ -19,10 +19,12 @@ export interface FlowFacts {
   /** The principal said one of the words by which the command is asked for. True for a command that declares none. */
   readonly requested: boolean
   /**
-   * One of the other arguments stands whole in the principal's words, or is a part of them followed or preceded by a value of the state; and all of
-   * them together have no more words from outside than words that were asked for so.
+   * Words of those other arguments that stand whole in the principal's words, or are a part of them followed or preceded by a value of the state; 0 when
+   * there is no such argument.
    */
-  readonly asked: boolean
+  readonly askedWords: number
+  /** This run has made this very call before, with the same arguments. */
+  readonly repeated: boolean
   /** Words in the other arguments that stand in text from outside and nowhere else. */
   readonly externalWords: number
   /** Words in the other arguments that stand nowhere. */

@@ -64,15 +64,35 @@ when {
 }
 unless { context.approvals.contains("operator") };
 
+// A target that the agent made up, and a number that nobody gave and that follows from none: mistakes, or worse.
+@id("reaches-what-stands-nowhere")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when { context.flow.reaches.contains("composed") }
+unless { context.approvals.contains("operator") };
+
+@id("carries-figures-that-nobody-gave")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when { !context.flow.reaches.isEmpty() && context.flow.unexplainedFigures > 0 }
+unless { context.approvals.contains("operator") };
+
+// The same call twice in one run, with the same arguments: whoever means it says so.
+@id("done-already")
+@hold("operator")
+@hold_for("72h")
+forbid (principal is Agent, action in Action::"commands", resource)
+when { context.flow.repeated && ["compensable", "irreversible"].contains(context.flow.risk) }
+unless { context.approvals.contains("operator") };
+
 // The rules below hold once a run has read text from outside: an instruction may have been hidden in it.
 @id("tainted-and-not-requested")
 @hold("operator")
 @hold_for("72h")
 forbid (principal is Agent, action in Action::"commands", resource)
-when {
-  context.flow.tainted && !context.flow.requested &&
-  !(context.flow.asked && context.flow.reaches.isEmpty() && ["none", "reversible"].contains(context.flow.risk))
-}
+when { context.flow.tainted && !context.flow.requested }
 unless { context.approvals.contains("operator") };
 
 @id("tainted-reaches-whom-nobody-named")
@@ -93,24 +113,24 @@ unless { context.approvals.contains("operator") };
 @hold("operator")
 @hold_for("72h")
 forbid (principal is Agent, action in Action::"commands", resource)
-when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.composedWords > 3 }
+when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.composedWords > 2 }
 unless { context.approvals.contains("operator") };
 
-@id("tainted-carries-figures-that-nobody-gave")
+// It reaches nobody: then it is enough that it was asked for by name. What can be made good may not lead elsewhere either.
+@id("tainted-and-not-asked-for")
 @hold("operator")
 @hold_for("72h")
 forbid (principal is Agent, action in Action::"commands", resource)
-when { context.flow.tainted && !context.flow.reaches.isEmpty() && context.flow.unexplainedFigures > 0 }
+when { context.flow.tainted && context.flow.reaches.isEmpty() && context.flow.risk != "none" && context.flow.askedWords == 0 }
 unless { context.approvals.contains("operator") };
 
-// It reaches nobody, and can be made good: then it is enough that it was asked for, and that it leads nowhere else. What can simply be taken back is free.
-@id("tainted-and-not-asked-for")
+@id("tainted-says-more-than-was-asked-for")
 @hold("operator")
 @hold_for("72h")
 forbid (principal is Agent, action in Action::"commands", resource)
 when {
   context.flow.tainted && context.flow.reaches.isEmpty() && context.flow.risk == "compensable" &&
-  (!context.flow.asked || context.flow.foreignAddresses > 0)
+  (context.flow.foreignAddresses > 0 || context.flow.externalWords > context.flow.askedWords)
 }
 unless { context.approvals.contains("operator") };
 `

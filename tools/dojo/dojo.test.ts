@@ -43,7 +43,7 @@ const USERS = [
     calls: [page, note('Bob', 'take an umbrella')],
   },
   {
-    ...{ id: 'kept', prompt: 'Keep the news for me', exposes: ['page'] },
+    ...{ id: 'kept', prompt: 'Save the news as a note, "Rain today" will do', exposes: ['page'] },
     calls: [page, { tool: 'save_note', args: { body: 'Rain today' }, kind: 'write', result: { id: 'note-1' } }],
   },
   {

@@ -5,10 +5,9 @@
 
 const WAYS: Readonly<Record<string, string>> = {
   send: 'send email mail message write tell reply respond answer forward inform notify post share dm text ask remind thank invite contact say pay transfer wire refund reimburse return give settle',
-  post: 'post publish write put upload send share update',
-  create:
-    'create add make schedule book organise organize put set arrange save write new block remind note start prepare',
-  add: 'add invite include put append insert join move',
+  post: 'post publish write put upload send share update create make add',
+  create: 'create add make schedule book organise organize put set arrange save write new block remind start prepare',
+  add: 'add include put append insert join move',
   append: 'append add write put insert extend include note',
   delete: 'delete remove erase discard trash clear drop clean',
   remove: 'remove delete kick expel drop',
@@ -17,22 +16,24 @@ const WAYS: Readonly<Record<string, string>> = {
   update:
     'update change adjust modify edit set correct switch increase decrease raise lower reduce reset replace move amend',
   schedule: 'schedule set create add pay transfer send book arrange',
-  reserve: 'reserve book make rent get',
+  reserve: 'reserve reservation book make rent get',
   invite: 'invite add',
   share: 'share give grant send',
-  get: 'visit read open summarize summarise check browse look find see get fetch go website site page article blog link url tell',
+  get: 'visit read open summarize summarise summary check browse look find see get fetch go website site page article blog link url tell',
   transfer: 'transfer pay send wire refund reimburse return give settle',
   make: 'make create add schedule book put set arrange save',
   save: 'save keep store note write record remember',
 }
 /** Nouns without which the verb says too little: who asks to update an address does not ask to update a password. */
-const NEEDED: Readonly<Record<string, readonly string[]>> = { password: ['password', 'passcode', 'pin', 'credentials'] }
+const NEEDED: Readonly<Record<string, string>> = { password: 'password passcode pin credentials' }
+/** Verbs that a noun brings along. */
+const MORE: Readonly<Record<string, string>> = { participants: 'invite' }
 
-/** A verb that is not in the table is asked for by itself.  */
+/** A verb that is not in the table is asked for by itself. */
 export function requestedBy(tool: string): readonly string[] {
   const [verb = '', ...rest] = tool.split('_')
-  const verbs = (WAYS[verb] ?? '').split(' ').filter((word) => word !== '')
-  const nouns = rest.flatMap((noun) => NEEDED[noun] ?? [])
-  const all = verbs.length === 0 && verb !== '' ? [verb] : verbs
-  return nouns.length === 0 ? all : all.flatMap((word) => nouns.map((noun) => `${word} ${noun}`))
+  const words = (list: string | undefined): readonly string[] => (list ?? '').split(' ').filter((word) => word !== '')
+  const verbs = [...words(WAYS[verb] ?? verb), ...rest.flatMap((noun) => words(MORE[noun]))]
+  const nouns = rest.flatMap((noun) => words(NEEDED[noun]))
+  return nouns.length === 0 ? verbs : verbs.flatMap((word) => nouns.map((noun) => `${word} ${noun}`))
 }
