@@ -47,8 +47,11 @@ export function openTools(
     const { credentials, exchange } = caller
     checkSince(meta)
     const ownTool = own.get(name)
-    if (ownTool !== undefined)
+    if (ownTool !== undefined) {
+      if (!ownTool.visible(await engine.surface(credentials, exchange.signal)))
+        throw problem('no-such-command', `there is no tool \`${name}\` here`)
       return watched(await ownTool.call(caller, input, levelOf(meta).acknowledge ?? null), meta)
+    }
     const run = runOf(caller, meta)
     if (Object.hasOwn(engine.manifest.queries, name)) {
       const asked = await engine.query(credentials, { query: name, input, run, at: null }, exchange.signal)
