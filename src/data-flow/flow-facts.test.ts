@@ -163,6 +163,31 @@ test('requested: a form of one of the declared words was said, not quoted, not r
   assert.equal(requested('Read it', []), true) // nobody can say
 })
 
+test('a long call in a long run is looked into in bounded time', () => {
+  const sources = new RunSources(true)
+  const words = (count: number, from: number): string =>
+    Array.from({ length: count }, (_, at) => `w${from + at}x`).join(' ')
+  for (let page = 0; page < 20; page++)
+    sources.answered({ page: words(900, page * 900), n: page }, 'external', null, SAID)
+  sources.answered(
+    Array.from({ length: 1_900 }, (_, at) => ({ id: `i${at}`, name: `invoice 17` })),
+    'external',
+    null,
+    SAID,
+  )
+  const body = words(20_000, 100_000)
+  const many = Array.from({ length: 5_000 }, (_, at) => `i${at}`)
+  const { composedWords, unexplainedFigures, reaches } = facts(sources, {
+    to: many,
+    body,
+    list: many,
+    numbers: many.map((_, at) => at),
+  })
+  assert.ok(composedWords >= 20_000)
+  assert.ok(unexplainedFigures >= 4_900)
+  assert.deepEqual(reaches, ['composed', 'external'])
+})
+
 test('the same call again is a repetition, another one is not', () => {
   const sources = new RunSources(true)
   sources.called(callOf('send_mail', { to: 'x', body: 'y' }))

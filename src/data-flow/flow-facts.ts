@@ -6,7 +6,7 @@ import { figureOf, figuresOf } from './figures.ts'
 import { isGrammar, stemOf } from './grammar.ts'
 import { wasRequested } from './requests.ts'
 import type { RunSources } from './run-sources.ts'
-import { hasLetters, isAddress, placesOf, textsIn, wordsOf } from './words.ts'
+import { hasLetters, isAddress, placesOf, standsIn, textsIn, wordsOf } from './words.ts'
 
 /** What is declared of the command that is called. */
 export interface CalledCommand {
@@ -26,7 +26,13 @@ const SPOKEN_MIN = 4 // letters that a member's name and a word must share
 const SHORT_WORDS_MAX = 2 // words of one or two letters that say nothing; more of them may spell something
 const NOUN_WITHIN = 2 // words before a number that may say what it is the number of
 const ID_NOUNS = ['id', 'number', 'no', 'nr']
-const QUOTED_BEFORE = /['"‘“`#]$/u
+const QUOTED_BEFORE = /['"‘“`]$/u
+const QUOTED_AFTER = /^['"’”`]/u
+/** Bounds of what is looked into, so that a long call costs milliseconds. What is beyond them has no ground. */
+const TARGETS_MAX = 200
+const FIGURES_MAX = 100
+const HANDED_ON_MAX = 50
+const ASKED_PIECES_MAX = 40 // words: what was asked for by name is short
 
 /** @param said the principal's own words */
 export function flowFacts(
@@ -39,21 +45,25 @@ export function flowFacts(
   const targets = reaches.flatMap((member) => [...textsIn(given(input[member]))].map((text) => ({ member, text })))
   const contents = Object.entries(input)
     .filter(([member]) => !reaches.includes(member) && !enumerated.includes(member))
-    .flatMap(([member, value]) => [...textsIn(value)].filter((text) => !isHandedOn(member, text, sources, said)))
+    .flatMap(([member, value]) =>
+      [...textsIn(value)].filter((text, at) => at >= HANDED_ON_MAX || !isHandedOn(member, text, sources, said)),
+    )
   const texts = contents.filter(hasLetters)
   const words = wordsToExplain(texts, said)
   const origins = words.map((word) => sources.originOfWord(word))
   const foreign = words.filter((word, at) => origins[at] !== 'state' && (isAddress(word) || isKey(word)))
   const reached = targets.map(({ text }) => text)
-  const figures = sources.unexplained(contents.flatMap(figuresOf), said, reached)
+  const numbers = [...new Set(contents.flatMap(figuresOf))]
+  const figures = [...sources.unexplained(numbers.slice(0, FIGURES_MAX), said, reached), ...numbers.slice(FIGURES_MAX)]
   const days = contents.flatMap(daysIn).filter((day) => !sources.isExplainedDay(day, said))
   const externalWords = origins.filter((origin) => origin === 'external').length
   const askedWords = texts.filter((text) => wasAsked(text, sources, said)).flatMap(wordsOf).length
+  const reachedOrigins = targets.map(({ member, text }, at) =>
+    at < TARGETS_MAX ? originOfTarget(sources, said, command.name, member, text) : 'composed',
+  )
   return {
     tainted: sources.tainted,
-    reaches: [
-      ...new Set(targets.map(({ member, text }) => originOfTarget(sources, said, command.name, member, text))),
-    ].sort(),
+    reaches: [...new Set(reachedOrigins)].sort(),
     requested: wasRequested(requestedBy, said),
     askedWords,
     repeated: sources.isRepeated(callOf(command.name, input)),
@@ -94,9 +104,9 @@ function originOfTarget(
 
 /** The id of something that this run has made, or that the principal named, in a member that he spoke of: “attach the report”. */
 function isHandedOn(member: string, text: string, sources: RunSources, said: readonly string[]): boolean {
-  const origin = sources.originOf(text, said)
-  if (origin === 'made') return true
-  if (origin === 'words' || /\s/u.test(text) || sources.namedBy(text, said) === null) return false
+  if (sources.hasMade(text)) return true
+  if (said.some((words) => standsIn(text, words)) || /\s/u.test(text) || sources.namedBy(text, said) === null)
+    return false
   const spoken = said
     .flatMap(wordsOf)
     .map(stemOf)
@@ -107,8 +117,8 @@ function isHandedOn(member: string, text: string, sources: RunSources, said: rea
 /** A date, a time or an amount has numbers too: one names a thing only behind the word for it, behind another such number, or in quotes. */
 function isNumberOf(number: string, nouns: readonly string[], said: readonly string[]): boolean {
   const stems = new Set(nouns.map(stemOf))
-  const names = (before: string): boolean => {
-    if (QUOTED_BEFORE.test(before)) return true
+  const names = (before: string, after: string): boolean => {
+    if (before.endsWith('#') || (QUOTED_BEFORE.test(before) && QUOTED_AFTER.test(after))) return true
     const words = wordsOf(before)
     while (
       words.length > 0 &&
@@ -117,7 +127,7 @@ function isNumberOf(number: string, nouns: readonly string[], said: readonly str
       (words as string[]).pop()
     return words.slice(-NOUN_WITHIN).some((word) => stems.has(stemOf(word)))
   }
-  return said.some((text) => [...placesOf(number, text)].some(({ before }) => names(before)))
+  return said.some((text) => [...placesOf(number, text)].some(({ before, after }) => names(before, after)))
 }
 
 const nounsOf = (command: string, member: string): readonly string[] =>
@@ -144,9 +154,9 @@ function wordsToExplain(contents: readonly string[], said: readonly string[]): r
 function wasAsked(text: string, sources: RunSources, said: readonly string[]): boolean {
   const known = (origin: Origin): boolean => origin === 'state' || origin === 'made'
   const originOf = (piece: string): Origin => sources.originOf(piece, said)
-  if (originOf(text) === 'words') return true
+  if (said.some((words) => standsIn(text, words))) return true
   const pieces = text.trim().split(/\s+/)
-  for (let cut = 1; cut < pieces.length; cut++) {
+  for (let cut = 1; cut < pieces.length && pieces.length <= ASKED_PIECES_MAX; cut++) {
     const [head, tail] = [originOf(pieces.slice(0, cut).join(' ')), originOf(pieces.slice(cut).join(' '))]
     if ((head === 'words' && known(tail)) || (known(head) && tail === 'words')) return true
   }

@@ -63,6 +63,10 @@ export class RunSources {
     for (const text of fresh) this.#made.add(text)
   }
 
+  hasMade(value: string): boolean {
+    return this.#made.has(value)
+  }
+
   /** @param said the principal's own words */
   originOf(value: string, said: readonly string[]): Origin {
     if (isPlain(value) && said.some((text) => standsIn(value, text))) return 'words'

@@ -19,6 +19,7 @@ const JOINT_FIRST = /^[.@/_+:%#~=&*\\-]/u
 const JOINT_LAST = /[.@/_+:%#~=&*\\-]$/u
 const SENTENCE_AFTER = /^\.\p{Lu}\p{Ll}*(?:\s|$)/u // no space behind a full stop: the next sentence, and no part of an address
 const LABEL = /(?:https?:\/\/|:)$/iu // “see https://www.example.com”, “account:AB12”
+const FORMS_MAX = 2_000_000 // characters, in three forms of up to two bytes each
 const NEAR = 16 // characters looked at on either side of a value: joints are short
 
 /** The form in which texts are compared. */
@@ -53,13 +54,32 @@ export function standsIn(value: string, text: string): boolean {
 /** Where `value` stands in the plain form of `text`: what is before it, and what is behind. */
 export function* placesOf(value: string, text: string): Generator<{ readonly before: string; readonly after: string }> {
   const exact = isExact(value)
-  const given = plain(text)
-  const [sought, within] = exact ? [plain(value).trim(), given] : [lowered(plain(value).trim()), lowered(given)]
-  if (sought === '') return
+  const { given, lower } = formOf(text)
+  const sought = exact ? plain(value).trim() : lowered(plain(value).trim())
+  const within = exact ? given : lower
+  if (sought === '' || sought.length > within.length) return
   for (let at = within.indexOf(sought); at >= 0; at = within.indexOf(sought, at + 1)) {
     const [before, after] = [given.slice(0, at), given.slice(at + sought.length)]
     if (!cuts(sought, before.slice(-NEAR), after.slice(0, NEAR))) yield { before, after }
   }
+}
+
+/** Texts are looked into again and again while their run goes on. A cache of the forms they are compared in; it may forget at any time. */
+const forms = new Map<string, { readonly given: string; readonly lower: string }>()
+let formsLength = 0
+
+function formOf(text: string) {
+  const known = forms.get(text)
+  if (known !== undefined) return known
+  const given = plain(text)
+  const form = { given, lower: lowered(given) }
+  formsLength += text.length
+  if (formsLength > FORMS_MAX) {
+    forms.clear()
+    formsLength = text.length
+  }
+  forms.set(text, form)
+  return form
 }
 
 /** In lower case, at the same places: one letter would become two. */
