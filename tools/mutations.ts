@@ -1,13 +1,23 @@
 /**
  * `npm run test:mutations`: every mutation of bundles, stores and anchors, in parts of a few minutes each, one after the other; then the page that counts them.
  *
- *   node tools/mutations.ts [bundle] [store] [anchor] [beside] [--parts N] [--jobs N] [--first N]
+ *   node tools/mutations.ts [bundle] [store] [anchor] [beside] [--parts N] [--jobs N] [--first N] [--reports DIR]
  *
+ * `--reports` keeps what each part found in a directory: run again, the parts that are there already are not tried again.
  * One that is not noticed fails, and what the part said is printed. Words pick artifacts; the page keeps what it says of the others.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +31,12 @@ const PARTS: Readonly<Record<string, number>> = { bundle: 4, store: 6 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { parts: { type: 'string' }, jobs: { type: 'string', default: '1' }, first: { type: 'string' } },
+  options: {
+    parts: { type: 'string' },
+    jobs: { type: 'string', default: '1' },
+    first: { type: 'string' },
+    reports: { type: 'string' },
+  },
 })
 const artifacts = readdirSync(join(root, 'test', 'vectors'))
   .flatMap((name) => /^(.*)-mutations\.test\.ts$/.exec(name)?.[1] ?? [])
@@ -31,7 +46,8 @@ const parts = artifacts.flatMap((artifact) => {
   const taken = Math.min(count, Number(values.first ?? count)) // a few of the parts, to try something out
   return Array.from({ length: taken }, (_, place) => ({ artifact, part: `${place}/${count}` }))
 })
-const reports = mkdtempSync(join(tmpdir(), 'plinth-mutations-'))
+const reports = values.reports ?? mkdtempSync(join(tmpdir(), 'plinth-mutations-'))
+mkdirSync(reports, { recursive: true })
 const totals: Record<string, Record<string, Record<string, number>>> = {}
 const startedMs = performance.now()
 let failed = 0
@@ -39,6 +55,11 @@ let done = 0
 
 async function run({ artifact, part }: (typeof parts)[number]): Promise<void> {
   const report = join(reports, `${artifact}-${part.replace('/', '-')}.json`)
+  const unfinished = `${report}.new`
+  if (existsSync(report)) {
+    done++
+    return add(JSON.parse(readFileSync(report, 'utf8')) as Record<string, Tried>)
+  }
   const child = spawn(process.execPath, [`test/vectors/${artifact}-mutations.test.ts`], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -46,7 +67,7 @@ async function run({ artifact, part }: (typeof parts)[number]): Promise<void> {
       ...process.env,
       PLINTH_MUTATIONS: 'full',
       PLINTH_MUTATIONS_PART: part,
-      PLINTH_MUTATIONS_REPORT: report,
+      PLINTH_MUTATIONS_REPORT: unfinished,
     },
   })
   const said: Buffer[] = []
@@ -60,7 +81,9 @@ async function run({ artifact, part }: (typeof parts)[number]): Promise<void> {
     failed++
     console.log(Buffer.concat(said).toString().slice(-8_000))
   }
-  if (existsSync(report)) add(JSON.parse(readFileSync(report, 'utf8')) as Record<string, Tried>)
+  if (!existsSync(unfinished)) return
+  if (code === 0) renameSync(unfinished, report)
+  add(JSON.parse(readFileSync(code === 0 ? report : unfinished, 'utf8')) as Record<string, Tried>)
 }
 
 function add(tried: Record<string, Tried>): void {
@@ -77,7 +100,7 @@ await Promise.all(
     for (const part of waiting) await run(part)
   }),
 )
-rmSync(reports, { recursive: true })
+if (values.reports === undefined) rmSync(reports, { recursive: true })
 const sum = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((all, one) => all + one, 0)
 for (const [artifact, kinds] of Object.entries(totals))
