@@ -281,7 +281,8 @@ export const FILES: Readonly<Record<string, FileAnswer>> = {
   },
   'WITNESS/heads/*': {
     holds: 'the last checkpoint that a witness cosigned, by log',
-    noticed: 'its own cosignature, at the next start; an older one: whoever holds a newer cosignature, and says so',
+    noticed:
+      'its own cosignature, at the next start; an older one, or one that is gone: whoever holds a newer cosignature, and says so (`--floor`). The log’s own signature in it: whoever asks for it',
   },
   'WITNESS/witness.key': { holds: 'the witness’s key; 0600', noticed: 'policies pin its public half' },
   'WITNESS/witness.vkey': { holds: 'its public half', noticed: 'the witness, at its next start' },

@@ -47,6 +47,7 @@ export async function openSigner(options: OpenSignerOptions): Promise<Signer & L
     if (isNew) {
       // The head first: keys without it are never a first start that was cut short.
       if (!existsSync(headPath)) HeadFile.create(headPath, origin, { size: 0, rootHash: EMPTY_ROOT, epoch: 0 })
+      refuseKeyless(headPath, origin)
       await KeyRing.create(dir, origin, backEnds, { inUse: options.key ?? null, next: options.nextKey ?? null })
     } else if (!existsSync(headPath))
       throw problem('signer-state-damaged', `\`${dir}\` has keys, but not what they signed last`)
@@ -74,6 +75,18 @@ export async function openSigner(options: OpenSignerOptions): Promise<Signer & L
     unlock()
     throw error
   }
+}
+
+/** What has signed something had keys: they are not made anew, as if nothing had been. */
+function refuseKeyless(headPath: string, origin: string): void {
+  const heads = HeadFile.open(headPath, origin)
+  const { size } = heads.head
+  heads.close()
+  if (size > 0)
+    throw problem(
+      'signer-state-damaged',
+      `\`${headPath}\` says that ${size} records were signed, and the keys are gone`,
+    )
 }
 
 /**
