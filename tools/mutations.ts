@@ -29,6 +29,8 @@ const PAGE = join(root, 'docs', 'reference', 'mutations.md')
 /** Parts of each, so that one takes some minutes. */
 const PARTS: Readonly<Record<string, number>> = { bundle: 4, store: 6 }
 
+const PART_MS_MAX = 3_600_000 // one that hangs is a fault
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -63,6 +65,7 @@ async function run({ artifact, part }: (typeof parts)[number]): Promise<void> {
   const child = spawn(process.execPath, [`test/vectors/${artifact}-mutations.test.ts`], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: PART_MS_MAX,
     env: {
       ...process.env,
       PLINTH_MUTATIONS: 'full',

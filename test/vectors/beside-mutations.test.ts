@@ -161,7 +161,7 @@ for (const { name, from, open, files, harmless = [] } of FOLDERS)
       const [pattern, sampled, full] = files.find(([one]) => one.test(file)) ?? []
       if (pattern === undefined || sampled === undefined) continue
       const bytes = readFileSync(join(source, file))
-      const kind = `${name}: byte of ${/^heads\//.test(file) ? 'a head' : basename(file).replace(/^.*(?=\.(key|snapshot)$)|^rel_.*(?=\.json$)/, '*')}`
+      const kind = `${name}: byte of ${file.startsWith('heads/') ? 'a head' : basename(file).replace(/^.*(?=\.(key|snapshot)$)|^rel_.*(?=\.json$)/, '*')}`
       for (let at = 0; at < bytes.length; at++) {
         if (!enumeration.turn(kind, sampled, full)) continue
         const dir = scratch(source, name)

@@ -20,10 +20,11 @@ const PAGE = 4096
 const KEY_STORE = 'subject-keys.db'
 /** A full run takes one in so many of a table's rows: all of those that a world is there for, and a few of the others. */
 const oneInOf = (kind: Kind, table: string): number =>
-  kind !== 'tiles' || /^(tile|head|tally|meta|operation_.*)$/.test(table) ? 1 : table === 'event' ? 8 : 40
+  kind === 'bank' || OF_THE_WORLD[kind].test(table) ? 1 : table === 'event' ? 8 : 40
+const OF_THE_WORLD = { tiles: /^(tile|head|tally|meta|operation_.*)$/, clinic: /^(subject_key|key|meta|head|tally|(rows|past)_\d+|effect|read_model)$/ }
 /** Of the bytes of a file a full run takes one in so many: a look at the whole store each, and rows are changed one by one besides. */
-const OF_A_HEAD: Readonly<Record<Kind, number>> = { bank: 3, tiles: 61, clinic: 17 }
-const OF_A_PAGE: Readonly<Record<Kind, number>> = { bank: 211, tiles: 3_001, clinic: 331 }
+const OF_A_HEAD: Readonly<Record<Kind, number>> = { bank: 7, tiles: 101, clinic: 31 }
+const OF_A_PAGE: Readonly<Record<Kind, number>> = { bank: 499, tiles: 5_003, clinic: 997 }
 /** An everyday run leaves to the bank's world what is alike in all. */
 const EVERYDAY: Readonly<Record<Kind, RegExp>> = { bank: /./, tiles: /^(tile|event|operation_middle|operation_old)$/, clinic: /^(subject_key|key|rows_1|past_1|snapshot|tally)$/ }
 

@@ -131,9 +131,11 @@ export class SqliteReader implements StorageReader, SideReader, StreamKeyReader 
         )
         if (row === undefined) break
         const { first, count } = this.#commit(row)
+        const last = first + count - 1
+        if (last < middle && !this.#lenient) throw missingRecord(middle)
         if (Number(row.at) <= timeMs) {
-          found = first + count - 1
-          low = found + 1
+          found = last
+          low = Math.max(last, middle) + 1 // also over a gap, which an audit looks across
         } else high = first - 1
       }
       return found as Position
