@@ -68,7 +68,7 @@ function bulkCommit(account: number, version: number): CommitRequest {
     })),
     rows: [{ model: 'balances', id, key: '', row: { owner: ownerOf(account), balance: (last - 1) * AMOUNT } }],
     effects: [],
-    payload: '{"input":null}',
+    payload: `{"input":null,"intentHash":"${sha256Hex(operation)}","authority":null,"request":null}`,
   }
 }
 

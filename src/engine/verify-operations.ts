@@ -33,7 +33,7 @@ export interface OperationsReport {
   readonly notChecked: readonly string[]
 }
 
-const PAGE_RECORDS = 1_000
+const PAGE_RECORDS = 100 // what is read of a page is gone before the next, and never grows old
 const EFFECTS_PAGE = 1_000
 const FINDINGS_MAX = 100
 const SNAPSHOTS = streamId(AUTHORITY, 'snapshots')

@@ -7,6 +7,7 @@ import { EventRuns, type PartialRuns } from '../model/event-runs.ts'
 import type { Hash, Position, StreamId, Version } from '../model/ids.ts'
 import { LOG_KEY_STREAM, nextEpochOrigin } from '../model/log-keys.ts'
 import { Frontier, leafHash, perfectRoot } from '../model/merkle.ts'
+import { ownText } from '../model/own-text.ts'
 import { LineSketcher, type LineSketch } from '../model/record-line.ts'
 import type { StorageReader, StoredLeaf } from '../storage/storage.ts'
 
@@ -180,7 +181,11 @@ class ChunkAudit {
     this.events.add(stream, version, position)
     const span = this.streams.get(stream)
     if (span === undefined) {
-      this.streams.set(stream, { stream, position, firstVersion: version, prev, version, leaf })
+      const name = ownText(stream)
+      this.streams.set(name, {
+        ...{ stream: name, position, firstVersion: version, prev: ownText(prev) },
+        ...{ version, leaf },
+      })
       return
     }
     this.find(position, streamFault(stream, span, event))

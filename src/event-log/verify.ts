@@ -2,13 +2,14 @@
  * Verifies the whole log from its bytes: every line and payload hashed again, every stream followed back, every transaction complete, and the
  * tree over all of it against tiles, head and checkpoint; and what the store keeps beside the records. Memory grows with the number of streams, never with the number of records.
  */
-import type { Hash, Position, StreamId } from '../model/ids.ts'
+import type { Hash, Position } from '../model/ids.ts'
 import { EventRuns } from '../model/event-runs.ts'
 import { foldRoots, Frontier, perfectSubtrees } from '../model/merkle.ts'
 import { MultisetHash, streamEntry } from '../model/multiset-hash.ts'
 import { NoteError, parseNote, verifyNote, type NoteVerifier } from '../model/signed-note.ts'
 import type { StorageReader, StoreAudit } from '../storage/storage.ts'
 import { FINDINGS_MAX, linkFault, streamFault, type ChunkReport, type Finding, type Link } from './verify-chunk.ts'
+import { StreamEnds } from './stream-ends.ts'
 import { verifyChunks } from './verify-chunks.ts'
 
 const TILE_WIDTH = 256
@@ -69,7 +70,7 @@ class Joined {
   readonly frontier = new Frontier()
   readonly findings: Finding[] = []
   readonly #reader: StorageReader
-  readonly #streams = new Map<StreamId, { version: number; leaf: Hash }>()
+  readonly #streams = new StreamEnds()
   readonly #events = new EventRuns()
   readonly #since = new MultisetHash()
   readonly #tiles: HigherTiles
@@ -95,7 +96,7 @@ class Joined {
       const before = this.#streams.get(span.stream)
       if (before === undefined) this.#since.add(streamEntry(span.stream, span.position))
       this.find(span.position, streamFault(span.stream, before, { version: span.firstVersion, prev: span.prev }))
-      this.#streams.set(span.stream, { version: span.version, leaf: span.leaf })
+      this.#streams.set(span.stream, span.version, span.leaf)
     }
     if (this.frontier.size !== from) this.find(from, `${from - this.frontier.size} records before this one are missing`)
     else

@@ -164,6 +164,22 @@ test('a switch that reaches others, or freezes, or is off again, forbids nothing
   assert.match(between, /the switch `sw-4` of snapshot 3 forbade it/)
 })
 
+test('what was done in the minute before a switch was off again may have been done behind it', async (context) => {
+  const bank = await openBank(context)
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  await deposits(bank, 1)
+  await changeAuthority(bank, switchOn('sw-1', 'stop', 'global', '*'))
+  await changeAuthority(bank, switchOff('sw-1'))
+  const insider = await insiderOf(context, bank)
+  const between = await verdictOf(insider, (records) => {
+    const stop = records.findLastIndex(({ line, payload }) => line.kind === 'event' && line.stream === 'plinth.authority/snapshots' && payload['snapshot'] === 2)
+    const head = records.slice(0, stop + 2)
+    again(lastOf(head, 'deposit'), head)
+    records.splice(0, stop + 2, ...head)
+  })
+  assert.equal(between, '')
+})
+
 test('whoever was revoked by then, or may not act for whom, has done nothing', async (context) => {
   const bank = await openBank(context, AT_NOON)
   await bank.do('open_account', { account: 'a', owner: 'ann' })

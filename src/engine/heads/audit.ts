@@ -5,6 +5,7 @@
 import { HEADS, HEADS_LAG_MAX, HEADS_TYPE, readStatement } from './statement.ts'
 import type { Hash, Position, StreamId } from '../../model/ids.ts'
 import type { Json } from '../../model/json.ts'
+import { ownText } from '../../model/own-text.ts'
 import { HeadsTree, memoryBuckets, type HeadOfStream } from '../../transparency-log/heads-tree.ts'
 
 export class HeadsAudit {
@@ -18,7 +19,7 @@ export class HeadsAudit {
   /** Takes the events of the log in order. @returns what is wrong with a statement, null for everything else */
   event(position: Position, stream: StreamId, version: number, leaf: Hash, type: string, data: Json): string | null {
     const wrong = stream === HEADS && type === HEADS_TYPE ? this.#statement(position, data) : null
-    this.#waiting.push({ position, stream, head: { version, leaf } })
+    this.#waiting.push({ position, stream: ownText(stream), head: { version, leaf } })
     if (this.#waiting.length >= 2 * HEADS_LAG_MAX) this.#takeIn((position - HEADS_LAG_MAX) as Position)
     return wrong
   }

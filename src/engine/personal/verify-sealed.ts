@@ -18,7 +18,7 @@ export interface SealedReport {
   readonly erased: number
   readonly notChecked: readonly string[]
 }
-const PAGE_RECORDS = 1_000
+const PAGE_RECORDS = 100 // what is read of a page is gone before the next, and never grows old
 const FINDINGS_MAX = 20
 
 /** @param keys null: the key store is not at hand, so nothing is opened */
