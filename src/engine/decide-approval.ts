@@ -5,7 +5,7 @@ import { approvalStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { resumeHeld } from './resume.ts'
 import { CARD_LENGTH_MAX, renderCard } from '../model/approval-card.ts'
-import type { Level } from '../model/acknowledgement.ts'
+import { DEFAULT_LEVEL, highest, type Level } from '../model/acknowledgement.ts'
 import { sha256Hex, type ApprovalId } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -96,12 +96,16 @@ export async function decideApprovals(
   const resumed: Outcome[] = []
   for (const { decision } of decisions) resumed.push(await resumeHeld(parts, decision.approval as ApprovalId, signal))
   // Of the decision first: what it let go on lies behind it in the log, and what it still holds before it.
-  const decided = acknowledge === null ? recorded : await atLevel(parts, recorded, acknowledge, signal)
+  const least = parts.acknowledgement.leastFor(APPROVE)
+  const level = acknowledge === null && least === DEFAULT_LEVEL ? null : highest(acknowledge, least)
+  const decided = await atLevel(parts, recorded, level, signal)
   const outcomes: Outcome[] = []
   for (const outcome of resumed) {
-    const answer = await atLevel(parts, outcome, acknowledge, signal)
+    const answer = await atLevel(parts, outcome, level, signal)
     const ofDecision =
-      answer.kind === 'held' && 'level' in decided ? { level: decided.level, asked: decided.asked } : {}
+      level !== null && answer.kind === 'held' && 'level' in decided
+        ? { level: decided.level, asked: decided.asked }
+        : {}
     outcomes.push({ ...answer, ...ofDecision } as Outcome)
   }
   return outcomes

@@ -123,6 +123,9 @@ export async function commitPlan(
   )
   if (result.kind === 'moved') return result
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
+  const { acknowledgement } = parts
+  const asked = highest(proposal.intent.acknowledge, acknowledgement.leastFor(proposal.intent.command))
+  if (asked !== DEFAULT_LEVEL) acknowledgement.hurry(result.position)
   const events = plan.events.map(({ stream, version, type }, i) => ({
     stream,
     version,
@@ -132,7 +135,7 @@ export async function commitPlan(
   return {
     kind: 'committed',
     level: DEFAULT_LEVEL,
-    asked: highest(proposal.intent.acknowledge),
+    asked,
     operation,
     position: result.position,
     result: plan.result,

@@ -2,7 +2,7 @@
 import { askedLevel } from './acknowledgement/asked-level.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import { DEFAULT_LEVEL } from '../model/acknowledgement.ts'
+import { DEFAULT_LEVEL, highest } from '../model/acknowledgement.ts'
 import type { Hash, OperationId, Position } from '../model/ids.ts'
 import { obliged } from '../model/obligations.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -61,7 +61,8 @@ async function fromLog(parts: Parts, stored: StoredOperation): Promise<Outcome> 
     .map(({ position, line }) => ({ position, event: JSON.parse(line) as EventRecord }))
     .map(({ position, event }) => ({ stream: event.stream, version: event.n, type: event.type, position }))
   const receipt = await parts.committer.receipt(stored.position)
-  const asked = askedLevel(parts.release.manifest, { ...payload, events })
+  const least = parts.acknowledgement.leastFor(payload.command)
+  const asked = highest(askedLevel(parts.release.manifest, { ...payload, events }), least)
   return {
     kind: 'committed',
     level: DEFAULT_LEVEL,

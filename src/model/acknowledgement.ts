@@ -11,6 +11,15 @@ export type Level = (typeof LEVELS)[number]
 /** What is asked for when nobody asks for more. */
 export const DEFAULT_LEVEL: Level = 'signed'
 
+/**
+ * Of the engine's own actions, those that are answered at more, as far as the system at hand has the means: what a person has decided binds others, and
+ * what is erased is gone.
+ */
+export const ENGINE_LEVELS: Readonly<Record<string, Level>> = {
+  'plinth.approve': 'witnessed',
+  'plinth.erase': 'timestamped',
+}
+
 export const isLevel = (value: unknown): value is Level => LEVELS.some((level) => level === value)
 
 /** True when standing at `reached` is as good as standing at `asked`. */

@@ -7,7 +7,7 @@ import type { PolicyWatch } from './policy-watch.ts'
 import type { Timestamping, TimestampState } from './timestamping.ts'
 import type { Witnessing } from './witnessing.ts'
 import type { WitnessedHead } from './witnessed.ts'
-import { reaches, highest, type Level } from '../../model/acknowledgement.ts'
+import { DEFAULT_LEVEL, ENGINE_LEVELS, reaches, highest, type Level } from '../../model/acknowledgement.ts'
 import type { Position } from '../../model/ids.ts'
 import type { EffectManifest } from '../../model/manifest.ts'
 import type { Landed, Outcome } from '../../model/operation.ts'
@@ -84,6 +84,13 @@ export class Acknowledgement {
   require(level: Level): void {
     const lack = this.#lack(level)
     if (lack !== null) throw problem('level-unavailable', lack, { level })
+  }
+
+  /** The least that an operation of this action is answered at: what `ENGINE_LEVELS` says, as far as there are witnesses and a time authority. */
+  leastFor(action: string): Level {
+    const wanted = Object.hasOwn(ENGINE_LEVELS, action) ? ENGINE_LEVELS[action] : undefined
+    if (wanted === undefined || this.#witnessing === null) return DEFAULT_LEVEL
+    return wanted === 'timestamped' && this.#timestamping === null ? 'witnessed' : wanted
   }
 
   /** True when one of these effects may leave only once its intent is witnessed. An effect that is not declared is taken for one. */

@@ -67,7 +67,7 @@ test('attestations, imports, holds, decisions and grants are answered at the lev
   const other = (await withdraw('w2')) as Held
   assert.deepEqual(levels(other), ['held', undefined, undefined])
   const no = await signedDecision(bank, other.approval, { verdict: 'refuse' })
-  const [refused] = await engine.decideApprovals(operator, [no], NEVER, 'witnessed')
+  const [refused] = await engine.decideApprovals(operator, [no], NEVER) // a decision is answered so without being asked
   assert.ok(refused !== undefined && refused.kind !== 'committed')
   assert.deepEqual(levels(refused).slice(1), ['witnessed', 'witnessed'])
   assertWitnessed(refused, policy)
@@ -78,7 +78,7 @@ test('attestations, imports, holds, decisions and grants are answered at the lev
     ...{ usesMax: 1, sum: null, expiresAtMs: Date.now() + HOUR_MS, reason: 'rent', decidedAtMs: Date.now() },
   }
   const signed = signGrant(grant, bank.credentials.operator.approvalKey as string)
-  const given = await engine.giveGrant(operator, signed.decision, signed.signature, NEVER, 'witnessed')
+  const given = await engine.giveGrant(operator, signed.decision, signed.signature, NEVER)
   assert.deepEqual(levels(given), ['committed', 'witnessed', 'witnessed'])
   assertWitnessed(given, policy)
   const late = await engine.outcome(bank.frontDoor, plain.operation, 10_000, NEVER, 'witnessed')
@@ -94,7 +94,7 @@ test('an erasure destroys the keys at once and is answered at its level; when wi
       { subject, tenant: null, ...ERASURE, idempotencyKey, acknowledge: acknowledge ?? null },
       NEVER,
     )
-  const { answer } = await erase('patient/p-1', 'e1', 'witnessed')
+  const { answer } = await erase('patient/p-1', 'e1')
   assert.deepEqual(levels(answer), ['committed', 'witnessed', 'witnessed'])
   assertWitnessed(answer, policy)
   await witnesses[0]?.kill()
