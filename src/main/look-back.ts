@@ -13,16 +13,20 @@ import { schemaOf } from '../policy/schema.ts'
 import { buildRelease } from './build.ts'
 import { lastRelease } from './data-directory.ts'
 import { openDirectoryEvidence } from './evidence-directory.ts'
+import { predictStates } from './predict-states.ts'
 
 /** @throws `authority-change-refused` for policies that do not fit the application: they could not be put in force */
 export async function policyReplay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
   const { dir, files, sinceMs, limit, skip, onProgress } = options
-  const faults = policyFaults(files, schemaOf((await lastRelease(dir)).manifest))
+  const release = await lastRelease(dir)
+  const faults = policyFaults(files, schemaOf(release.manifest))
   if (faults.length > 0)
     throw problem('authority-change-refused', 'the policies do not hold together', { errors: [...faults] })
   const evidence = await openDirectoryEvidence(dir, null)
   try {
-    return await replayPolicies(evidence, { policies: files, sinceMs, limit, skip }, onProgress, signal)
+    const report = await replayPolicies(evidence, { policies: files, sinceMs, limit, skip }, onProgress, signal)
+    const { streams, notChecked } = await predictStates(evidence.reader, release, report.streams, signal)
+    return { ...report, streams, notChecked: [...report.notChecked, ...notChecked] }
   } finally {
     evidence.close()
   }

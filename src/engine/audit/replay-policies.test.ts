@@ -46,7 +46,7 @@ test('under the policies that there were nothing flips, and a rule more flips ex
   )
   assert.deepEqual(same.flips[0]?.was.rules, ['nothing-above-ten-thousand'])
   assert.deepEqual(same.flips[0]?.would.rules, ['agents-work'])
-  assert.deepEqual(same.streams, [{ stream: 'account/a', missing: 0, besides: 1 }])
+  assert.deepEqual(same.streams, [{ stream: 'account/a', missing: 0, besides: 1, without: [], predictable: false }])
 
   const none = await replay(
     bank,

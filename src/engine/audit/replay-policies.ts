@@ -32,6 +32,7 @@ export interface ReplayOptions {
 /** Denials and reads are kept in rings of this many each, so all of them fit in memory. */
 const BESIDE_KINDS = ['denied', 'read'] as const
 const STREAMS_MAX = 1_000 // listed; more are counted
+const VERSIONS_MAX = 1_000 // kept of one stream
 const ENDS_MAX = 1_000
 const BREATHE_EVERY = 200
 
@@ -46,8 +47,16 @@ interface Past {
   readonly release: ReleaseId | null
   readonly state: 'committed' | 'held' | 'denied' | 'read'
   readonly payload: OperationPayload
-  readonly events: readonly { readonly stream: string; readonly type: string }[]
+  readonly events: readonly { readonly stream: string; readonly type: string; readonly version: number }[]
   readonly effects: readonly string[]
+}
+/** What would be different of one stream, and the operation that made the difference. */
+interface Difference {
+  missing: number
+  besides: number
+  readonly without: number[]
+  predictable: boolean
+  readonly by: string | null
 }
 
 export async function replayPolicies(
@@ -82,8 +91,7 @@ class Replay {
   readonly #flippedRuns = new Map<string, PredictionEnd & { after: number }>()
   /** Operations that were held, and would not have been: what their hold says now, and whether that is certain. */
   readonly #flippedHolds = new Map<string, { readonly change: Flip['change']; readonly certain: boolean }>()
-  /** Streams that would be different, and the operation that made the difference. */
-  readonly #differing = new Map<string, { missing: number; besides: number; readonly by: string | null }>()
+  readonly #differing = new Map<string, Difference>()
   readonly #endings = new Map<string, PredictionEnd & { after: number }>()
   readonly #notChecked = new Map<string, number>()
   #verdicts = 0
@@ -119,7 +127,7 @@ class Replay {
     await this.#judge({
       ...{ position, operation: record.op, actor: record.actor, action: record.action, run: record.run },
       ...{ atMs: record.t, release: record.release, state, payload },
-      events: domain.map((event) => ({ stream: event.record.stream, type: event.record.type })),
+      events: domain.map(({ record: { stream, type, n } }) => ({ stream, type, version: n })),
       effects: record.effects.map(({ effect }) => effect),
     })
   }
@@ -127,8 +135,8 @@ class Replay {
   async finish(): Promise<ReplayReport> {
     await this.#besideUpTo(Number.POSITIVE_INFINITY)
     const { sinceMs, limit, skip, policies } = this.#options
-    const streams = [...this.#differing].flatMap(([stream, { missing, besides }]) =>
-      missing + besides > 0 ? [{ stream, missing, besides }] : [],
+    const streams = [...this.#differing].flatMap(([stream, { by: _by, ...difference }]) =>
+      difference.missing + difference.besides > 0 ? [{ stream, ...difference }] : [],
     )
     const ends = [...this.#flippedRuns.values(), ...this.#endings.values()]
     return {
@@ -223,22 +231,17 @@ class Replay {
       this.#flips.push({ ...{ position, operation, actor, action, run, atMs, was, would, change, predictable } })
     if (state === 'held' && operation !== null) this.#flippedHolds.set(operation, { change, certain: predictable })
     if (!predictable) this.#taint(past)
-    else if (state === 'committed')
-      this.#differ(
-        'missing',
-        past.events.map(({ stream }) => stream),
-        operation,
-      )
-    else if (change.kind === 'would-have-happened') this.#differ('besides', change.streams, operation)
+    else if (state === 'committed') this.#miss(past)
+    else if (change.kind === 'would-have-happened')
+      for (const stream of change.streams) this.#difference(stream, operation).besides += 1
     if (run !== null && !this.#flippedRuns.has(run) && this.#flippedRuns.size < ENDS_MAX * 100)
       this.#flippedRuns.set(run, { run, operation, position, because: 'first-flip-of-its-run', after: 0 })
   }
 
   /** What was approved and went on, where there would have been nothing to approve: done earlier, or not at all. */
   #afterHold(past: Past, { change, certain }: { readonly change: Flip['change']; readonly certain: boolean }): void {
-    const written = past.events.map(({ stream }) => stream)
     if (!certain) this.#taint(past)
-    else if (change.kind !== 'would-have-happened') this.#differ('missing', written, past.operation)
+    else if (change.kind !== 'would-have-happened') this.#miss(past)
     else if (past.state === 'committed')
       for (const stream of change.streams) {
         const known = this.#differing.get(stream)
@@ -246,18 +249,27 @@ class Replay {
       }
   }
 
-  #differ(how: 'missing' | 'besides', streams: readonly string[], by: string | null): void {
-    for (const stream of streams) {
-      const known = this.#differing.get(stream) ?? { missing: 0, besides: 0, by }
-      known[how] += 1
+  #difference(stream: string, by: string | null): Difference {
+    let known = this.#differing.get(stream)
+    if (known === undefined) {
+      known = { missing: 0, besides: 0, without: [], predictable: true, by }
       this.#differing.set(stream, known)
+    }
+    return known
+  }
+
+  #miss({ events, operation }: Past): void {
+    for (const { stream, version } of events) {
+      const known = this.#difference(stream, operation)
+      known.missing += 1
+      if (known.without.length < VERSIONS_MAX) known.without.push(version)
+      else known.predictable = false
     }
   }
 
   /** What it wrote may be different: whoever reads it rests on what is not known. */
   #taint({ events, operation }: Past): void {
-    for (const { stream } of events)
-      if (!this.#differing.has(stream)) this.#differing.set(stream, { missing: 0, besides: 0, by: operation })
+    for (const { stream } of events) this.#difference(stream, operation).predictable = false
   }
 
   /** The first stream, among what an operation read or found, that would be different. */

@@ -1,5 +1,6 @@
 /** What the looks back say: the shapes that the command line prints, and its `--json` documents hold. Contract with the doors. */
 
+import type { Json } from '../../model/json.ts'
 export interface GivenVerdict {
   readonly verdict: 'admitted' | 'held' | 'denied' | 'out-of-scope' | 'none'
   readonly rules: readonly string[]
@@ -63,6 +64,20 @@ export interface PredictionEnd {
   /** Operations of the run, or resting on what differs, that come after. */
   readonly after: number
 }
+export interface DifferingStream {
+  readonly stream: string
+  readonly missing: number
+  readonly besides: number
+  /** Versions of the events that would be missing; the first thousand. */
+  readonly without: readonly number[]
+  /** False when something that rests on what differs wrote to it later: what that would have written nobody knows. */
+  readonly predictable: boolean
+  /**
+   * State now, and as it would be without those events and with all others; null for one that would not be there. Left out where events would be there
+   * besides, whose contents are not on record, and where it cannot be folded.
+   */
+  readonly states?: { readonly now: Json; readonly then: Json }
+}
 export interface ReplayReport {
   readonly policySet: string
   readonly sinceMs: number
@@ -75,7 +90,7 @@ export interface ReplayReport {
   /** Where the next page begins; null at the end. */
   readonly next: string | null
   /** Streams that would stand otherwise, with the events that would be missing or be there besides: of certain flips alone. */
-  readonly streams: readonly { readonly stream: string; readonly missing: number; readonly besides: number }[]
+  readonly streams: readonly DifferingStream[]
   readonly streamsMore: number
   readonly ends: readonly PredictionEnd[]
   readonly endsMore: number

@@ -1,5 +1,6 @@
 /** `plinth policy replay`: which verdicts of the past would flip under other policies, and what would then have been different. */
 import type { Flip } from '../../../engine/audit/report.ts'
+import type { Json } from '../../../model/json.ts'
 import { problem } from '../../../model/problems.ts'
 import type { CommandCall } from '../command.ts'
 import { dataDirectory } from '../connection.ts'
@@ -44,8 +45,13 @@ export async function replay(call: CommandCall, folder: string | undefined): Pro
   terminal.data(`${flipped} of ${verdicts} verdicts would flip, ${certain} of them for certain`)
   if (flips.length > 0)
     terminal.data(table(['AT', 'WHEN', 'ACTION', 'BY', 'WAS', 'WOULD BE', 'CERTAIN'], flips.map(row)))
-  for (const { stream, missing, besides } of streams.slice(0, SHOWN_MAX))
-    terminal.data(printable(`${stream}: ${missing} events would be missing, ${besides} there besides`))
+  for (const { stream, missing, besides, states, predictable } of streams.slice(0, SHOWN_MAX)) {
+    const state = states === undefined ? '' : `; now ${shown(states.now)}, then ${shown(states.then)}`
+    const unknown = predictable ? '' : ', as far as can be told'
+    terminal.data(
+      printable(`${stream}: ${missing} events would be missing, ${besides} there besides${state}${unknown}`),
+    )
+  }
   for (const { run, operation, because, after: later } of ends.slice(0, SHOWN_MAX))
     terminal.data(
       printable(
@@ -59,6 +65,12 @@ export async function replay(call: CommandCall, folder: string | undefined): Pro
   for (const what of notChecked) terminal.data(`not predicted: ${printable(what)}`)
   if (next !== null) terminal.talk(`more: --after ${next}`)
   return EXIT.ok
+}
+
+const STATE_SHOWN_MAX = 200
+const shown = (state: Json): string => {
+  const text = state === null ? 'not there' : JSON.stringify(state)
+  return text.length <= STATE_SHOWN_MAX ? text : `${text.slice(0, STATE_SHOWN_MAX)}…`
 }
 
 const row = ({ position, atMs, action, actor, was, would, predictable }: Flip): readonly unknown[] => [
