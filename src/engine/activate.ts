@@ -30,6 +30,7 @@ export async function activate(parts: Parts, signal: AbortSignal): Promise<void>
   // A log that was imported (src/main/import-log.ts) brings no rows along: they are made anew before anything is decided on them.
   const isImported = position <= Number(parts.reader.meta('imported') ?? -1)
   if (isActive && !isImported) return
+  const snapshot = parts.authority.current().number
   if (!isActive) refuseUnsigned(parts)
   if (state !== null) {
     if (!isActive) refuseFrozen(parts)
@@ -37,7 +38,7 @@ export async function activate(parts: Parts, signal: AbortSignal): Promise<void>
     await recordOnce(parts, stream, 'plinth.activate', `rebuild:${attempt}`, 'rebuilding', { release: '' })
     await rebuildRows(parts, attempt, signal)
   }
-  const data = { release: id, manifest: sha256Hex(canonicalJson(manifest)), bundle: sha256Hex(bundle) }
+  const data = { release: id, manifest: sha256Hex(canonicalJson(manifest)), bundle: sha256Hex(bundle), snapshot }
   await recordOnce(parts, stream, 'plinth.activate', `release:${id}:${version}`, 'activated', data)
 }
 

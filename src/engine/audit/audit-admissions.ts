@@ -4,6 +4,7 @@
  * Needs neither a running system nor the machine that it ran on. One pass; memory does not grow with the records.
  */
 import { setImmediate } from 'node:timers/promises'
+import { activationFault } from './activation-fault.ts'
 import { principalUnder, questionOf } from './derive.ts'
 import { writtenFault } from './engine-actions.ts'
 import type { Evidence } from './evidence.ts'
@@ -158,9 +159,10 @@ class AdmissionsAudit {
       // The engine by itself, or the end of what was held: neither may touch the application or the world.
       const touches = changes.length > 0 || record.effects.length > 0
       const poses = record.state === 'committed' && !record.action.startsWith('plinth.')
-      return touches || poses
-        ? { kind: 'disagreed', why: 'nobody was admitted to do this', derived: null }
-        : { kind: 'none' }
+      if (touches || poses) return disagreed('nobody was admitted to do this')
+      const fault = await activationFault(transaction, this.#standing, this.#evidence)
+      if (fault === null) return { kind: 'none' }
+      return 'why' in fault ? disagreed(fault.why) : { kind: 'unchecked', what: fault.unchecked }
     }
     if (payload === null) return { kind: 'unchecked', what: 'an admission whose payload is gone' }
     if (isSealedAway(payload))

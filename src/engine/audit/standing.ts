@@ -26,6 +26,7 @@ export class Standing {
   readonly #adopted = new Map<number, { readonly hash: string; readonly position: number }>()
   #inForce = 0
   readonly #releases = new Set<string>()
+  #active: ReleaseId | null = null
   readonly #runs = new LruMap<StreamId, { readonly version: number; readonly state: JsonText }[]>(RUNS_KEPT)
   readonly #approvals = new Map<string, ApprovalState>()
   readonly #grants = new Map<string, GrantState>()
@@ -46,6 +47,10 @@ export class Standing {
   firstNumberAfter(number: number): number | null {
     for (let later = number + 1; later <= this.#inForce; later++) if (this.#adopted.has(later)) return later
     return null
+  }
+  /** The release that became active last; null before the first. */
+  get active(): ReleaseId | null {
+    return this.#active
   }
   hasActivated(release: string | null): boolean {
     return release !== null && this.#releases.has(release)
@@ -91,7 +96,9 @@ export class Standing {
       this.#adopted.set(snapshot, { hash, position })
       this.#inForce = Math.max(this.#inForce, snapshot)
     } else if (entity === RELEASE) {
-      if (typeof data['release'] === 'string' && data['release'] !== '') this.#releases.add(data['release'])
+      if (typeof data['release'] !== 'string' || data['release'] === '') return
+      this.#releases.add(data['release'])
+      this.#active = data['release'] as ReleaseId
     } else if (entity === RUN) this.#attest(record.stream, record.n, data)
     else if (entity === APPROVAL) this.#approve(id, record.type, data)
     else if (entity === GRANT)
