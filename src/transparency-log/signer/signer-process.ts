@@ -92,9 +92,9 @@ async function startChild(words: readonly string[]): Promise<ChildProcess> {
   throw problem('signer-unavailable', `the signer ended before it answered (${child.signalCode ?? child.exitCode})`)
 }
 
-/** None of our secrets reaches it: only where programs, temporary folders and the agent that may hold its key are. */
+/** None of our secrets reaches it: only where programs, what was compiled of them, temporary folders and the agent that may hold its key are. */
 function environment(): NodeJS.ProcessEnv {
-  const names = ['PATH', 'HOME', 'TMPDIR', 'SSH_AUTH_SOCK', 'NODE_NO_WARNINGS']
+  const names = ['PATH', 'HOME', 'TMPDIR', 'SSH_AUTH_SOCK', 'NODE_NO_WARNINGS', 'NODE_COMPILE_CACHE']
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   )
