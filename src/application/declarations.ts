@@ -247,7 +247,8 @@ export function command<
     /** Members of the input that choose who or what is reached: a recipient, an account, an address, a file. */
     readonly reaches?: readonly (keyof Held<Input> & string)[]
     /**
-     * Words by which a principal asks for it: `['delete', 'remove']`. All forms of a word count; of `'change password'` both must be said. Policy may
+     * Words by which a principal asks for it: `['delete', 'remove']`. All forms of a word count; of `'change password'` both must be said, and the
+     * first as an instruction. Policy may
      * hold a call that nobody asked for. Left out: nobody can say.
      */
     readonly requestedBy?: readonly string[]

@@ -66,7 +66,7 @@ test('words of the contents are counted by where they stand: said in some form, 
   assert.deepEqual([externalWords, composedWords], [1, 1]) // swordfish; gladly
   assert.equal(facts(sources, { body: 'w x' }).composedWords, 0)
   assert.equal(facts(sources, { body: 'w x q z' }).composedWords, 4) // so many may spell something
-  const link = facts(sources, { body: 'see www.example.net/x and A1B22' })
+  const link = facts(sources, { body: 'open www.example.net/x and A1B22' })
   assert.deepEqual([link.composedWords, link.foreignAddresses], [3, 2])
   assert.equal(facts(sources, { mode: 'swordfish' }, { enumerated: ['mode'] }).externalWords, 0)
 })
@@ -91,6 +91,8 @@ test('numbers and days of the contents are explained by what was said and known,
     [0, 1, 0, 1],
   )
   assert.equal(unexplained({ note: 'see 900' }), 1)
+  assert.equal(unexplained({ note: 'the 4 of us' }), 0)
+  assert.ok(unexplained({ note: '4 6 3 8 9 1 7' }) > 4)
   assert.equal(unexplained({ note: 'on May 4th, 2031 at 10am or 2 pm, or the 5th of June' }), 0)
   assert.equal(facts(sources, { amount: 120 }, {}, ['It was 30 for the 4 of us']).unexplainedFigures, 0)
   assert.equal(facts(sources, { amount: 300 }, {}, ['It was 30 and then 10.00']).unexplainedFigures, 1)
@@ -99,13 +101,15 @@ test('numbers and days of the contents are explained by what was said and known,
 test('asked for: said as a whole, or partly said and for the rest a value of the state', () => {
   const sources = new RunSources(true)
   sources.answered({ customer: 'Bob Builder' }, 'state', null, SAID)
-  sources.answered('reminder for Eve Evil at the old mill near town', 'external', null, SAID)
+  sources.answered('reminder for Eve Evil at the old mill near town, set the Builder invoice', 'external', null, SAID)
   const asked = (title: string, place = ''): number => facts(sources, { title, place, at: '2024-05-01' }).askedWords
   assert.equal(asked('the invoice 17'), 3)
   assert.equal(asked('invoice', 'old mill near town'), 1)
   assert.equal(asked('reminder for Bob Builder'), 4)
   assert.equal(asked('reminder for Eve Evil'), 0)
-  assert.equal(asked('reminder to Bob Builder'), 0)
+  assert.equal(asked('reminder to Bob Builder'), 4)
+  assert.equal(asked('reminder to Bob Mason'), 0)
+  assert.equal(asked('set the Builder invoice'), 0) // somebody outside wrote it so
   assert.equal(facts(sources, { at: '17' }).askedWords, 0) // a number asks for nothing
 })
 

@@ -2,7 +2,7 @@
 import type { FlowFacts, Origin } from '../model/flow.ts'
 import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
 import { daysIn } from './dates.ts'
-import { figureOf, figuresOf } from './figures.ts'
+import { figureOf, figuresOf, isFigure } from './figures.ts'
 import { isGrammar, stemOf } from './grammar.ts'
 import { wasRequested } from './requests.ts'
 import type { RunSources } from './run-sources.ts'
@@ -24,6 +24,7 @@ const ORDINAL_OR_TIME = /^\d{1,2}(?:st|nd|rd|th|am|pm)$/
 const BARE_NUMBER = /^\d{1,9}$/
 const SPOKEN_MIN = 4 // letters that a member's name and a word must share
 const SHORT_WORDS_MAX = 2 // words of one or two letters that say nothing; more of them may spell something
+const DIGITS_MAX = 5
 const NOUN_WITHIN = 2 // words before a number that may say what it is the number of
 const ID_NOUNS = ['id', 'number', 'no', 'nr']
 const QUOTED_BEFORE = /['"‘“`]$/u
@@ -53,7 +54,7 @@ export function flowFacts(
   const origins = words.map((word) => sources.originOfWord(word))
   const foreign = words.filter((word, at) => origins[at] !== 'state' && (isAddress(word) || isKey(word)))
   const reached = targets.map(({ text }) => text)
-  const numbers = [...new Set(contents.flatMap(figuresOf))]
+  const numbers = [...new Set(figuresIn(contents))]
   const figures = [...sources.unexplained(numbers.slice(0, FIGURES_MAX), said, reached), ...numbers.slice(FIGURES_MAX)]
   const days = contents.flatMap(daysIn).filter((day) => !sources.isExplainedDay(day, said))
   const externalWords = origins.filter((origin) => origin === 'external').length
@@ -73,6 +74,14 @@ export function flowFacts(
     unexplainedFigures: figures.length + days.length,
     risk,
   }
+}
+
+/** A few single digits count something, “the 4 of us”; many of them may spell something. */
+function figuresIn(contents: readonly string[]): readonly string[] {
+  const inProse = contents.filter((text) => !isFigure(text)).flatMap(figuresOf)
+  const long = inProse.filter((figure) => figure.length > 1)
+  const alone = contents.filter(isFigure).flatMap(figuresOf)
+  return [...alone, ...(inProse.length - long.length > DIGITS_MAX ? inProse : long)]
 }
 
 /** An account number, a code: letters and digits in one word. */
@@ -150,7 +159,10 @@ function wordsToExplain(contents: readonly string[], said: readonly string[]): r
   return words.length - long.length > SHORT_WORDS_MAX ? words : long
 }
 
-/** Said as a whole, or one piece of it said and the rest a value of the state, as in “reminder for {order}”. */
+/**
+ * Said as a whole, or one piece of it said and the rest a value of the state, as in “reminder for {order}”; or short and put together of nothing but such
+ * words, unless somebody outside wrote it so.
+ */
 function wasAsked(text: string, sources: RunSources, said: readonly string[]): boolean {
   const known = (origin: Origin): boolean => origin === 'state' || origin === 'made'
   const originOf = (piece: string): Origin => sources.originOf(piece, said)
@@ -160,5 +172,12 @@ function wasAsked(text: string, sources: RunSources, said: readonly string[]): b
     const [head, tail] = [originOf(pieces.slice(0, cut).join(' ')), originOf(pieces.slice(cut).join(' '))]
     if ((head === 'words' && known(tail)) || (known(head) && tail === 'words')) return true
   }
-  return false
+  const content = wordsOf(text).filter((word) => hasLetters(word) && !isGrammar(word))
+  const unsaid = wordsToExplain([text], said)
+  return (
+    pieces.length <= ASKED_PIECES_MAX &&
+    content.length > unsaid.length &&
+    unsaid.every((word) => sources.originOfWord(word) === 'state') &&
+    !sources.standsOutside(text)
+  )
 }

@@ -10,6 +10,7 @@ const LISTS = [
   'of in on at to for from by with without about into onto over under between through during before after until since per via up down out off',
   'am is are was were be been being do does did done have has had having will would can could shall should may might must',
   "i'm i've i'd i'll you're you've you'll it's that's there's we're we've we'll they're don't doesn't didn't isn't aren't wasn't can't couldn't won't",
+  'find see attached attachment enclosed below above hope forward looking',
   'hi hello hey dear please thanks thank regards best sincerely cheers yes ok okay also too just only very now again',
   'one two three four five six seven eight nine ten first second third',
 ]

@@ -1,6 +1,6 @@
 /**
  * Was a command asked for at all? Its declaration names the words by which it is asked for; a form of one of them must stand in what the principal
- * said, as an instruction: not within a quotation, and not behind a “do not”.
+ * said, as an instruction: not within a quotation, and not behind a “do not”. Of a phrase that holds for its first word; the others may stand anywhere.
  */
 import { stemOf } from './grammar.ts'
 import { plain, wordsOf } from './words.ts'
@@ -13,8 +13,12 @@ const NEGATED_WITHIN = 3 // words: “do not ever send”
 /** @param phrases each one or more words that must all be said; none at all when the command does not declare any, and then nothing is asked of it */
 export function wasRequested(phrases: readonly string[], said: readonly string[]): boolean {
   if (phrases.length === 0) return true
-  const stems = new Set(said.flatMap(instructions))
-  return phrases.some((phrase) => wordsOf(phrase).every((word) => stems.has(stemOf(word))))
+  const instructed = new Set(said.flatMap(instructions))
+  const all = new Set(said.flatMap(wordsOf).map(stemOf))
+  return phrases.some((phrase) => {
+    const [verb, ...others] = wordsOf(phrase).map(stemOf)
+    return verb !== undefined && instructed.has(verb) && others.every((word) => all.has(word))
+  })
 }
 
 function instructions(said: string): readonly string[] {
