@@ -25,6 +25,7 @@ import { operations } from './operations.ts'
 import { outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
 import { Breakers } from './breakers/breakers.ts'
+import { Waits } from './waits.ts'
 import { Flows } from './flows.ts'
 import { KnownOperations } from './known-operations.ts'
 import { openPersonal } from './personal/open-personal.ts'
@@ -143,6 +144,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     history: new History(reader.head().recordedAtMs),
     flows: new Flows(release.manifest, reader),
     breakers: new Breakers(),
+    waits: new Waits(),
     running: new Running(),
     pauses: new Pauses(options.pauseWaitMs),
     turns: new Turns(),

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { NEVER, openBank } from '../../test/support/bank-system.ts'
 import { operationId, type PrincipalId } from '../model/ids.ts'
 import { Problem } from '../model/problems.ts'
+import { WAITS_MAX } from './waits.ts'
 
 const fails =
   (code: string, what = /./) =>
@@ -54,4 +55,31 @@ test('who reads rows is told what cannot be asked', async (t) => {
     await assert.rejects(rows(where), fails('malformed-request'))
   for (const order of [['owner', 'owner'], ['nothing'], ['__proto__'], ['balance']])
     await assert.rejects(rows({}, order), fails('malformed-request'))
+})
+
+test('one principal’s waits keep nobody else from waiting: beyond the bound it is told what is known now', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  await bank.do('deposit', { account: 'a', amount: 900_000 })
+  const held = await bank.do('withdraw', { account: 'a', amount: 200_000 })
+  const stop = new AbortController()
+  const ask = (as = bank.agent, signal = stop.signal) => bank.engine.outcome(as, held.operation, 20_000, signal)
+  const waiting = Array.from({ length: WAITS_MAX }, () => ask())
+  const ended = Promise.allSettled(waiting)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const one = await Promise.race([
+    ask(),
+    new Promise((resolve) => setTimeout(() => resolve('it waits'), 5_000).unref()),
+  ])
+  assert.equal((one as { readonly kind?: string }).kind, 'held')
+  const operator = ask(bank.operator)
+  operator.catch(() => {})
+  assert.equal(
+    await Promise.race([operator, new Promise((resolve) => setTimeout(() => resolve('it waits'), 200))]),
+    'it waits',
+  )
+  stop.abort()
+  await ended
+  const again = ask(bank.agent, AbortSignal.timeout(300))
+  await assert.rejects(again, { name: 'TimeoutError' }, 'and may wait again')
 })

@@ -5,7 +5,7 @@ import type { Parts } from './parts.ts'
 import { mayRead } from './reading.ts'
 import { readOperation, recordedOutcome, withReceipt } from './recorded-outcome.ts'
 import { highest, type Level } from '../model/acknowledgement.ts'
-import type { OperationId } from '../model/ids.ts'
+import type { OperationId, PrincipalId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { Problem, problem } from '../model/problems.ts'
@@ -35,12 +35,30 @@ export async function outcome(
         throw error instanceof Problem && error.code === 'forbidden' ? isNot() : error
       },
     )
-  const until = parts.clock.nowMs() + Math.min(Math.max(waitMs, 0), OUTCOME_WAIT_MAX_MS)
+  const asked = Math.min(Math.max(waitMs, 0), OUTCOME_WAIT_MAX_MS)
+  if (asked === 0 || !parts.waits.begin(principal.id))
+    return await whenThere(parts, principal.id, operation, acknowledge, 0, signal)
+  try {
+    return await whenThere(parts, principal.id, operation, acknowledge, asked, signal)
+  } finally {
+    parts.waits.end(principal.id)
+  }
+}
+
+async function whenThere(
+  parts: Parts,
+  principal: PrincipalId,
+  operation: OperationId,
+  acknowledge: Level | null,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const until = parts.clock.nowMs() + waitMs
   for (;;) {
     const recorded = await recordedOutcome(parts, operation, null)
     const leftMs = until - parts.clock.nowMs()
     if (recorded !== null && recorded.kind === 'committed')
-      parts.flows.toldOutcome(principal.id, actionOf(parts, operation))
+      parts.flows.toldOutcome(principal, actionOf(parts, operation))
     if (recorded !== null && (recorded.kind !== 'held' || leftMs <= 0))
       return await parts.acknowledgement.answer(await withReceipt(parts, recorded), acknowledge, leftMs, signal)
     if (recorded === null && !parts.running.has(operation)) throw withoutOutcome(parts, operation)

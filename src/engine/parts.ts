@@ -23,6 +23,7 @@ import type { Pauses } from './pauses.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
 import type { States } from './states.ts'
+import type { Waits } from './waits.ts'
 
 export interface Parts {
   /** Of the log: names this system. */
@@ -41,6 +42,7 @@ export interface Parts {
   readonly known: KnownOperations
   readonly flows: Flows
   readonly breakers: Breakers
+  readonly waits: Waits
   readonly running: Running
   readonly pauses: Pauses
   readonly turns: Turns
