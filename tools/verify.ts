@@ -11,6 +11,11 @@ const STAGES: readonly (readonly [name: string, command: string])[] = [
 ]
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1]?.split(',') : undefined
 
+// Which mutations of logs and stores the tests take is picked anew with each commit, and the same for one.
+const seed = Number.parseInt(spawnSync('git', ['rev-parse', '--short=7', 'HEAD'], { encoding: 'utf8' }).stdout, 16) || 1
+process.env['PLINTH_MUTATIONS_SEED'] ??= String(seed)
+console.log(`mutations: PLINTH_MUTATIONS_SEED=${process.env['PLINTH_MUTATIONS_SEED']}`)
+
 const results = STAGES.filter(([name]) => only === undefined || only.includes(name)).map(([name, command]) => {
   console.log(`\n== ${name}: ${command}`)
   const startedMs = performance.now()

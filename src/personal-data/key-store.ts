@@ -61,7 +61,11 @@ export class KeyStore {
 
   /** @throws `storage-damaged` when the wrapping key is not there or is another one */
   static open(path: string, wrappingPath: string, mode: 'write' | 'read'): KeyStore {
-    if (mode === 'read') return new KeyStore(new DatabaseSync(path, { readOnly: true }), readWrapping(wrappingPath))
+    if (mode === 'read') {
+      const reading = new KeyStore(new DatabaseSync(path, { readOnly: true }), readWrapping(wrappingPath))
+      reading.#blindKey()
+      return reading
+    }
     const isNew = !existsSync(path)
     if (!isNew && !existsSync(wrappingPath))
       throw problem('storage-damaged', `\`${wrappingPath}\`, which opens \`${path}\`, is missing`)

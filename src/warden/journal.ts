@@ -23,6 +23,15 @@ export interface JournalEntry extends JsonObject {
   readonly kind: 'created' | 'opened' | 'requested' | 'signed' | 'refused' | 'published' | 'drilled'
 }
 
+/** Nothing that follows for what is no entry any more. */
+function parsed(entry: string): Partial<JournalEntry> {
+  try {
+    return (JSON.parse(entry) ?? {}) as JournalEntry
+  } catch {
+    return {}
+  }
+}
+
 export class Journal {
   readonly #database: DatabaseSync
   #next = 0
@@ -60,7 +69,7 @@ export class Journal {
     for (const { entry } of database.prepare('SELECT entry FROM journal ORDER BY idx').iterate() as Iterable<{
       entry: string
     }>) {
-      const { index, previous } = JSON.parse(entry) as JournalEntry
+      const { index, previous } = parsed(entry)
       if (index !== this.#next || previous !== this.#hash)
         throw problem('storage-damaged', `entry ${this.#next} of the warden's journal does not follow the one before`)
       this.#hash = sha256Hex(entry)

@@ -13,7 +13,14 @@ import { join } from 'node:path'
 import type { Clock } from '../host/clock.ts'
 import type { JsonObject } from '../model/json.ts'
 import { Problem, problem } from '../model/problems.ts'
-import { formatVerifierKey, noteSigner, parseVerifierKey, signNote, type NoteSigner } from '../model/signed-note.ts'
+import {
+  formatVerifierKey,
+  NoteError,
+  noteSigner,
+  parseVerifierKey,
+  signNote,
+  type NoteSigner,
+} from '../model/signed-note.ts'
 import type { AuthoritySnapshot, ChangeKind } from './authority.ts'
 import { applyDocument } from './change-document.ts'
 import {
@@ -339,8 +346,20 @@ function publishAll(journal: Journal, publishDir: string): void {
   const pinned = `${journal.rootKey(1).vkey}\n`
   if (textOf(join(publishDir, ROOT_KEY_FILE)) !== pinned) publishOne(publishDir, ROOT_KEY_FILE, pinned)
   for (let number = 1; number <= newest; number++) {
-    const note = journal.snapshot(number) as string
+    const note = journal.snapshot(number)
+    if (note === null || !isSigned(note, journal, number))
+      throw problem('storage-damaged', `snapshot ${number} of the warden is not what was signed`)
     if (textOf(join(publishDir, snapshotFile(number))) !== note) publishOne(publishDir, snapshotFile(number), note)
+  }
+}
+
+/** What was edited here must not take the place of what the runtime has. */
+function isSigned(note: string, journal: Journal, number: number): boolean {
+  try {
+    return openSnapshot(note, parseVerifierKey(journal.rootKey(number).vkey)).snapshot.number === number
+  } catch (error) {
+    if (error instanceof Problem || error instanceof NoteError) return false
+    throw error
   }
 }
 

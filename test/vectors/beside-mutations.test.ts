@@ -9,7 +9,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { before, test, type TestContext } from 'node:test'
 import { HeadsFollower } from '../../src/engine/heads/follow.ts'
 import { systemClock } from '../../src/host/clock.ts'
-import type { ReleaseId } from '../../src/model/ids.ts'
+import type { Hash, ReleaseId } from '../../src/model/ids.ts'
 import { Problem } from '../../src/model/problems.ts'
 import { readRelease } from '../../src/releases/release-files.ts'
 import { openHeadsFile } from '../../src/storage/sqlite/heads-file.ts'
@@ -74,6 +74,17 @@ const textOf = (answer: string): string | undefined => {
 }
 const isJson = (text: string): boolean => text.startsWith('{')
 
+const rootKey = (): string => readFileSync(join(bank.dir, 'authority', 'root.vkey'), 'utf8').trim()
+/** The snapshot that the log says was adopted last. */
+let lastOnRecord: { readonly number: number; readonly hash: Hash } | undefined
+async function onRecord() {
+  if (lastOnRecord !== undefined) return lastOnRecord
+  const source = await openAuthoritySource(join(bank.dir, 'authority'), rootKey(), { clock: systemClock })
+  lastOnRecord = { number: source.current().number, hash: source.hash() }
+  source.close()
+  return lastOnRecord
+}
+
 const FOLDERS: readonly Folder[] = [
   {
     name: 'signer',
@@ -127,7 +138,7 @@ const FOLDERS: readonly Folder[] = [
     name: 'authority',
     from: () => join(bank.dir, 'authority'),
     open: async (dir) => {
-      const source = await openAuthoritySource(dir, readFileSync(join(bank.dir, 'authority', 'root.vkey'), 'utf8').trim(), { clock: systemClock })
+      const source = await openAuthoritySource(dir, rootKey(), { clock: systemClock, notBefore: await onRecord() })
       try {
         const past = await Promise.all([1, 2, 3].map(async (number) => (await source.past(number))?.hash))
         return { hash: source.hash(), findings: source.status().findings.length, past }

@@ -62,6 +62,8 @@ test('snapshots and manifests: flipped, left out, doubled, exchanged', async (co
   const none = verifyBytes(pack(members.filter((member) => !grounds.includes(member))), bare)
   assert.deepEqual([none.verdict, none.admissions], ['VALID_UNWITNESSED', null])
   assert.ok(none.notChecked.some((what) => what.includes('each admission')))
+  // Who has pinned the operators asks for the admissions.
+  assert.equal(verdictOf(members.filter((member) => !grounds.includes(member))), 'INSUFFICIENT')
   // Another installation’s snapshot under the same number.
   const other = unpack((await exported(context)).bundle).find(({ name }) => name === 'authority/000001')
   const place = members.findIndex(({ name }) => name === 'authority/000001')

@@ -234,7 +234,8 @@ export const FILES: Readonly<Record<string, FileAnswer>> = {
   },
   'authority/*.snapshot': {
     holds: 'signed snapshots of principals, policies and switches',
-    noticed: 'signature, chain and pinned key, before it is adopted; the log holds the hash of each',
+    noticed:
+      'signature, chain and pinned key, before it is adopted; the log holds the hash of each. The newest one gone: the lease, which names it and without which nothing is changed; `plinth audit admissions`',
   },
   'authority/lease': {
     holds: 'the warden’s last sign of life',

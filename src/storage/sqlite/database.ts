@@ -185,7 +185,7 @@ function unlessDamaged<Result>(work: () => Result): Result {
   } catch (error) {
     const code = (error as { errcode?: number }).errcode
     const kind = (code ?? 0) & 0xff
-    const isGone = kind === SQLITE_ERROR && /no such (table|column)/.test(String(error))
+    const isGone = kind === SQLITE_ERROR && /no such (table|column)|unsupported file format/.test(String(error))
     if (kind !== SQLITE_CORRUPT && kind !== SQLITE_NOTADB && !isGone) throw error
     throw problem('storage-damaged', `the database cannot be read: ${(error as Error).message}`, {}, error)
   }

@@ -245,11 +245,24 @@ const writeKeys = (path: string, file: KeysFile): void =>
 function readKeys(path: string): KeysFile {
   try {
     const file = JSON.parse(readFileSync(path, 'utf8')) as KeysFile
-    if (file.format === 'plinth-signer-keys/v1') return file
+    if (file.format === 'plinth-signer-keys/v1' && isWhole(file)) return file
   } catch (error) {
     throw problem('signer-state-damaged', `\`${path}\` cannot be read`, {}, error)
   }
   throw problem('signer-state-damaged', `\`${path}\` is not in a form that is known here`)
+}
+
+/** Every member that is used is there: a file that lost one would name no key, or forget what it committed to. */
+function isWhole({ origin, inUse, next, rotation, opening, retired }: Partial<KeysFile>): boolean {
+  const texts = (...values: readonly unknown[]): boolean => values.every((value) => typeof value === 'string')
+  return (
+    texts(origin, inUse?.reference, inUse?.vkey, next?.reference, next?.digest) &&
+    Number.isSafeInteger(inUse?.after) &&
+    Array.isArray(retired) &&
+    texts(...retired) &&
+    (rotation === null || texts(rotation?.reference, rotation?.vkey, rotation?.statement, rotation?.nextReference)) &&
+    (opening === undefined || texts(opening.origin, opening.vkey, opening.reference, opening.nextReference))
+  )
 }
 
 function backEndOf(backEnds: readonly KeyBackEnd[], reference: string): KeyBackEnd {
