@@ -72,7 +72,7 @@ export interface OperatorEntry {
   readonly roles: readonly (ChangeKind | '*')[]
 }
 
-/** A named budget: at most `limit` of `unit` in any `windowMs` (null: ever), counted for everything in its scope together. */
+/** A named budget, owned and versioned here; nothing spends against it yet. At most `limit` of `unit` in any `windowMs` (null: ever), counted for everything in its scope together. */
 export interface CeilingEntry {
   readonly name: string
   readonly scope: SwitchScope
