@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { runCommandLine } from './doors/cli/run.ts'
 import { guardProcess } from './host/guard-process.ts'
-import { keepYoungGenerationSmall } from './host/young-generation.ts'
+import { keepHeapSmall } from './host/small-heap.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -37,7 +37,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
   streamProof: async (dir, stream, file, checkpoint) =>
     (await import('./main/stream-proof.ts')).writeStreamProof(dir, stream, file, checkpoint),
   async verifyOffline(dir, keyFile, onProgress, signal, subjectKeys) {
-    keepYoungGenerationSmall()
+    keepHeapSmall()
     return (await import('./main/verify.ts')).verifyOffline(dir, keyFile, onProgress, signal, subjectKeys)
   },
   async startWarden(...options) {

@@ -7,13 +7,32 @@
  * V1 Every byte of a bundle is accounted for: it is hashed, compared with what it must be, or the bundle is invalid.
  * V2 Nothing is taken leniently: a form other than the one that is written is invalid.
  * V3 What was not checked is said.
+ *
+ * Its parts, in order. First the forms that things are written in, then what is asked of a bundle (where a reader may well begin), of what it says of
+ * permission, and of smaller evidence:
+ * - hashes and proofs
+ * - keys, notes and checkpoints
+ * - tlog-policy
+ * - records
+ * - a table whose memory is counted
+ * - the archive
+ * - anchors in time
+ * - a bundle
+ * - heads of streams
+ * - Cedar, evaluated
+ * - limits, counted again
+ * - switches and revocations, again
+ * - admissions, again
+ * - receipts, consistency, equivocation
+ * - small readers
+ * - the command line
  */
 import { isUtf8 } from 'node:buffer'
 import { createPublicKey, hash, verify as verifySignature, X509Certificate, type KeyObject } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
-export const VERSION = '0.1.0'
+export const VERSION = '0.2.0'
 
 /** Exit codes: stable, they are what scripts rely on. 2 is a command line or file that cannot be used. */
 export const EXIT_CODES = {

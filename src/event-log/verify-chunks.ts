@@ -77,9 +77,10 @@ async function* sideBySide(
   try {
     let next = 0
     let done = 0
-    const reports = stretches.map(() => Promise.withResolvers<ChunkReport>())
+    // By place; each goes when it was given on, so that as many are kept as the threads are ahead.
+    const reports = new Map(stretches.map((_, place) => [place, Promise.withResolvers<ChunkReport>()]))
     const failed = (error: unknown): void => reports.forEach(({ reject }) => reject(error))
-    for (const { promise } of reports) promise.catch(() => {}) // each is awaited below, unless one before it fails
+    for (const { promise } of reports.values()) promise.catch(() => {}) // each is awaited below, unless one before it fails
     signal?.addEventListener('abort', () => failed(signal.reason), { once: true })
     for (const worker of workers) {
       const give = (): void => {
@@ -87,15 +88,16 @@ async function* sideBySide(
       }
       worker.on('error', failed)
       worker.on('message', ({ place, report }: { readonly place: number; readonly report: ChunkReport }) => {
-        reports[place]?.resolve(report)
+        reports.get(place)?.resolve(report)
         onProgress((done += report.count))
         give()
       })
       give()
     }
-    for (const { promise } of reports) {
+    for (const [place, { promise }] of reports) {
       signal?.throwIfAborted()
       yield await promise
+      reports.delete(place)
     }
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()))

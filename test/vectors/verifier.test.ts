@@ -1,7 +1,7 @@
 /** The verifier beside bundles: receipts, checkpoints, policies, its command line; and that it takes exactly the lines that the runtime takes. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -246,4 +246,12 @@ test('evidence: each form has its verdict, and what does not show it is INVALID'
     {},
   ]
   for (const evidence of bad) assert.equal(judged(evidence), 'INVALID', JSON.stringify(evidence).slice(0, 120))
+})
+
+test('the verifier’s first page names its parts, in their order', () => {
+  const source = readFileSync(new URL('../../verifier/verify.ts', import.meta.url), 'utf8')
+  const banners = [...source.matchAll(/^\/\/ -{20,} (.+)$/gm)].map(([, name]) => name)
+  const named = [...source.slice(0, source.indexOf('*/')).matchAll(/^ \* - (.+)$/gm)].map(([, name]) => name)
+  assert.ok(banners.length > 10)
+  assert.deepEqual(named, banners)
 })
