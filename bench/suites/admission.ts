@@ -53,7 +53,7 @@ export const admission: Suite = {
   name: 'admission',
   title: 'Admission',
   method:
-    'Policies that look at facts, input and impact of `add`; all but one are conditions that do not hold. New requests differ in a fact that a policy reads; the bare ' +
+    'Policies that look at facts, input and impact of `add`; all but one are conditions that do not hold. New requests differ in a fact that a policy reckons with, because one that is only compared would not make them new; the bare ' +
     'evaluator gets the same request ready made, checked against the schema, and no authority record is made of its answer. The request names eight entities: the ' +
     'principal, its six roles and the resource. Memory is what the process holds after publishing sets of ten policies one after the other, less what it held before.',
   rows: [
@@ -123,7 +123,7 @@ const filesOf = (texts: Readonly<Record<string, string>>): Readonly<Record<strin
 
 const SCOPE = '@id("scope-agents")\npermit (principal in Role::"agent", action, resource);'
 
-/** By id. Each reads a fact, and does not apply. */
+/** By id. Each reckons with a fact, so that every other value makes a request new, and does not apply. */
 function policyTexts(count: number, actions: readonly string[] = ['add']): Readonly<Record<string, string>> {
   const texts: Record<string, string> = {
     'agents-work': '@id("agents-work")\npermit (principal in Role::"agent", action, resource);',
@@ -132,7 +132,7 @@ function policyTexts(count: number, actions: readonly string[] = ['add']): Reado
     // the one about scope counts as well
     texts[`rule-${i}`] =
       `@id("rule-${i}")\nforbid (principal, action == Action::"${actions[i % actions.length]}", resource)\n` +
-      `when { context has facts && context.facts.amount > ${i * 1_000_000} && context.facts.owner == "nobody-${i}" };`
+      `when { context has facts && context.facts.amount + 1 > ${i * 1_000_000} && context.facts.owner == "nobody-${i}" };`
   return texts
 }
 
