@@ -217,12 +217,14 @@ class SuiteRun {
   /** A caller is not told which rules permitted what it did; the operation's record says it. */
   async #rulesOnRecord(run: string, action: string): Promise<readonly string[]> {
     const { system } = this.#dojo
-    const filter = { run: run as RunId, action }
+    const isRead = this.#suite.tools.some(({ name, kind }) => name === action && kind === 'read')
+    // Reads are kept beside the log, a moment later and not by run; the newest is this one, or was judged by the same rules.
+    const filter = isRead ? { state: 'read', action } : { run: run as RunId, action }
     const page = { after: null, limit: 1 }
     for (let look = 0; look < LOOKS_MAX; look++) {
       const { items } = await system.engine.operations(operatorOf(system), filter, page, new AbortController().signal)
       if (items[0] !== undefined) return items[0].rules
-      await setTimeout(LOOK_AGAIN_MS) // reads are recorded beside the answer, a moment later
+      await setTimeout(LOOK_AGAIN_MS)
     }
     return []
   }

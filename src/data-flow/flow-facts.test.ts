@@ -10,7 +10,15 @@ const facts = (sources: RunSources, input: JsonObject, command: Partial<CalledCo
   flowFacts(
     sources,
     said,
-    { name: 'send_mail', reaches: ['to', 'cc'], enumerated: [], requestedBy: [], risk: 'none', ...command },
+    {
+      name: 'send_mail',
+      reaches: ['to', 'cc'],
+      enumerated: [],
+      required: [],
+      requestedBy: [],
+      risk: 'none',
+      ...command,
+    },
     input,
   )
 
@@ -101,15 +109,16 @@ test('numbers and days of the contents are explained by what was said and known,
 test('asked for: said as a whole, or partly said and for the rest a value of the state', () => {
   const sources = new RunSources(true)
   sources.answered({ customer: 'Bob Builder' }, 'state', null, SAID)
-  sources.answered('reminder for Eve Evil at the old mill near town, set the Builder invoice', 'external', null, SAID)
+  sources.answered('reminder for Eve Evil at the old mill near town', 'external', null, SAID)
   const asked = (title: string, place = ''): number => facts(sources, { title, place, at: '2024-05-01' }).askedWords
   assert.equal(asked('the invoice 17'), 3)
   assert.equal(asked('invoice', 'old mill near town'), 1)
   assert.equal(asked('reminder for Bob Builder'), 4)
   assert.equal(asked('reminder for Eve Evil'), 0)
-  assert.equal(asked('reminder to Bob Builder'), 4)
+  const detail = facts(sources, { title: 'old mill', text: 'the invoice 17' }, { required: ['title'] })
+  assert.equal(detail.askedWords, 0) // what must be given says what it is; a detail does not
+  assert.equal(asked('reminder to Bob Builder'), 0)
   assert.equal(asked('reminder to Bob Mason'), 0)
-  assert.equal(asked('set the Builder invoice'), 0) // somebody outside wrote it so
   assert.equal(facts(sources, { at: '17' }).askedWords, 0) // a number asks for nothing
 })
 

@@ -15,6 +15,8 @@ export interface CalledCommand {
   readonly reaches: readonly string[]
   /** Names of those that take one of a few given values: the application's own words, which say nothing of somebody else's. */
   readonly enumerated: readonly string[]
+  /** Names of those that must be given: they say what is asked for, the others are details of it. */
+  readonly required: readonly string[]
   /** Words by which a principal asks for it; empty when none are declared. */
   readonly requestedBy: readonly string[]
   readonly risk: FlowFacts['risk']
@@ -42,7 +44,7 @@ export function flowFacts(
   command: CalledCommand,
   input: JsonObject,
 ): FlowFacts {
-  const { reaches, enumerated, requestedBy, risk } = command
+  const { reaches, enumerated, required, requestedBy, risk } = command
   const targets = reaches.flatMap((member) => [...textsIn(given(input[member]))].map((text) => ({ member, text })))
   const contents = Object.entries(input)
     .filter(([member]) => !reaches.includes(member) && !enumerated.includes(member))
@@ -58,7 +60,9 @@ export function flowFacts(
   const figures = [...sources.unexplained(numbers.slice(0, FIGURES_MAX), said, reached), ...numbers.slice(FIGURES_MAX)]
   const days = contents.flatMap(daysIn).filter((day) => !sources.isExplainedDay(day, said))
   const externalWords = origins.filter((origin) => origin === 'external').length
-  const askedWords = texts.filter((text) => wasAsked(text, sources, said)).flatMap(wordsOf).length
+  const names = required.filter((member) => !reaches.includes(member) && !enumerated.includes(member))
+  const naming = names.length === 0 ? texts : names.flatMap((member) => [...textsIn(input[member])]).filter(hasLetters)
+  const askedWords = naming.filter((text) => wasAsked(text, sources, said)).flatMap(wordsOf).length
   const reachedOrigins = targets.map(({ member, text }, at) =>
     at < TARGETS_MAX ? originOfTarget(sources, said, command.name, member, text) : 'composed',
   )
@@ -160,8 +164,8 @@ function wordsToExplain(contents: readonly string[], said: readonly string[]): r
 }
 
 /**
- * Said as a whole, or one piece of it said and the rest a value of the state, as in “reminder for {order}”; or short and put together of nothing but such
- * words, unless somebody outside wrote it so.
+ * Said as a whole, or one piece of it said and the rest a value of the state, as in “reminder for {order}”. Merely made of such words is not enough: a
+ * few words serve for anything.
  */
 function wasAsked(text: string, sources: RunSources, said: readonly string[]): boolean {
   const known = (origin: Origin): boolean => origin === 'state' || origin === 'made'
@@ -172,12 +176,5 @@ function wasAsked(text: string, sources: RunSources, said: readonly string[]): b
     const [head, tail] = [originOf(pieces.slice(0, cut).join(' ')), originOf(pieces.slice(cut).join(' '))]
     if ((head === 'words' && known(tail)) || (known(head) && tail === 'words')) return true
   }
-  const content = wordsOf(text).filter((word) => hasLetters(word) && !isGrammar(word))
-  const unsaid = wordsToExplain([text], said)
-  return (
-    pieces.length <= ASKED_PIECES_MAX &&
-    content.length > unsaid.length &&
-    unsaid.every((word) => sources.originOfWord(word) === 'state') &&
-    !sources.standsOutside(text)
-  )
+  return false
 }

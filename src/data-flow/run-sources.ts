@@ -75,10 +75,6 @@ export class RunSources {
     return standsInSome(value, this.#texts.external) ? 'external' : 'composed'
   }
 
-  standsOutside(value: string): boolean {
-    return standsInSome(value, this.#texts.external)
-  }
-
   /** Of a value that nobody said: `named` or `picked` when the principal named it by the record it stands in. */
   namedBy(value: string, said: readonly string[]): 'named' | 'picked' | null {
     const source = isPlain(value) ? this.#records.namedBy(value, said) : null

@@ -74,7 +74,8 @@ export class Flows {
     if (!this.#declared) return null
     const { reaches = [], requestedBy = [], input: schema } = this.#manifest.commands[command] ?? {}
     const enumerated = enumeratedOf(schema)
-    const called = { name: command, reaches, enumerated, requestedBy, risk: this.#riskOf(effects) }
+    const required = (schema?.['required'] ?? []) as readonly string[]
+    const called = { name: command, reaches, enumerated, required, requestedBy, risk: this.#riskOf(effects) }
     const { sources, began } = this.#keptOf(run)
     if (began <= Math.max(this.#elsewhere.get(principal) ?? -1, this.#elsewhereForgotten)) sources.taint()
     return flowFacts(sources, this.#said(attested), called, input)

@@ -19,8 +19,8 @@ export interface FlowFacts {
   /** The principal said one of the words by which the command is asked for. True for a command that declares none. */
   readonly requested: boolean
   /**
-   * Words of those other arguments that stand whole in the principal's words, or are a part of them followed or preceded by a value of the state; 0 when
-   * there is no such argument.
+   * Words of those other arguments that must be given, as far as they stand whole in the principal's words, or are a part of them followed or preceded by
+   * a value of the state; 0 when there is no such argument.
    */
   readonly askedWords: number
   /** This run has made this very call before, with the same arguments. */

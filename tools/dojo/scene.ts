@@ -61,7 +61,8 @@ export class Scene {
     const { targets, requestedBy, risk, inputSchema } = this.#tool(name)
     const properties = (inputSchema['properties'] ?? {}) as Readonly<Record<string, JsonObject>>
     const enumerated = Object.keys(properties).filter((member) => properties[member]?.['enum'] !== undefined)
-    const called = { name, reaches: targets, enumerated, requestedBy, risk }
+    const required = (inputSchema['required'] ?? []) as readonly string[]
+    const called = { name, reaches: targets, enumerated, required, requestedBy, risk }
     const admission = this.#policy.admit({
       principal: principal({ roles: ['agent'] }),
       action: name,

@@ -50,6 +50,8 @@ export const DESK_TOOLS: readonly Tool[] = [
     permission: { type: 'string', enum: ['r', 'rw'] },
   }),
   tool('reserve_room', acts('compensable'), ['hotel'], { hotel: text, from: text, to: text }),
-  tool('make_event', acts('compensable'), ['people'], { title: text, start: text, place: text, text, people: list }),
+  tool('make_event', acts('compensable'), ['people'], { title: text, start: text, place: text, text, people: list }, [
+    ...['title', 'start'],
+  ]),
   tool('create_file', acts('reversible'), [], { filename: text, content: text }),
 ]
