@@ -45,6 +45,7 @@ async function history(t: TestContext) {
   await deposits(again, 'a', 3)
   const early = join(folder, 'early.tar')
   await exportLog(bank.dir, early, 'bundle', await again.engine.checkpoint())
+  const earlyHead = readFileSync(join(bank.dir, 'signer', 'head'))
   await again.do('open_account', { account: 'b', owner: 'bob' })
   const lost = await deposits(again, 'b', 300)
   assert.equal(lost.kind, 'committed')
@@ -60,7 +61,7 @@ async function history(t: TestContext) {
     }
   }
   const dir = bank.dir
-  return { dir, folder, early, bundle, jsonl, records, rootHash, lost, restore, copy }
+  return { dir, folder, early, bundle, jsonl, records, rootHash, lost, restore, copy, earlyHead }
 }
 const complete = (dir: string, file: string, witnessPolicy: string | null = null) =>
   completeLog(dir, { file, witnessPolicy, signer: null }, NEVER)
@@ -102,14 +103,20 @@ test('an export that ends too early brings back what it holds, and says what is 
 })
 
 test('what was not signed does not get in: a changed record, another log, lines beyond what anybody remembers', async (t) => {
-  const { dir, folder, jsonl, bundle, restore, copy } = await history(t)
+  const { dir, folder, jsonl, bundle, restore, copy, earlyHead } = await history(t)
   restore()
   const had = sizeOf(dir)
   const text = readFileSync(jsonl, 'utf8')
   const changed = join(folder, 'changed.jsonl')
+  const rest = (change: (line: string) => string): string =>
+    text
+      .split('\n')
+      .map((line, place) => (place < had ? line : change(line)))
+      .join('\n')
   const cases: readonly [string, string, object][] = [
     ['a payload', text.replace('"amount":100', '"amount":900'), { code: 'storage-damaged' }],
     ['an actor', text.replace(/"actor":"agent"/g, '"actor":"other"'), REFUSED],
+    ['an actor behind', rest((line) => line.replace('"actor":"agent"', '"actor":"other"')), REFUSED],
     [
       'its middle',
       text
@@ -145,6 +152,9 @@ test('what was not signed does not get in: a changed record, another log, lines 
   const signed = readFileSync(join(dir, 'signer', 'head'))
   cpSync(join(copy, 'signer', 'head'), join(dir, 'signer', 'head'))
   await assert.rejects(complete(dir, jsonl), REFUSED)
+  writeFileSync(join(dir, 'signer', 'head'), earlyHead)
+  await assert.rejects(complete(dir, jsonl), REFUSED, 'a part of it would be taken, and the rest forked from')
+  assert.equal(sizeOf(dir), had)
   const completed = await complete(dir, bundle)
   assert.equal(completed.size, completed.signed)
   writeFileSync(join(dir, 'signer', 'head'), signed)

@@ -97,6 +97,7 @@ test('an erasure destroys the keys at once and is answered at its level; when wi
   const { answer } = await erase('patient/p-1', 'e1')
   assert.deepEqual(levels(answer), ['committed', 'witnessed', 'witnessed'])
   assertWitnessed(answer, policy)
+  await assert.rejects(erase('patient/p-2', 'e0', 'timestamped'), { code: 'level-unavailable' })
   await witnesses[0]?.kill()
   const { answer: waiting } = await erase('patient/p-2', 'e2', 'witnessed')
   assert.deepEqual(levels(waiting), ['awaiting', 'signed', 'witnessed'])
