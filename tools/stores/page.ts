@@ -10,7 +10,7 @@ export function storesPage(): string {
     'Generated from `tools/stores/answers.ts` by `npm run docs`; a test compares it with real directories, so that nothing is kept without an answer.',
     'For everything that a system keeps: what notices that somebody has changed it who may write the file and reads no key. Who reads `rows.key` as well can make rows fit:',
     'against him stand the tree, the signer, witnesses and receipts ([insider drill](insider-drill.md)). A file that is put back whole, as it was earlier, is found by what',
-    'remembers more: the signer, the witnesses, a kept head. `N` is any number, `*` any name.',
+    'remembers more: the signer, the witnesses, a kept head. What the tests change, and how often, is in [mutations](mutations.md). `N` is any number, `*` any name.',
     '',
     ...Object.entries(STORES).flatMap(([file, tables]) => [
       `## ${file}`,

@@ -34,7 +34,7 @@ export async function insiderDrill(test: TestContext, rounds: number, sampled: b
   await asksTheSigner(drill, vault.dir, key)
   await operates(test, drill, records, key, bare)
   await collude(drill, records, head, key, logVkey, bare)
-  await editsTheDatabase(test, drill, sampled ? 5 : 1)
+  await editsTheDatabase(test, drill, sampled ? 7 : 1)
   const more = now.slice(-2)
   await beforeTheWitnesses(drill, witnessed, [...now, ...more], now.length, key, bare)
   return drill.attacks
