@@ -16,7 +16,7 @@ import { Problem } from '../../src/model/problems.ts'
 import { Enumeration, FULL } from './mutation/enumeration.ts'
 import { edit, outcomesOf, storeWorld, type Kind, type StoreWorld } from './store/world.ts'
 
-const PAGE = 4096
+const PAGE = 8_192
 const KEY_STORE = 'subject-keys.db'
 /** A full run takes one in so many of a table's rows: all of those that a world is there for, and a few of the others. */
 const oneInOf = (kind: Kind, table: string): number =>

@@ -21,7 +21,8 @@ const LOCK_FILE = 'data.lock'
 const WRITER_CACHE_KIB = 16_384 // more is looked through whenever a page splits; what is not in it, the system mostly has at hand
 const READER_CACHE_KIB = 16_384
 const AUDIT_CACHE_KIB = 2_048 // it reads from end to end, several of them side by side
-const CHECKPOINT_PAGES = 1_000 // larger ones give a few per cent of throughput and cost milliseconds at p99.9
+const PAGE_BYTES = 8_192 // of a new file: half as many writes for the same rows, a tenth of a commit's processor time
+const CHECKPOINT_PAGES = 500 // 4 MB; larger ones give a few per cent of throughput and cost milliseconds at p99.9
 const BUSY_TIMEOUT_MS = 5_000 // a reader waits this long for recovery of the WAL after a crash
 
 /** FULL is the only setting that survives a power cut. Others exist so that the tests can show that they do not. */
@@ -131,7 +132,7 @@ export function openWriter(
     const isNew = format === null && !existsSync(join(directory, SEAL_KEY_FILE))
     const sealer = isNew ? makeSealer(directory) : openSealer(directory)
     database.exec(
-      `PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES};` +
+      `PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES};` +
         `PRAGMA cache_size=-${WRITER_CACHE_KIB}; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY`,
     )
     database.writing(() => {
