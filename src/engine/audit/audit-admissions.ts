@@ -160,9 +160,11 @@ class AdmissionsAudit {
       const touches = changes.length > 0 || record.effects.length > 0
       const poses = record.state === 'committed' && !record.action.startsWith('plinth.')
       if (touches || poses) return disagreed('nobody was admitted to do this')
+      // No admission, but as much the operators' to say.
       const fault = await activationFault(transaction, this.#standing, this.#evidence)
-      if (fault === null) return { kind: 'none' }
-      return 'why' in fault ? disagreed(fault.why) : { kind: 'unchecked', what: fault.unchecked }
+      if (fault !== null && 'why' in fault) this.#disagree(transaction, { why: fault.why, derived: null })
+      else if (fault !== null) this.#count(fault.unchecked)
+      return { kind: 'none' }
     }
     if (payload === null) return { kind: 'unchecked', what: 'an admission whose payload is gone' }
     if (isSealedAway(payload))
