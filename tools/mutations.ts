@@ -145,6 +145,8 @@ function writePage(): void {
 
 Written by \`npm run test:mutations\`, which tries every one and fails when one gives a verdict that is not the right one (\`test/vectors/*-mutations.test.ts\`). Everyday tests
 try a sample of the same. What is left \`valid\`, or has the same content, changes nothing that anybody reads; what is passed over is derived, or kept elsewhere as well. Tests list each such case with its reason.
+_Signed_ is by somebody who has the log's key. A history of his that does not contradict itself is VALID_UNWITNESSED to who knows nothing but that key; it is put to two
+more, and each time ROLLBACK or EQUIVOCATION to who kept a checkpoint, and INVALID or INSUFFICIENT to who asks for witnesses.
 
 ${[...sections]
   .sort(([one], [other]) => (one < other ? -1 : 1))
