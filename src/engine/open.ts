@@ -90,14 +90,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const startedAtMs = clock.nowMs()
   await using opened = new AsyncDisposableStack() // closes what is open when a later step fails
   const stop = new LogStop(dir)
-  const { signerSocket = null, onSignerSilent = () => {} } = options
+  const { signerSocket = null, onSignerSilent = () => {}, keysDir = dir } = options
   const unguarded = opened.adopt(
-    await openCommitter({ dir, origin, clock, onSignerSilent, ...(signerSocket === null ? {} : { signerSocket }) }),
+    await openCommitter({
+      ...{ dir, origin, clock, onSignerSilent, keysDir },
+      ...(signerSocket === null ? {} : { signerSocket }),
+    }),
     (one) => one.close(),
   )
   const committer = stop.guard(unguarded)
   const stored = opened.adopt(committer.reader(), (one) => one.close())
-  const personal = openPersonal(options.keysDir ?? dir, stored, unguarded, release.manifest, origin)
+  const personal = openPersonal(keysDir, stored, unguarded, release.manifest, origin)
   if (personal !== null) {
     opened.defer(() => personal.keys.close())
     unguarded.sealWith(personal)

@@ -18,7 +18,7 @@ import { OpeningReader } from '../personal-data/opening-reader.ts'
 import type { SideReader, SideRecord, StoredRecord } from '../storage/storage.ts'
 import { openSnapshot, snapshotFile } from '../warden/snapshot.ts'
 import { readBounded } from '../warden/source.ts'
-import { openForReading } from '../engine/personal/open-personal.ts'
+import { openForReading } from '../engine/personal/open-for-reading.ts'
 import { authorityFolder, isDataDirectory, lastRelease, pinnedKey } from './data-directory.ts'
 
 const PAGE_RECORDS = 1_000

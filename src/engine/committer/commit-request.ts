@@ -7,6 +7,7 @@ import type { Consistency, Receipt } from '../../model/receipt.ts'
 import type { Levers, LeverRefusal } from './judge-levers.ts'
 import type { Limit } from '../../policy/limits.ts'
 import type { HistoryClaims } from '../history/claims.ts'
+import type { CountedBody } from '../history/counted-operation.ts'
 import type { LoadedCounters } from '../history/limit-counters.ts'
 import type { SignerStanding } from '../../transparency-log/signer/log-signer.ts'
 import type { SigningState } from './signing-state.ts'
@@ -50,6 +51,8 @@ export interface CommitRequest {
   readonly subjects?: readonly { readonly stream: StreamId; readonly subject: string }[]
   /** Keys of data subjects that the events are sealed under. */
   readonly keys?: readonly StreamKey[]
+  /** What limits look at of a payload that is sealed, as it was before; counted in the commit, never written. */
+  readonly counted?: CountedBody
   /** Payload of the operation record: input, read set, authority, admission request, usage, outcome. One JSON object. */
   readonly payload: JsonText
 }

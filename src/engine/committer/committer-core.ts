@@ -15,7 +15,7 @@ import type { Limit } from '../../policy/limits.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import type { Consistency } from '../../model/receipt.ts'
 import { LOG_KEY_STREAM } from '../../model/log-keys.ts'
-import type { DerivedStream, LogHead, PreparedCommit, StorageWriter } from '../../storage/storage.ts'
+import type { DerivedStream, LogHead, PreparedCommit, StorageReader, StorageWriter } from '../../storage/storage.ts'
 import type { KeyRecordEvidence } from '../../transparency-log/signer/log-signer.ts'
 import { consistencyProof, inclusionProof, inclusionProver } from '../../transparency-log/proofs.ts'
 import { formatProofPath, hashTexts } from '../../transparency-log/tlog-proof.ts'
@@ -46,6 +46,8 @@ export interface CoreParts {
   readonly storage: StorageWriter
   readonly clock: Clock
   readonly origin: string
+  /** What limits count is read from: where records are sealed, with what opens them. Without it, from storage as it is. */
+  readonly countedFrom?: (read: (reader: StorageReader) => void) => void
 }
 
 /** A request of the batch under way that has been accepted. */
@@ -59,6 +61,7 @@ export class CommitterCore {
   readonly #clock: Clock
   readonly #origin: string
   readonly #heads: StreamHeads
+  readonly #countedFrom: NonNullable<CoreParts['countedFrom']>
   #tree: Tree
   #head: LogHead
   #changes: RecentChanges
@@ -75,8 +78,9 @@ export class CommitterCore {
   #levers = NO_LEVERS
 
   /** Reads the log's right edge and checks it against the stored head. @throws `storage-damaged` */
-  constructor({ storage, clock, origin }: CoreParts) {
+  constructor({ storage, clock, origin, countedFrom }: CoreParts) {
     this.#storage = storage
+    this.#countedFrom = countedFrom ?? ((read) => read(storage.reader))
     this.#clock = clock
     this.#origin = origin
     this.#heads = new StreamHeads(storage.reader)
@@ -117,7 +121,7 @@ export class CommitterCore {
   #count(limits: readonly Limit[]): void {
     if (limits.length === 0) return
     const nowMs = Math.max(this.#clock.nowMs(), this.#head.recordedAtMs)
-    readCounters(this.#storage.reader, limits, this.#head.position, nowMs, this.#counters)
+    this.#countedFrom((reader) => readCounters(reader, limits, this.#head.position, nowMs, this.#counters))
   }
   /** Takes in which operations are on record, between other work. Until then each is looked up. */
   recallOperations(signal: AbortSignal): Promise<void> {

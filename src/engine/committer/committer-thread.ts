@@ -24,6 +24,7 @@ import {
   type Unsigned,
 } from './unsigned.ts'
 import type { LogSigner } from '../../transparency-log/signer/log-signer.ts'
+import { withOpened } from '../personal/open-for-reading.ts'
 import { SignerClient } from '../../transparency-log/signer/signer-client.ts'
 
 const SIDE_FLUSH_MS = 100 // what a crash may lose of refusals, denials and snapshots
@@ -60,7 +61,10 @@ async function serve(options: WorkerOptions): Promise<void> {
   const clock: Clock = { nowMs: () => nowMs, monotonicUs: () => systemClock.monotonicUs() }
   try {
     claimOrigin(storage, options.origin)
-    core = new CommitterCore({ storage, clock, origin: options.origin })
+    core = new CommitterCore({
+      ...{ storage, clock, origin: options.origin },
+      countedFrom: (read) => withOpened(options.keysDir, storage.reader, read),
+    })
     signing = await Signing.open({
       ...{ signer, log: core },
       onSigned: () => {

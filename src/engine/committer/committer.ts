@@ -36,6 +36,8 @@ export interface CommitterOptions {
   readonly onSignerSilent?: () => void
   /** Default `<dir>/log.vkey`. */
   readonly vkeyPath?: string
+  /** Folder of the keys of data subjects; default `dir`. */
+  readonly keysDir?: string
   /** Only tests weaken it. */
   readonly synchronous?: Synchronous
   /** Stamps `recordedAtMs`. */
@@ -70,6 +72,7 @@ export async function openCommitter(options: CommitterOptions): Promise<OpenComm
     origin: options.origin,
     vkeyPath: options.vkeyPath ?? join(options.dir, 'log.vkey'),
     synchronous: options.synchronous ?? 'FULL',
+    keysDir: options.keysDir ?? options.dir,
     signer:
       options.signerSocket === undefined
         ? { kind: 'here', dir: join(options.dir, 'signer') }

@@ -19,6 +19,8 @@ export interface WorkerOptions {
   /** The signer's socket, or the directory of one that runs in the thread itself: for tests, whose everyday runs it keeps fast. */
   readonly signer: { readonly kind: 'socket'; readonly path: string } | { readonly kind: 'here'; readonly dir: string }
   readonly synchronous: Synchronous
+  /** Folder of the keys of data subjects: what is sealed is counted by limits, too. */
+  readonly keysDir: string
 }
 
 export type Call =

@@ -5,7 +5,9 @@
 import type { JsonObject } from '../../model/json.ts'
 import type { ChainLink } from '../../model/principal.ts'
 import { canonicalJson } from '../../model/json.ts'
+import { SEALED } from '../../model/personal.ts'
 import type { Dimension, Limit } from '../../policy/limits.ts'
+import type { HistoryEntry, RecordedHistory } from './claims.ts'
 
 /** The members of a record's line that limits look at, and its payload, which is only parsed when one needs it. */
 export interface CountedOperation {
@@ -22,6 +24,26 @@ export interface CountedBody {
   readonly facts: unknown
   /** Name of the resource, as in the recorded admission request. */
   readonly resource: string
+  /** Of a record that cannot be opened, because it was sealed for somebody who is erased: what it says for each limit of then. */
+  readonly sealed?: readonly HistoryEntry[]
+}
+
+/** Whether what it counts stands in the payload, which may be sealed. */
+export const looksInside = ({ per, sum }: Pick<Limit, 'per' | 'sum'>): boolean => sum !== null || per.includes('entity')
+
+/** What an operation adds to which of a limit's counters; null when that is sealed, and the record does not say it for this limit. */
+export function addsTo(
+  limit: Pick<Limit, 'counts' | 'per' | 'sum'>,
+  operation: CountedOperation,
+): { readonly key: string; readonly amount: number } | null {
+  if (looksInside(limit)) {
+    const { sealed } = operation.body()
+    if (sealed !== undefined) {
+      const said = sealed.find(({ counts }) => counts === limit.counts)
+      return said === undefined ? null : { key: said.key, amount: said.adding }
+    }
+  }
+  return { key: counterKey(limit, operation), amount: amountOf(limit, operation) ?? 0 }
 }
 
 export const isCounted = ({ of }: Pick<Limit, 'of'>, action: string): boolean =>
@@ -71,10 +93,14 @@ export function amountOf({ sum }: Pick<Limit, 'sum'>, operation: CountedOperatio
 export const countedRequest = (
   request: Pick<CountedOperation, 'action' | 'actor' | 'chain' | 'onBehalfOf' | 'tenant' | 'run'> & {
     readonly payload: string
+    readonly counted?: CountedBody
   },
 ): CountedOperation => {
-  const { action, actor, chain, onBehalfOf, tenant, run, payload } = request
-  return { action, actor, chain, onBehalfOf, tenant, run, body: bodyOf(payload) }
+  const { action, actor, chain, onBehalfOf, tenant, run, payload, counted } = request
+  return {
+    ...{ action, actor, chain, onBehalfOf, tenant, run },
+    body: counted === undefined ? bodyOf(payload) : () => counted,
+  }
 }
 
 /** From an operation's line and payload, as stored. Null for what is no committed operation, which no limit counts. */
@@ -102,8 +128,11 @@ export function bodyOf(payload: string | null): () => CountedBody {
   let known: CountedBody | null = null
   return () => {
     if (known !== null) return known
-    const { input, facts, request } = parsed(payload)
-    return (known = { input, facts, resource: request?.resource ?? '' })
+    const document = parsed(payload)
+    const { input, facts, request, history } = document
+    // Without its request it has been sealed, or was never kept whole.
+    const sealed = Object.hasOwn(document, SEALED) || request === null ? { sealed: history?.entries ?? [] } : {}
+    return (known = { input, facts, resource: request?.resource ?? '', ...sealed })
   }
 }
 
@@ -111,6 +140,7 @@ interface Payload {
   readonly input?: unknown
   readonly facts?: unknown
   readonly request?: { readonly resource?: string } | null
+  readonly history?: RecordedHistory | null
 }
 /** What is no payload of ours has nothing to count. */
 function parsed(payload: string | null): Payload {

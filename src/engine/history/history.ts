@@ -4,7 +4,7 @@
  *
  * Owns a copy of the counters and the amounts under way; no truth. A limit that could not be loaded is unknown, and unknown is a denial.
  */
-import { amountOf, counterKey, isCounted, type CountedOperation } from './counted-operation.ts'
+import { amountOf, counterKey, isCounted, looksInside, type CountedOperation } from './counted-operation.ts'
 import type { HistoryClaim, HistoryEntry, RecordedHistory } from './claims.ts'
 import { LimitCounters, type LoadedCounters } from './limit-counters.ts'
 import type { CommitUnderWay } from '../states.ts'
@@ -78,7 +78,8 @@ export class History {
       const max = limit.mode === 'enforce' ? limit.max : null
       const key = counterKey(limit, operation)
       const committed = this.#counters.value(counts, key, atMs)
-      const amount = isCounted(limit, operation.action) ? amountOf(limit, operation) : 0
+      const counted = isCounted(limit, operation.action)
+      const amount = counted ? amountOf(limit, operation) : 0
       if (committed === null || amount === null) {
         unknown.push(name)
         continue
@@ -91,7 +92,8 @@ export class History {
       history[name] = value
       adding[name] = amount
       const exact = sees(name)
-      if (!exact && (amount === 0 || max === null)) continue // nothing rests on it
+      // Nothing rests on it; but what may be sealed is only counted again by what stands here.
+      if (!exact && (amount === 0 || max === null) && !(counted && looksInside(limit))) continue
       entries.push({ limit: name, counts, key, value, adding: amount, max, exact })
       claims.push({ counts, stepMs, key, relied: exact ? value : null, adding: amount, max })
     }

@@ -4,11 +4,12 @@
  *
  * H1 An operation counts in the step of its record's time, which is the step it was admitted in (the committer compares).
  * H2 A position counts once: what is at or before the position that a limit was loaded up to is in it already.
- * H3 Beyond the bound nothing is forgotten: a counter that finds no room is unknown, and what rests on it is turned down.
+ * H3 Beyond the bound nothing is forgotten: a counter that finds no room is unknown, and what rests on it is turned down. So is one to which
+ *    something was added that is sealed.
  */
 import type { Hash, Position } from '../../model/ids.ts'
 import type { Limit } from '../../policy/limits.ts'
-import { amountOf, counterKey, isCounted, type CountedOperation } from './counted-operation.ts'
+import { addsTo, isCounted, type CountedOperation } from './counted-operation.ts'
 
 export const COUNTERS_MAX = 100_000 // over all limits: about 60 MB when every one is busy in a third of its steps
 const SWEEP_EVERY_MS = 1_000 // looking through all of them takes milliseconds
@@ -23,6 +24,8 @@ interface Counters {
   readonly byKey: Map<string, [step: number, amount: number][]>
   /** Until then a counter that is not there may be one that found no room. */
   unknownUntilMs: number
+  /** Until then something that nobody can read any more may belong to any counter. */
+  sealedUntilMs: number
 }
 /** One limit's counters as they cross a thread. */
 export interface LoadedCounters {
@@ -30,6 +33,7 @@ export interface LoadedCounters {
   readonly upTo: Position
   readonly byKey: readonly (readonly [key: string, steps: Steps])[]
   readonly unknownUntilMs: number
+  readonly sealedUntilMs: number
 }
 
 export const stepOf = (timeMs: number, { stepMs }: Pick<Limit, 'stepMs'>): number => Math.floor(timeMs / stepMs)
@@ -48,7 +52,7 @@ export class LimitCounters {
 
   /** Starts a limit with nothing counted up to a position. */
   begin(limit: Counted, upTo: Position): void {
-    this.#limits.set(limit.counts, { limit, upTo, byKey: new Map(), unknownUntilMs: 0 })
+    this.#limits.set(limit.counts, { limit, upTo, byKey: new Map(), unknownUntilMs: 0, sealedUntilMs: 0 })
   }
 
   keepOnly(counts: ReadonlySet<Hash>): void {
@@ -59,14 +63,14 @@ export class LimitCounters {
     }
   }
 
-  load({ limit, upTo, byKey, unknownUntilMs }: LoadedCounters): void {
+  load({ limit, upTo, byKey, unknownUntilMs, sealedUntilMs }: LoadedCounters): void {
     this.keepOnly(new Set([...this.#limits.keys()].filter((counts) => counts !== limit.counts)))
     const entries = byKey.map(([key, steps]) => [key, steps.map(([step, amount]) => [step, amount])] as const)
     this.#limits.set(limit.counts, {
       limit,
       upTo,
       byKey: new Map(entries as [string, [number, number][]][]),
-      unknownUntilMs,
+      ...{ unknownUntilMs, sealedUntilMs },
     })
     this.#size += byKey.length
   }
@@ -74,8 +78,7 @@ export class LimitCounters {
   dump(counts: Hash): LoadedCounters | null {
     const counters = this.#limits.get(counts)
     if (counters === undefined) return null
-    const { limit, upTo, byKey, unknownUntilMs } = counters
-    return { limit, upTo, byKey: [...byKey], unknownUntilMs }
+    return { ...counters, byKey: [...counters.byKey] }
   }
 
   /** Counts a committed operation for every limit that counts it. */
@@ -91,7 +94,7 @@ export class LimitCounters {
   /** What is counted in the window that ends with the step of this time; null when that is not known. */
   value(counts: Hash, key: string, timeMs: number): number | null {
     const counters = this.#limits.get(counts)
-    if (counters === undefined) return null
+    if (counters === undefined || timeMs < counters.sealedUntilMs) return null
     const steps = counters.byKey.get(key)
     if (steps === undefined) return timeMs < counters.unknownUntilMs ? null : 0
     const now = stepOf(timeMs, counters.limit)
@@ -105,8 +108,12 @@ export class LimitCounters {
     if (position <= counters.upTo) return
     counters.upTo = position
     if (!isCounted(limit, operation.action)) return
-    const amount = amountOf(limit, operation) ?? 0
-    const key = counterKey(limit, operation)
+    const adds = addsTo(limit, operation)
+    if (adds === null) {
+      counters.sealedUntilMs = recordedAtMs + limit.stepMs * (limit.stepsBefore + 1)
+      return
+    }
+    const { key, amount } = adds
     const now = stepOf(recordedAtMs, limit)
     let steps = byKey.get(key)
     if (steps === undefined) {

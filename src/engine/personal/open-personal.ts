@@ -5,7 +5,6 @@ import { Personal } from './personal.ts'
 import type { OpenCommitter } from '../committer/committer.ts'
 import type { Manifest } from '../../model/manifest.ts'
 import { KEY_STORE_FILE, KeyStore, WRAPPING_KEY_FILE } from '../../personal-data/key-store.ts'
-import { OpeningReader } from '../../personal-data/opening-reader.ts'
 import type { SideReader, StorageReader, StreamKeyReader } from '../../storage/storage.ts'
 
 export const declaresPersonalData = ({ entities }: Pick<Manifest, 'entities'>): boolean =>
@@ -24,16 +23,4 @@ export function openPersonal(
   mkdirSync(keysDir, { recursive: true, mode: 0o700 })
   const keys = KeyStore.open(path, join(keysDir, WRAPPING_KEY_FILE), 'write')
   return new Personal(stored, committer, keys, manifest, origin)
-}
-
-/** For an audit from files alone. Null where nothing can be opened; what is sealed then counts as not checked. */
-export function openForReading(
-  keysDir: string,
-  stored: StorageReader & SideReader,
-  manifest: Pick<Manifest, 'entities' | 'readModels'>,
-): { readonly reader: OpeningReader; readonly keys: KeyStore } | null {
-  const path = join(keysDir, KEY_STORE_FILE)
-  if (!existsSync(path)) return null
-  const keys = KeyStore.open(path, join(keysDir, WRAPPING_KEY_FILE), 'read')
-  return { reader: new OpeningReader(stored, keys, manifest, 'stays'), keys }
 }

@@ -140,8 +140,11 @@ export class Personal implements Sealer {
     const effect = (text: JsonText, ordinal: number): JsonText =>
       whole.length === 0 ? text : sealText(text, EFFECT, whole, effectContext(this.#origin, tenant, operation, ordinal))
     const { subjects: _, ...rest } = request
+    const { input, facts } = payload
+    const counted = { input, facts, resource: payload.request?.resource ?? '' }
     return {
       ...rest,
+      ...(state === 'committed' && !isEngineAction(payload) ? { counted } : {}),
       events,
       rows: request.rows.map((row) => this.row(row)),
       finds: request.finds.map((find) => this.#find(find)),
