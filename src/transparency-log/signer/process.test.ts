@@ -89,6 +89,16 @@ describe('signer process', () => {
     noteOf(await patiently(() => client.sign(requestOf(log, epoch, 0, 5), soon())))
   })
 
+  test('closed while another is being started, it leaves none behind', async (t) => {
+    const signer = await start(t)
+    const before = signer.pid
+    signer.restart()
+    await sleep(80) // longer than until the next is started, shorter than until it is there
+    await signer.close()
+    assert.notEqual(signer.pid, before)
+    assert.throws(() => process.kill(signer.pid as number, 0), { code: 'ESRCH' })
+  })
+
   test('what is no request is answered as such, and hurts nobody', async (t) => {
     const signer = await start(t)
     const bad = [

@@ -67,13 +67,19 @@ export async function startSigner(options: SignerProcessOptions): Promise<Signer
     restart: () => void child.kill('SIGKILL'),
     async close() {
       closing = true
-      child.stdin?.end()
-      const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS)
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      clearTimeout(late)
+      await ended(child)
       await running
+      await ended(child) // another, that was being started meanwhile
     },
   }
+}
+
+/** Asks it to end, which it does when nobody holds its stdin, and sees to it. */
+async function ended(child: ChildProcess): Promise<void> {
+  child.stdin?.end()
+  const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS)
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  clearTimeout(late)
 }
 
 async function startChild(words: readonly string[]): Promise<ChildProcess> {
