@@ -106,7 +106,7 @@ test('published with other numbers, a breaker begins anew at once, and so after 
 })
 
 test('what is approved while a breaker is open waits for it, and goes on when it half opens', async (t) => {
-  const rich = await bankWithBreakers(t, { refusing: BREAKERS.refusing })
+  const rich = await bankWithBreakers(t, { refusing: { ...BREAKERS.refusing, open: '10m' } })
   await rich.do('deposit', { account: 'a', amount: 500_000 })
   const held = await withdraw(rich, 200_000)
   assert.ok(held.kind === 'held')
@@ -115,7 +115,7 @@ test('what is approved while a breaker is open waits for it, and goes on when it
   const approved = await decideAsOperator(rich, held.approval)
   assert.equal(approved.kind, 'held')
   assert.equal((await rich.engine.self(rich.operator, NEVER)).queues.held, 1)
-  nowMs += 3_600_000
+  nowMs += 600_000 // the approval is good for an hour
   const outcome = await rich.engine.outcome(rich.agent, held.operation, 10_000, NEVER)
   assert.equal(outcome.kind, 'committed', JSON.stringify(outcome))
   // The breaker hears of it a moment after the caller.

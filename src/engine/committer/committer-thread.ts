@@ -10,6 +10,7 @@ import { systemClock, type Clock } from '../../host/clock.ts'
 import { Problem, problem } from '../../model/problems.ts'
 import type { SideRecord, Snapshot, StorageWriter } from '../../storage/storage.ts'
 import { openSqliteWriter } from '../../storage/sqlite/writer.ts'
+import { batchShare } from './batch-share.ts'
 import { BATCH_COMMANDS_MAX, CommitterCore, type Prover } from './committer-core.ts'
 import { problemMessage, type Call, type Mail, type Reply, type ThreadMessage, type WorkerOptions } from './messages.ts'
 import { receiptFrom } from './proof-path.ts'
@@ -31,10 +32,6 @@ const SIDE_FLUSH_MS = 100 // what a crash may lose of refusals, denials and snap
 const CHECKPOINT_STORE_MS = 1_000 // how old the stored checkpoint may be under load; it is for those who verify the files alone
 const LATE_LOOK_MS = 250 // how often answers that wait for the signer are looked at
 const CLOSE_WAIT_MS = 3_000 // for the signer, when the log is closed
-/** So many waiting are cut in two while nothing is being signed. Fewer cost more in syncs and messages than they win. */
-const HALVED_FROM = 32
-/** A disk that takes longer for a batch is what everything waits for: then it is asked as seldom as possible. */
-const HALVED_UP_TO_US = 5_000
 const SIDE_WAITING_MAX = 5_000 // of each; more than that within one flush are dropped, oldest first
 
 assert(parentPort !== null)
@@ -139,8 +136,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   async function commitBatch(): Promise<Reply[]> {
     const obstacle = signing.fault ?? signing.unconfirmed
     if (obstacle !== null) return failAll(commits.splice(0), obstacle)
-    const halved = unsigned.count === 0 && commits.length >= HALVED_FROM && lastWriteUs <= HALVED_UP_TO_US
-    const share = halved ? Math.ceil(commits.length / 2) : commits.length
+    const share = batchShare(commits.length, unsigned.count, lastWriteUs)
     const taken = commits.splice(0, Math.min(BATCH_COMMANDS_MAX, share))
     let writtenSinceUs = 0
     const answers = await core.commit(

@@ -66,27 +66,6 @@ describe('committer thread', () => {
     await committer.close()
   })
 
-  test('many that come at once are cut in two, so that one half is signed while the other is written', async () => {
-    using dir = dataDirectory()
-    const committer = await start(dir.path)
-    const signedSizes = async (callers: number): Promise<Set<number>> => {
-      const before = Number((await committer.checkpoint()).split('\n')[1])
-      const log = parseVerifierKey(committer.vkey)
-      const answers = await Promise.all(
-        Array.from({ length: callers }, (_, caller) => committer.commit(commitRequest(`op_${before}_${caller}`))),
-      )
-      return new Set(
-        answers.map((answer) => {
-          assert(answer.kind === 'committed')
-          return verifyReceipt(answer.receipt, log).size - before
-        }),
-      )
-    }
-    assert((await signedSizes(64)).has(32))
-    assert.deepEqual(await signedSizes(31), new Set([31]), 'a few are one batch')
-    await committer.close()
-  })
-
   test('commits handed in together may build on each other, in the order they were handed in', async () => {
     using dir = dataDirectory()
     const committer = await start(dir.path)
