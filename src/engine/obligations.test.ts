@@ -78,6 +78,8 @@ test('notify: the outbox of the same commit tells the channel, of what is done a
   assert.equal(held.kind, 'held', JSON.stringify(held))
   assert.deepEqual(held.requires, ['cashier'])
   assert.match((await recordOf(bank, held.operation)).line, /"effect":"plinth.notify"/)
+  const { items } = await bank.engine.effects(bank.operator, {}, { after: null, limit: 200 }, NEVER)
+  assert.deepEqual([...new Set(items.map(({ state }) => state))], ['ready'], 'they wait for no witness')
   const report = await bank.engine.verify(() => {}, NEVER)
   assert.equal(report.verdict, 'valid', JSON.stringify(report.findings))
 })

@@ -44,7 +44,7 @@ export function outboxEffects(parts: SwitchedGate, after: Position, limit: numbe
   let of: { readonly position: Position; readonly asked: Asked | null } | null = null
   return parts.reader.effects(after, limit).map(({ position, ordinal, effect, payload }) => {
     if (of?.position !== position) of = { position, asked: askedBy(parts, position) }
-    const risk = of.asked?.wasIrreversible === true ? 'irreversible' : parts.acknowledgement.riskOf(effect)
+    const risk = riskOf(parts, effect, of.asked)
     return { position, ordinal, effect, risk, payload, state: stateOf(parts, position, effect, of.asked) }
   })
 }
@@ -88,13 +88,18 @@ interface Admitted {
   readonly impact?: { readonly irreversible: boolean } | null
 }
 
+/** As today's release sees it, or as the one saw it that decided, whichever is more. */
+const riskOf = ({ acknowledgement }: Gate, effect: string, asked: Asked | null): Risk =>
+  asked?.wasIrreversible === true && effect !== NOTIFY_EFFECT ? 'irreversible' : acknowledgement.riskOf(effect)
+
 function stateOf(parts: SwitchedGate, position: Position, effect: string, asked: Asked | null): EffectState {
   if (asked === null || switchedOffBy(parts, effect, asked) !== null) return 'switched-off'
   if (effect !== NOTIFY_EFFECT && !isLive(parts, asked)) return 'revoked'
   const { acknowledgement } = parts
   if (acknowledgement.stop.mark !== null) return 'log-stopped'
-  const needsWitness = asked.wasIrreversible || acknowledgement.riskOf(effect) === 'irreversible'
-  return needsWitness && position >= acknowledgement.witnessedSize ? 'awaiting-witness' : 'ready'
+  return riskOf(parts, effect, asked) === 'irreversible' && position >= acknowledgement.witnessedSize
+    ? 'awaiting-witness'
+    : 'ready'
 }
 
 const NOBODY = {
@@ -147,7 +152,8 @@ export function countAwaiting(parts: SwitchedGate): { readonly count: number; re
   const effects = parts.reader.effects(after, EFFECTS_SCAN_MAX)
   const waiting = effects.filter(
     ({ effect, position }) =>
-      parts.acknowledgement.riskOf(effect) === 'irreversible' || askedBy(parts, position)?.wasIrreversible === true,
+      parts.acknowledgement.riskOf(effect) === 'irreversible' ||
+      riskOf(parts, effect, askedBy(parts, position)) === 'irreversible',
   )
   return { count: waiting.length, complete: effects.length < EFFECTS_SCAN_MAX }
 }

@@ -121,3 +121,16 @@ test('a snapshot that follows keeps the lease of the one before until its own co
   assert.equal(source.current().number, 2)
   assert.equal(source.leaseUntilMs(), NOW + LEASE_MS)
 })
+
+test('asking for a lease stops nobody: the snapshot that asks is a sign of life itself', async (t) => {
+  const made = testWarden(t, { nowMs: NOW })
+  const source = await open(t, made)
+  assert.equal(source.leaseUntilMs(), null)
+  made.clock.nowMs += 1_000
+  await made.change({ change: 'set-lease', leaseMs: 5_000 })
+  rmSync(join(made.publishDir, 'lease'), { force: true }) // as it is until the warden has written the first
+  await source.refresh()
+  assert.equal(source.leaseUntilMs(), NOW + 6_000)
+  const later = await open(t, made)
+  assert.equal(later.leaseUntilMs(), 0, 'not for who has not seen it come')
+})

@@ -10,7 +10,7 @@ import { problem } from '../model/problems.ts'
 
 export const LEASE_FILE = 'lease'
 /** How far the clocks of warden and runtime may differ before a lease from the future is not believed. */
-const CLOCK_SKEW_MS_MAX = 60_000
+export const CLOCK_SKEW_MS_MAX = 60_000
 
 export interface Lease {
   readonly format: 1

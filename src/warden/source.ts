@@ -18,7 +18,7 @@ import type { Hash } from '../model/ids.ts'
 import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { AuthorityFinding, AuthoritySnapshot, AuthoritySource, AuthorityStatus } from './authority.ts'
-import { LEASE_FILE, openLease, type Lease } from './lease.ts'
+import { CLOCK_SKEW_MS_MAX, LEASE_FILE, openLease, type Lease } from './lease.ts'
 import { openSnapshot, SNAPSHOT_BYTES_MAX, SNAPSHOT_FILE, snapshotFile, type VerifiedSnapshot } from './snapshot.ts'
 
 const POLL_MS = 2_000 // behind fs.watch, which some file systems do not serve
@@ -208,10 +208,16 @@ function watchFolder(
   }
 
   /** The one that was issued last counts: a lease that was made shorter holds from then on. */
-  function takeLease(lease: Lease): void {
+  function takeLease(lease: Pick<Lease, 'issuedAtMs' | 'untilMs'>): void {
     if (lease.issuedAtMs < leaseIssuedMs) return
     leaseIssuedMs = lease.issuedAtMs
     leaseUntilMs = lease.untilMs
+  }
+
+  /** A new snapshot is a sign of life itself, so that asking for a lease stops nobody until the first note comes. */
+  function takeSignOfLife({ createdAtMs, leaseMs }: AuthoritySnapshot): void {
+    if (leaseMs !== null && createdAtMs <= adoptedAtMs + CLOCK_SKEW_MS_MAX)
+      takeLease({ issuedAtMs: createdAtMs, untilMs: createdAtMs + leaseMs })
   }
 
   async function adopt(found: AuthorityFinding[]): Promise<void> {
@@ -225,6 +231,7 @@ function watchFolder(
     const lease = leaseOf(current, leaseUntilMs)
     current = next
     adoptedAtMs = options.clock.nowMs()
+    takeSignOfLife(next.snapshot)
     if (leaseOf(current, leaseUntilMs) !== lease) for (const listener of leaseListeners) listener()
   }
 

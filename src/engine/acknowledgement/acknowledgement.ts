@@ -10,6 +10,7 @@ import type { WitnessedHead } from './witnessed.ts'
 import { DEFAULT_LEVEL, ENGINE_LEVELS, reaches, highest, type Level } from '../../model/acknowledgement.ts'
 import type { Position } from '../../model/ids.ts'
 import type { EffectManifest } from '../../model/manifest.ts'
+import { NOTIFY_EFFECT } from '../../model/obligations.ts'
 import type { Landed, Outcome } from '../../model/operation.ts'
 import { problem } from '../../model/problems.ts'
 
@@ -97,7 +98,9 @@ export class Acknowledgement {
   needsWitness(effects: readonly { readonly effect: string }[]): boolean {
     return effects.some(({ effect }) => this.riskOf(effect) === 'irreversible')
   }
+  /** Telling somebody what a rule obliges to takes nothing away from anybody: it must not wait for witnesses, which there may be none of. */
   riskOf(effect: string): EffectManifest['risk'] {
+    if (effect === NOTIFY_EFFECT) return 'reversible'
     return Object.hasOwn(this.#effects, effect) ? (this.#effects[effect]?.risk ?? 'irreversible') : 'irreversible'
   }
 
