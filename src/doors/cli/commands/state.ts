@@ -44,6 +44,13 @@ export async function run(call: CommandCall): Promise<ExitCode> {
   return EXIT.ok
 }
 
+/** Whose calls it turns away, and until when: what somebody who is woken asks first. */
+const breakerLine = ({ breaker, state, untilMs, principal, command, release }: Self['breakers'][number]): string => {
+  const whose = [principal, command, release].filter((part) => part !== null).map((part) => printable(part))
+  const until = state === 'open' ? ` until ${new Date(untilMs).toISOString()}` : ''
+  return `breaker      ${breaker}: ${state}${until}, for ${whose.length === 0 ? 'everybody' : whose.join(', ')}`
+}
+
 function selfLines(self: Self): readonly string[] {
   const { sandbox, authority, queues } = self
   return [
@@ -56,6 +63,7 @@ function selfLines(self: Self): readonly string[] {
       ({ id, scope, action, reason }) =>
         `switch       ${id}: ${action} ${scope.kind} ${printable(scope.value)}, because ${printable(reason)}`,
     ),
+    ...self.breakers.map(breakerLine),
     ...self.ceilings.map(
       ({ name, scope, unit, limit, windowMs }) =>
         `ceiling      ${name}: ${limit} ${unit} for ${scope.kind} ${printable(scope.value)}${windowMs === null ? '' : ` in ${windowMs / 1_000} s`}`,
