@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { applyPolicies, bankPolicies, limits } from '../../../test/support/bank-policies.ts'
 import { NEVER, openBank, type Bank } from '../../../test/support/bank-system.ts'
 import { ANN, BOB, CLINIC as application, erase } from '../../../test/support/clinic-history.ts'
+import { audit } from '../../main/audit.ts'
 import type { Json } from '../../model/json.ts'
 import type { Outcome } from '../../model/operation.ts'
 
@@ -28,6 +29,9 @@ test('a sum over sealed input is enforced in the commit, after a restart, and af
   assert.equal(count(await Promise.all(Array.from({ length: 12 }, () => visit(clinic, 20)))), 5)
   const again = await clinic.again()
   assert.equal((await visit(again, 1)).kind, 'denied')
+  const audited = await audit({ dir: again.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
+  assert.deepEqual(audited.disagreed, [], 'it counts the same')
+  assert.ok(audited.agreed > 5)
   assert.equal((await erase(again)).answer.kind, 'committed')
   const after = await again.again()
   await after.do('register', BOB)
