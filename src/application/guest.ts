@@ -29,7 +29,7 @@ interface GuestAction {
   /** null: none declared. Otherwise `tx.facts` must have been called before an answer counts. */
   readonly facts: unknown
   readonly output: unknown
-  /** Declared codes; empty: any code is accepted. `not-found` always is. */
+  /** Declared codes; empty: the cell passes any, and the engine then takes only a kebab-case word. `not-found` always is one. */
   readonly refusals: Readonly<Record<string, string>>
 }
 export interface GuestCommand extends GuestAction {

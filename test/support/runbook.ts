@@ -58,13 +58,14 @@ export class Terminal {
   readonly #cwd: string
   readonly environment: NodeJS.ProcessEnv
 
-  /** `npx plinth …` runs this checkout's command line, `node` is the one that runs this test; heads and evidence stay in the scratch folder. */
+  /** `npx plinth …` runs this checkout's command line, `npx node` and `node` are the one that runs this test; heads and evidence stay in the scratch folder. */
   constructor(cwd: string, scratch: string, variables: Readonly<Record<string, string>> = {}) {
     const tools = join(scratch, 'bin')
     mkdirSync(tools)
     const program = (name: string, line: string): void =>
       writeFileSync(join(tools, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 })
-    program('npx', `shift\nexec "${process.execPath}" "${PLINTH}" "$@"`)
+    const [node, plinth] = [`"${process.execPath}"`, `"${process.execPath}" "${PLINTH}"`]
+    program('npx', `case "$1" in node) shift; exec ${node} "$@";; esac\nshift\nexec ${plinth} "$@"`)
     program('node', `exec "${process.execPath}" "$@"`)
     const inherited = Object.entries(process.env).filter(([name]) => !/^(PLINTH_|NODE_TEST_CONTEXT$)/.test(name))
     this.#cwd = cwd
@@ -90,6 +91,11 @@ export class Terminal {
 
   /** A command that must exit as its comment `# exits with N` says, with 0 where it says nothing. @returns all that it said */
   async type(line: string, cwd = this.#cwd): Promise<string> {
+    assert.doesNotMatch(
+      line,
+      /^node /,
+      'the Node of whoever reads this may be too old: `npx node` is the one that came along',
+    )
     const { code, stdout, stderr } = await this.run(line, cwd)
     assert.equal(code, Number(/# exits with (\d+)/.exec(line)?.[1] ?? 0), `${line}\n${stdout}${stderr}`)
     return stdout + stderr

@@ -355,7 +355,10 @@ class AdmissionsAudit {
     return same && rules ? 'agreed' : wrong('evaluated again it comes out otherwise', given(verdict))
   }
 
-  /** Side records name no release: any that was active with this schema asks the same of policy. */
+  /**
+   * Side records name no release: any that was active with this schema asks the same of policy. So a change of code alone between two releases is not
+   * seen in what was refused or read, only in what was committed.
+   */
   async #releaseWithSchema(schema: string, files: AuthoritySnapshot['policies']): Promise<ReleaseId | null> {
     for (const release of this.#standing.releases) {
       const manifest = await this.#evidence.manifest(release)
