@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { JsonSchema } from '../model/json.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { Problem } from '../model/problems.ts'
-import { createValidators, VALIDATION_ERRORS_MAX } from './validate.ts'
+import { createValidators, VALIDATION_ERRORS_MAX, whyNotFitting } from './validate.ts'
 
 const object = (properties: JsonSchema, required = Object.keys(properties)): JsonSchema => ({
   type: 'object',
@@ -145,6 +145,14 @@ test('prototype names are members like any other', () => {
   const sent = JSON.parse('{"item":"tea","count":1,"__proto__":{"note":1}}') as unknown
   refuses('invalid-input', () => validators.commandInput('buy', sent))
   refuses('invalid-input', () => validators.commandInput('buy', Object.create({ item: 'tea', count: 1 })))
+})
+
+test('a member whose name is the empty text is asked for like any other', () => {
+  const nameless = { type: 'object', properties: { '': { type: 'string' } }, required: [''] }
+  assert.notEqual(whyNotFitting(nameless, {}), null)
+  assert.notEqual(whyNotFitting({ type: 'array', items: nameless }, [{ '': 'here' }, {}]), null)
+  assert.notEqual(whyNotFitting({ dependentRequired: { a: [''] } }, { a: 1 }), null)
+  assert.equal(whyNotFitting(nameless, { '': 'here' }), null)
 })
 
 test('a flood of errors, a huge string and a deep value get one bounded problem', () => {

@@ -5,7 +5,7 @@
  */
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
-import type { JsonObject, JsonSchema } from '../model/json.ts'
+import type { Json, JsonObject, JsonSchema } from '../model/json.ts'
 import type { ActionManifest, Manifest } from '../model/manifest.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { ProblemCode } from '../model/problems.ts'
@@ -130,7 +130,10 @@ function compiled() {
   const validators = new Map<string, { readonly first: ValidateFunction; all: ValidateFunction | null }>()
   return function check(key: string, schema: JsonSchema, value: unknown, code: ProblemCode, what: string): void {
     let validator = validators.get(key)
-    if (validator === undefined) validators.set(key, (validator = { first: quick.compile(schema), all: null }))
+    if (validator === undefined) {
+      const first = (asksForNameless(schema) ? thorough : quick).compile(schema)
+      validators.set(key, (validator = { first, all: null }))
+    }
     let errors: readonly ErrorObject[]
     try {
       if (validator.first(value)) return
@@ -148,6 +151,19 @@ function compiled() {
     throw invalid(code, what, errors)
   }
 }
+
+/** Ajv that stops at the first error takes a missing member whose name is the empty text for no error at all; when it looks for all errors it does not. */
+function asksForNameless(schema: Json): boolean {
+  if (typeof schema !== 'object' || schema === null) return false
+  return Object.entries(schema).some(
+    ([keyword, part]) =>
+      ((keyword === 'required' || keyword === 'dependentRequired') && namesNothing(part)) || asksForNameless(part),
+  )
+}
+const namesNothing = (names: Json | undefined): boolean =>
+  typeof names === 'object' &&
+  names !== null &&
+  (Array.isArray(names) ? names.includes('') : Object.values(names).some((list) => namesNothing(list)))
 
 const isSmall = (value: unknown): boolean => (JSON.stringify(value)?.length ?? 0) <= THOROUGH_CHARACTERS_MAX
 
