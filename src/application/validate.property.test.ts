@@ -1,7 +1,7 @@
 /** Do the engine's validators and the author's schemas agree on every value? And do any bytes that parse as JSON get past them otherwise than as an answer? */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { z } from 'zod'
 import type { Manifest } from '../model/manifest.ts'
 import { Problem } from '../model/problems.ts'

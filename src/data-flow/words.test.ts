@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { standsIn, textsIn, wordsOf } from './words.ts'
 
 test('words are lower case, without their punctuation; addresses stay whole, other compounds are their parts', () => {

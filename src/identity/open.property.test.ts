@@ -1,7 +1,7 @@
 /** Any bearer: it is somebody, or a Problem whose text does not repeat it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { sha256Hex } from '../model/ids.ts'
 import { Problem } from '../model/problems.ts'
 import type { AuthoritySnapshot, AuthoritySource } from '../warden/authority.ts'

@@ -1,7 +1,7 @@
 /** What an approver reads, when whoever asks would rather have it not read. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { CARD_LENGTH_MAX, renderCard, type CardView } from './approval-card.ts'
 import type { Json, JsonObject } from './json.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { Frontier, leafHash, perfectRoot } from './merkle.ts'
 
 test('the root over leaves at once is the root over one after the other', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { sha256Hex } from './ids.ts'
 import type { OperationState } from './operation.ts'
 import { LineSketcher, lineComposer, parseRecord, sharedParts, sketchLine, type CommonFields } from './record-line.ts'

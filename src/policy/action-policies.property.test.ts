@@ -1,7 +1,7 @@
 /** Leaving out the policies of other actions changes nothing: for any policies and requests, an action's own set answers as the whole set does. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { actionPolicies } from './action-policies.ts'
 import { evaluate, parsedIdsMade, parsePolicySet, parseSchema } from './cedar.ts'
 import { readPolicyFiles, textsOf } from './policy-set.ts'

@@ -1,7 +1,7 @@
 /** `always` and `never` hold for every call, whatever it brings along; the engine that decides is asked. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { parseSchema } from './cedar.ts'
 import { ContextError } from './context-type.ts'
 import { readPolicyFiles } from './policy-set.ts'

@@ -1,7 +1,7 @@
 /** What was decided can be decided again: from the recorded request and the snapshot alone, with the same rules (invariant 9). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import type { Admission, AdmissionRequest, Authority } from '../model/admission.ts'
 import type { AuthoritySnapshot } from '../warden/authority.ts'
 import { openPolicy } from './open.ts'

@@ -1,7 +1,7 @@
 /** Requests with the same text here get the same verdict, however values are compared: so a verdict may be remembered under it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { parseSchema } from './cedar.ts'
 import { cedarRequest } from './request.ts'
 import { schemaOf } from './schema.ts'

@@ -1,7 +1,7 @@
 /** A remembered verdict is the verdict: for any policies and any order of requests, memory and evaluation agree. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { parseSchema } from './cedar.ts'
 import { ContextError } from './context-type.ts'
 import type { AdmitRequest } from './policy.ts'

@@ -1,7 +1,7 @@
 /** One root for the heads of all streams: the same whatever the order, and a path for each stream that is there and for each that is not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { sha256Hex, type StreamId } from '../model/ids.ts'
 import { HeadsTree, headKey, memoryBuckets, rootOfPath, type BucketStore, type HeadOfStream } from './heads-tree.ts'
 

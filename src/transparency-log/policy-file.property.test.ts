@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { cosignatureSigner, formatCosignatureKey } from './cosignature.ts'
 import { judgeQuorum } from './policy-file-quorum.ts'
 import { quorumSafety } from './policy-file-safety.ts'

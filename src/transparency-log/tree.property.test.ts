@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import type { Hash } from '../model/ids.ts'
 import { EMPTY_ROOT, Frontier, leafHash, nodeHash } from '../model/merkle.ts'
 import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proofs.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../test/support/property.ts'
 import { Problem } from '../model/problems.ts'
 import { noteSigner, signNote } from '../model/signed-note.ts'
 import { signApproval, verifyApproval } from './approval-decision.ts'

@@ -1,7 +1,7 @@
 /** What every storage adapter must do, in the words of the port. Same suite, same names; no adapter is excused. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../support/property.ts'
 import type { FindQuery, Row, RowChange } from '../../src/model/decision.ts'
 import { sha256Hex, type OperationId, type Position, type PrincipalId, type StreamId } from '../../src/model/ids.ts'
 import type { JsonObject } from '../../src/model/json.ts'

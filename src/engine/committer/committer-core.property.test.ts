@@ -1,7 +1,7 @@
 /** Batches of requests against a model that takes them one by one: same answers, same log (G1, G2). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../../test/support/property.ts'
 import { verifyLog } from '../../event-log/verify.ts'
 import type { FindQuery, Row, RowKey } from '../../model/decision.ts'
 import { findDigest } from '../../model/find-digest.ts'

@@ -1,7 +1,7 @@
 /** What a cell wrote is read exactly as JSON.parse reads it, or refused for a reason that a slow look at the value confirms. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../../test/support/property.ts'
 import { readJson } from './read-json.ts'
 
 const DEPTH_MAX = 5

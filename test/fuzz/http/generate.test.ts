@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import fc from 'fast-check'
+import fc from '../../support/property.ts'
 import { PROBLEMS } from '../../../src/model/problems.ts'
 import { ask, openLedger, type Ledger } from '../../support/doors/open-ledger.ts'
 import { leaksOf } from './leaks.ts'
