@@ -14,7 +14,7 @@ import { maySign, SNAPSHOT_BYTES_MAX } from './snapshot.ts'
 
 /** How long a request may wait for its signatures, unless it says otherwise. */
 export const REQUEST_LIFE_MS = 24 * 3_600_000
-const REQUEST_LIFE_MS_MAX = 7 * REQUEST_LIFE_MS
+export const REQUEST_LIFE_MS_MAX = 7 * REQUEST_LIFE_MS
 const CHANGES_MAX = 64
 /** Comes before the text in what is signed: a signature over a request is one over nothing else. */
 const DOMAIN = 'plinth change request v1\n'

@@ -5,8 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { systemClock } from '../host/clock.ts'
 import { sha256Hex } from '../model/ids.ts'
+import { canonicalJson } from '../model/json.ts'
 import { Problem } from '../model/problems.ts'
 import { WARDEN_FILE } from './journal.ts'
+import { drillBytes } from './change-request.ts'
+import type { OperatorSigner } from './operator-signer.ts'
 import { openAuthoritySource, readAuthority } from './source.ts'
 import { newEd25519 } from './secrets.ts'
 import { openWarden } from './warden.ts'
@@ -62,6 +65,59 @@ test('a stolen key below the threshold changes nothing, and what it tried stays 
     made.warden.pending().map(({ signedBy }) => signedBy),
     [['ben'], ['ben'], ['ben']],
   )
+})
+
+test('a stolen key fills no queue: others still stop things, collect signatures and remove it', async (t) => {
+  const made = testWarden(t)
+  await made.change(threshold('policies', 2), threshold('operators', 2))
+  let taken = 0
+  await assert.rejects(async () => {
+    for (; taken < 100; taken++) await made.submit(made.text(policies(`open-${taken}`)), 'ben')
+  }, fails('overloaded'))
+  assert.equal(made.warden.pending().length, taken)
+  const removal = made.text(
+    { change: 'remove-operator', id: 'ben' },
+    threshold('operators', 1),
+    threshold('policies', 1),
+  )
+  assert.equal((await made.submit(removal, 'mia')).kind, 'waiting')
+  const one = { id: 'sw-1', scope: { kind: 'global', value: '*' }, action: 'stop', reason: 'a key is stolen' } as const
+  assert.equal((await made.change({ change: 'switch-on', switch: one })).kind, 'published')
+  assert.equal(made.warden.pending().length, 0)
+})
+
+test('what has expired makes room, and nothing may wait for longer than a request can', async (t) => {
+  const made = testWarden(t)
+  await made.change(threshold('policies', 2))
+  const fill = async () => {
+    for (let taken = 0; taken < 100; taken++) await made.submit(made.text(policies(`p-${taken}`)), 'ben')
+  }
+  await assert.rejects(fill, fails('overloaded'))
+  made.clock.nowMs += 25 * 3_600_000
+  assert.equal((await made.submit(made.text(policies('later')), 'ben')).kind, 'waiting')
+  const never = JSON.parse(made.text(policies('for-ever'))) as Record<string, unknown>
+  const farOff = made.clock.nowMs + 1_000 * 24 * 3_600_000
+  const text = canonicalJson({ ...never, createdAtMs: farOff, expiresAtMs: farOff + 1 } as never)
+  await assert.rejects(made.submit(text, 'ben'), fails('malformed-request'))
+})
+
+test('a drill’s report counts once, and while it is fresh', async (t) => {
+  const made = testWarden(t)
+  const signed = async (report: string) => {
+    const signature = await (made.operators['eve'] as OperatorSigner).sign(drillBytes(report))
+    return { request: report, operator: 'eve', signature: signature.toString('base64') }
+  }
+  const drill = await signed(canonicalJson({ format: 1, startedAtMs: made.clock.nowMs, passed: true }))
+  made.warden.recordDrill(drill)
+  assert.throws(() => made.warden.recordDrill(drill), fails('change-stale'), 'handed in again')
+  assert.throws(
+    () => made.warden.recordDrill({ ...drill, request: `${drill.request} ` }),
+    fails('change-not-authorized'),
+  )
+  const unread = await signed('no report at all')
+  assert.throws(() => made.warden.recordDrill(unread), fails('change-stale'))
+  made.clock.nowMs += 2 * 3_600_000
+  assert.throws(() => made.warden.recordDrill(drill), fails('change-stale'), 'handed in later')
 })
 
 test('a role limits what a key may sign: it may stop things, and nothing else', async (t) => {

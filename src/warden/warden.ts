@@ -26,6 +26,7 @@ import { applyDocument } from './change-document.ts'
 import {
   missingSignatures,
   parseRequest,
+  REQUEST_LIFE_MS_MAX,
   requestId,
   drillBytes,
   signerOfRequest,
@@ -36,16 +37,18 @@ import {
 import type { PolicyCheck } from './changes.ts'
 import { checkedSnapshot, firstAuthority, type FirstAuthority, type PrincipalSecrets } from './first-authority.ts'
 import { Journal } from './journal.ts'
-import { LEASE_FILE, leaseText } from './lease.ts'
+import { CLOCK_SKEW_MS_MAX, LEASE_FILE, leaseText } from './lease.ts'
 import { ROOT_KEY_FILE, signedText } from './publish.ts'
 import { newEd25519 } from './secrets.ts'
 import { maySign, openSnapshot, snapshotFile, type VerifiedSnapshot } from './snapshot.ts'
 
-/** Requests that wait for signatures at a time. */
-const PENDING_MAX = 64
+/** Requests that wait for signatures at a time, begun by one operator: whoever has stolen that key keeps nobody else's from being collected. */
+const PENDING_PER_OPERATOR_MAX = 8
 /** Refusals that the journal takes in an hour: enough to see an attack, too few to fill a disk. */
 const REFUSALS_PER_HOUR_MAX = 1_000
 const DRILL_LENGTH_MAX = 100_000
+const DRILL_FRESH_MS = 3_600_000
+const DRILLS_PER_HOUR_MAX = 60
 const ROOT_KEY_NAME = 'plinth-authority'
 
 export interface WardenOptions {
@@ -194,11 +197,31 @@ export class Warden {
     }
   }
 
-  /** Puts a drill's report on record, signed by the operator who ran it. @throws `change-not-authorized`, `malformed-request` */
+  /**
+   * Puts a drill's report on record, signed by the operator who ran it, once and while it is fresh.
+   * @throws `change-not-authorized`, `malformed-request`, `change-stale`, `overloaded`
+   */
   recordDrill({ request: report, operator, signature }: SignedRequest): void {
     if (report.length > DRILL_LENGTH_MAX) throw problem('malformed-request', 'the report is too long')
     verifyOperator(this.#current.snapshot, operator, drillBytes(report), signature)
+    this.#refuseOldDrill(report)
     this.#journal.append('drilled', this.#clock.nowMs(), { report, operator, signature })
+  }
+
+  /** What was reported once is no new drill when somebody hands it in again. */
+  #refuseOldDrill(report: string): void {
+    const nowMs = this.#clock.nowMs()
+    const startedAtMs = startOf(report)
+    if (!(startedAtMs > nowMs - DRILL_FRESH_MS && startedAtMs <= nowMs + CLOCK_SKEW_MS_MAX))
+      throw problem('change-stale', 'the report is not of a drill of the last hour: compare the clocks')
+    let drills = 0
+    for (const entry of this.#journal.backwards()) {
+      if (entry.atMs < nowMs - DRILL_FRESH_MS - CLOCK_SKEW_MS_MAX) return
+      if (entry.kind !== 'drilled') continue
+      if (entry['report'] === report) throw problem('change-stale', 'this report is on record already')
+      if (++drills >= DRILLS_PER_HOUR_MAX)
+        throw problem('overloaded', `${drills} drills are on record for this hour`, { limit: DRILLS_PER_HOUR_MAX })
+    }
   }
 
   renewLease(): void {
@@ -217,11 +240,13 @@ export class Warden {
         snapshot: snapshot.number,
       })
     if (request.expiresAtMs <= nowMs) throw problem('change-stale', 'it has expired')
+    if (request.expiresAtMs > nowMs + REQUEST_LIFE_MS_MAX + CLOCK_SKEW_MS_MAX)
+      throw problem('malformed-request', 'it would wait for longer than a request may: compare the clocks')
     const operator = signerOfRequest(snapshot, request, signed)
     const known = this.#pending.get(id)
     const first = known?.signedBy[0] ?? operator.id
     this.#prepare(request, first, nowMs, () => PLACEHOLDER_KEY) // what could never be published is not collected for
-    const pending = known ?? this.#begin(id, request, signed.request)
+    const pending = known ?? this.#begin(id, request, signed.request, operator.id)
     if (!pending.signedBy.includes(operator.id)) {
       this.#journal.append('signed', nowMs, { request: id, operator: operator.id, signature: signed.signature })
       pending.signedBy.push(operator.id)
@@ -231,9 +256,17 @@ export class Warden {
     return this.#publish(id, pending, nowMs)
   }
 
-  #begin(id: string, request: ChangeRequest, text: string): Pending {
-    if (this.pending().length >= PENDING_MAX)
-      throw problem('overloaded', `${PENDING_MAX} requests are waiting for signatures`, { limit: PENDING_MAX })
+  /** What needs no further signature waits for nothing: there is always room for it. @throws `overloaded` */
+  #begin(id: string, request: ChangeRequest, text: string, by: string): Pending {
+    const nowMs = this.#clock.nowMs()
+    for (const [waiting, { request: other }] of this.#pending)
+      if (other.expiresAtMs <= nowMs) this.#pending.delete(waiting)
+    const waits = Object.keys(missingSignatures(this.#current.snapshot, request, [by])).length > 0
+    const begun = [...this.#pending.values()].filter(({ signedBy }) => signedBy[0] === by).length
+    if (waits && begun >= PENDING_PER_OPERATOR_MAX)
+      throw problem('overloaded', `${begun} requests that \`${by}\` began are waiting for signatures`, {
+        limit: PENDING_PER_OPERATOR_MAX,
+      })
     this.#journal.append('requested', this.#clock.nowMs(), { request: id, text })
     const pending: Pending = { request, text, signedBy: [] }
     this.#pending.set(id, pending)
@@ -308,6 +341,15 @@ export class Warden {
         this.#pending.set(id, { request: parseRequest(text), text, signedBy: [] })
       } else if (entry['kind'] === 'signed') this.#pending.get(id)?.signedBy.push(String(entry['operator']))
     }
+  }
+}
+
+/** When a drill began, by its report; NaN where that does not say. */
+function startOf(report: string): number {
+  try {
+    return Number((JSON.parse(report) as { readonly startedAtMs?: unknown } | null)?.startedAtMs ?? Number.NaN)
+  } catch {
+    return Number.NaN
   }
 }
 
