@@ -54,6 +54,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   let signing: Signing
   let opened = false
   let publishedKey = ''
+  let storedCheckpoint = storage.reader.meta('checkpoint')
   let nowMs = 0 // the clock of the main thread, as of its last mail
   const clock: Clock = { nowMs: () => nowMs, monotonicUs: () => systemClock.monotonicUs() }
   try {
@@ -97,7 +98,6 @@ async function serve(options: WorkerOptions): Promise<void> {
   let sideTimer: NodeJS.Timeout | undefined
   let checkpointTimer: NodeJS.Timeout | undefined
   let flushDue = false
-  let storedCheckpoint = storage.reader.meta('checkpoint')
 
   /** One thing after the other: a call never sees a batch half done. Closing comes last. */
   async function work(): Promise<void> {
@@ -121,9 +121,14 @@ async function serve(options: WorkerOptions): Promise<void> {
   /** At the start, and when a new key has taken over. */
   function publish(): void {
     publishedKey = signing.state.vkey
-    publishKey(options.vkeyPath, { vkey: publishedKey, retired: signing.retired })
+    publishKey(options.vkeyPath, { vkey: publishedKey, retired: signing.retired }, storeCheckpoint)
     if (opened) send({ kind: 'signing', state: signing.state })
     opened = true
+  }
+
+  function storeCheckpoint(): void {
+    if (signing.checkpoint !== storedCheckpoint) storage.setMeta('checkpoint', signing.checkpoint)
+    storedCheckpoint = signing.checkpoint
   }
 
   const isSettled = (): boolean => commits.length === 0 && unsigned.count === 0
@@ -268,8 +273,7 @@ async function serve(options: WorkerOptions): Promise<void> {
     const waiting = side.length
     try {
       if (side.length > 0 || snapshots.length > 0) storage.writeSide(side.splice(0), snapshots.splice(0))
-      if (signing.checkpoint !== storedCheckpoint) storage.setMeta('checkpoint', signing.checkpoint)
-      storedCheckpoint = signing.checkpoint
+      storeCheckpoint()
     } catch (error) {
       sideLost += waiting
       process.emitWarning(`side records were lost: ${String(error)}`, 'PlinthStorage')

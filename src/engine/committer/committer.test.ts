@@ -8,6 +8,7 @@ import { verifyLog } from '../../event-log/verify.ts'
 import type { OperationId, Position, PrincipalId, StreamId } from '../../model/ids.ts'
 import { parseVerifierKey } from '../../model/signed-note.ts'
 import type { SideRecord } from '../../storage/storage.ts'
+import { openSqliteWriter } from '../../storage/sqlite/writer.ts'
 import { openCheckpoint } from '../../transparency-log/checkpoint.ts'
 import { verifyReceipt } from '../../transparency-log/tlog-proof.ts'
 import { AGENT, commitRequest, dataDirectory, ORIGIN, readModel } from '../../../test/support/commits.ts'
@@ -135,6 +136,20 @@ describe('committer thread', () => {
     await second.close()
   })
 
+  test('beside the published key lies a checkpoint under it, from the start on', async () => {
+    using dir = dataDirectory()
+    for (const start of ['new', 'with what was stored before']) {
+      const committer = await openCommitter({ dir: dir.path, origin: ORIGIN })
+      const reader = committer.reader()
+      assert.equal(reader.meta('checkpoint'), await committer.checkpoint(), start)
+      reader.close()
+      await committer.close()
+      const storage = openSqliteWriter(dir.path)
+      storage.setMeta('checkpoint', 'of another key')
+      storage.close()
+    }
+  })
+
   test('a directory is one log, opened once', async () => {
     using dir = dataDirectory()
     const committer = await start(dir.path)
@@ -181,10 +196,7 @@ describe('committer thread', () => {
     }
     committer.writeSide([denied], [{ ...head, position: 0 as Position, state: '{"n":1}', release: 'rel_1' }])
     const reader = committer.reader()
-    for (let tries = 0; reader.sideRecords({}, null, 1).length === 0; tries++) {
-      assert(tries < 200)
-      await setTimeout(10)
-    }
+    while (reader.sideRecords({}, null, 1).length === 0) await setTimeout(10)
     assert.equal(reader.snapshot('order/1' as StreamId, 1 as Position)?.state, '{"n":1}')
     reader.close()
     await committer.close()
