@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { Aside, boundedBody } from './aside.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import { NEVER, openBank } from '../../test/support/bank-system.ts'
+import { writtenBeside } from '../../test/support/beside.ts'
 import type { OperationId } from '../model/ids.ts'
 import type { Principal } from '../model/principal.ts'
 import { SIDE_BODY_BYTES_MAX, type SideRecord } from '../storage/storage.ts'
@@ -65,7 +66,7 @@ test('a long refused request does not hide the others, and its retry finds its r
   const account = 'ж'.repeat(7_000)
   const first = await bank.do('deposit', { account, amount: 1 }, { key: 'long' })
   assert.ok(first.kind === 'refused' && first.code === 'not-found')
-  await new Promise((resolve) => setTimeout(resolve, 300)) // on disk, where the bound is enforced
+  await writtenBeside(bank.dir, first.operation) // where the bound is enforced
   const page = await bank.engine.operations(bank.operator, {}, { after: null, limit: 10 }, NEVER)
   assert.ok(page.items.some(({ operation, state }) => operation === first.operation && state === 'refused'))
   const again = await (await bank.again()).do('deposit', { account, amount: 1 }, { key: 'long' })

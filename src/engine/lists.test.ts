@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { encodeCursor } from './cursor.ts'
 import type { Page } from './engine.ts'
 import { NEVER, openBank } from '../../test/support/bank-system.ts'
+import { writtenBeside } from '../../test/support/beside.ts'
+import type { OperationId } from '../model/ids.ts'
 import { Problem } from '../model/problems.ts'
 
 async function everything<T>(page: (after: string | null) => Promise<Page<T>>): Promise<T[]> {
@@ -21,9 +23,9 @@ test('lists page without gaps or duplicates, pinned to where they began, and no 
   const { engine, operator } = bank
   const ids = Array.from({ length: 23 }, (_, i) => `a${String(i).padStart(2, '0')}`)
   for (const account of ids) await bank.do('open_account', { account, owner: account < 'a10' ? 'ann' : 'bob' })
-  const refused: string[] = []
+  const refused: OperationId[] = []
   for (let i = 0; i < 9; i++) refused.push((await bank.do('deposit', { account: 'nobody', amount: 1 })).operation)
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  await writtenBeside(bank.dir, refused.at(-1) as OperationId)
 
   await t.test('entities', async () => {
     let late = 0
@@ -65,7 +67,9 @@ test('lists page without gaps or duplicates, pinned to where they began, and no 
   await t.test('operations behind more reads than one look goes through', async () => {
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 2_000; i++) await engine.approvals(operator, {}, { after: null, limit: 1 }, NEVER)
-      await new Promise((resolve) => setTimeout(resolve, 200)) // more than the committer keeps waiting would be dropped
+      const last = await bank.do('deposit', { account: 'nobody', amount: 1 })
+      refused.push(last.operation)
+      await writtenBeside(bank.dir, last.operation) // more than the committer keeps waiting would be dropped
     }
     const found = await everything((after) =>
       engine.operations(operator, { state: 'refused' }, { after, limit: 50 }, NEVER),

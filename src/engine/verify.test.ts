@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { changeAuthority } from '../../test/support/authority.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
+import { snapshotWritten } from '../../test/support/beside.ts'
 
 /** A bank with some of everything in its log, closed. */
 async function someHistory(bank: Bank): Promise<void> {
@@ -16,6 +17,9 @@ async function someHistory(bank: Bank): Promise<void> {
   assert.equal(held.kind, 'held')
 }
 
+/** For tampering with what a running bank writes to as well. */
+const besideTheBank = (bank: Bank): DatabaseSync => new DatabaseSync(join(bank.dir, 'data.db'), { timeout: 5_000 })
+
 test('an audit finds what was changed beside the log: rows, snapshots, outbox, index, requests for approval', async (t) => {
   const bank = await openBank(t)
   await someHistory(bank)
@@ -25,9 +29,9 @@ test('an audit finds what was changed beside the log: rows, snapshots, outbox, i
     sound.notChecked.filter((what) => what.includes('admission')),
     [],
   )
-  await new Promise((resolve) => setTimeout(resolve, 300)) // the snapshot is on disk
+  await snapshotWritten(bank.dir, 'account/a')
   const file = (name: string): string => {
-    const database = new DatabaseSync(join(bank.dir, 'data.db'))
+    const database = besideTheBank(bank)
     const { no } = database.prepare('SELECT no FROM read_model WHERE name = ?').get(name) as { no: number }
     database.close()
     return `rows_${no}`
@@ -61,7 +65,7 @@ test('an audit finds what was changed beside the log: rows, snapshots, outbox, i
     ],
   ]
   for (const [tampering, undo, finding] of cases) {
-    const database = new DatabaseSync(join(bank.dir, 'data.db'))
+    const database = besideTheBank(bank)
     const { changes } = database.prepare(tampering).run()
     assert.ok(Number(changes) > 0, tampering)
     const report = await bank.engine.verify(() => {}, NEVER)
@@ -71,7 +75,7 @@ test('an audit finds what was changed beside the log: rows, snapshots, outbox, i
     database.close()
   }
   assert.deepEqual((await bank.engine.verify(() => {}, NEVER)).findings, [])
-  const database = new DatabaseSync(join(bank.dir, 'data.db'))
+  const database = besideTheBank(bank)
   database.exec('DELETE FROM event_new WHERE version > 100')
   database.close()
   const report = await bank.engine.verify(() => {}, NEVER)

@@ -7,6 +7,7 @@ import type { Outcome } from '../../src/model/operation.ts'
 import { signApproval } from '../../src/warden/approval-decision.ts'
 import { changeAuthority, withPolicies } from './authority.ts'
 import { BANK, NEVER, type Bank } from './bank-system.ts'
+import { writtenBeside } from './beside.ts'
 
 export async function decideHeld(bank: Bank, approval: ApprovalId, verdict: 'approve' | 'refuse'): Promise<Outcome> {
   const { binds } = await bank.engine.approval(bank.operator, approval, NEVER)
@@ -16,7 +17,7 @@ export async function decideHeld(bank: Bank, approval: ApprovalId, verdict: 'app
   return bank.engine.decideApproval(bank.operator, signed.decision, signed.signature, NEVER)
 }
 
-/** Opened, paid in, paid out, held, approved, refused, denied, attested, imported, read, under two policy sets. */
+/** Opened, paid in, paid out, held, approved, refused, denied, attested, imported, read, under two policy sets; all of it on disk. */
 export async function someOfEverything(bank: Bank): Promise<void> {
   for (const account of ['a', 'b/1', 'ç "2"'])
     await bank.do('open_account', { account, owner: `owner of ${account}` }, { run: 'run-1' })
@@ -45,4 +46,5 @@ export async function someOfEverything(bank: Bank): Promise<void> {
   assert.equal(refused.kind, 'denied')
   await bank.do('deposit', { account: 'a', amount: 20 }, { run: 'run-3' })
   await bank.do('withdraw', { account: 'a', amount: 300_000 }, { run: 'run-3' }) // stays held
+  await writtenBeside(bank.dir, refused.operation)
 }
