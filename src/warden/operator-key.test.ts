@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, test, type TestContext } from 'node:test'
+import { socketFolder } from '../../test/support/socket-folder.ts'
 import { Problem } from '../model/problems.ts'
 import {
   newOperatorKeyFile,
@@ -76,15 +76,14 @@ describe('a key file', () => {
 const agentMissing = ['/usr/bin/ssh-agent', '/usr/bin/ssh-add', '/usr/bin/ssh-keygen'].find((path) => !existsSync(path))
 describe('an SSH agent', { skip: agentMissing === undefined ? false : `${agentMissing} is not installed` }, () => {
   async function startAgent(t: TestContext): Promise<{ readonly socket: string; readonly folder: string }> {
-    const folder = mkdtempSync(join(tmpdir(), 'plinth-agent-'))
+    const folder = socketFolder(t)
     const socket = join(folder, 'agent.sock')
     const agent = spawn('/usr/bin/ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
     t.after(async () => {
       agent.kill()
       if (agent.exitCode === null && agent.signalCode === null) await once(agent, 'exit')
-      rmSync(folder, { recursive: true, force: true })
     })
-    while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 10))
+    while (!existsSync(socket) && agent.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10))
     return { socket, folder }
   }
   function addKey({ socket, folder }: { socket: string; folder: string }, type: string, name: string): string {

@@ -80,20 +80,17 @@ test('the door asks for its token, knows few addresses, and answers anything wit
     ...{ dir, publishDir, clock: systemClock, checkPolicies: () => [], serve: null, onProblem: quiet },
   })
   t.after(() => warden.close())
-  assert.ok('socket' in warden.at)
-  const { socket } = warden.at
-  assert.equal(statSync(socket).mode & 0o777, 0o600)
+  const { at } = warden // a socket, unless its path would be too long for one
+  if ('socket' in at) assert.equal(statSync(at.socket).mode & 0o777, 0o600)
+  const where = 'socket' in at ? { socketPath: at.socket } : { host: '127.0.0.1', port: at.port }
   const token = readDoorFile(dir)?.token ?? ''
   const ask = (method: string, path: string, bearer: string, body = ''): Promise<readonly [number, string]> =>
     new Promise((resolve, reject) => {
-      const asked = request(
-        { socketPath: socket, method, path, headers: { authorization: `Bearer ${bearer}` } },
-        (response) => {
-          let text = ''
-          response.setEncoding('utf8').on('data', (part: string) => (text += part))
-          response.on('end', () => resolve([response.statusCode ?? 0, (JSON.parse(text) as { code: string }).code]))
-        },
-      )
+      const asked = request({ ...where, method, path, headers: { authorization: `Bearer ${bearer}` } }, (response) => {
+        let text = ''
+        response.setEncoding('utf8').on('data', (part: string) => (text += part))
+        response.on('end', () => resolve([response.statusCode ?? 0, (JSON.parse(text) as { code: string }).code]))
+      })
       asked.on('error', reject)
       asked.end(body)
     })

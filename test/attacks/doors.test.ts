@@ -128,19 +128,32 @@ describe('somebody else’s', () => {
   })
 })
 
-/** Writes bytes on a connection of its own; resolves with what comes back, once so many answers have begun and it is quiet. */
+/** Writes bytes on a connection of its own; resolves with what comes back, once so many answers are whole and it is quiet. */
 function raw(bytes: string, answers: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(ledger.door.port, '127.0.0.1')
     let text = ''
     const done = () => (socket.destroy(), resolve(text))
-    socket.setTimeout(10_000, done).on('error', reject).on('close', done)
+    socket.setTimeout(60_000, done).on('error', reject).on('close', done)
     socket.setEncoding('utf8').on('data', (part: string) => {
       text += part
-      if ([...text.matchAll(/HTTP\/1\.1 \d+/g)].length >= answers) socket.setTimeout(200)
+      if (wholeAnswers(text) >= answers) socket.setTimeout(200)
     })
     socket.write(bytes)
   })
+}
+
+/** Answers that are there to the end of their bodies. */
+function wholeAnswers(text: string): number {
+  let answers = 0
+  for (let rest = text; ; answers++) {
+    const head = rest.indexOf('\r\n\r\n')
+    if (head < 0) return answers
+    const end = head + 4 + Number(/^content-length: (\d+)/im.exec(rest.slice(0, head))?.[1] ?? 0)
+    const bytes = Buffer.from(rest) // the length is of bytes
+    if (bytes.length < end) return answers
+    rest = bytes.subarray(end).toString()
+  }
 }
 
 describe('what there is, to who may not see it', () => {

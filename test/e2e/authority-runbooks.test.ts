@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { STARTER, startPlinth, temporaryFolder } from '../support/plinth-process.ts'
 import { blocksOf, commandsIn, Terminal } from '../support/runbook.ts'
+import { socketFolder } from '../support/socket-folder.ts'
 
 const PAGES = ['switches.md', 'warden.md', 'operator-keys.md']
 const AGENT = '/usr/bin/ssh-agent'
@@ -13,7 +14,7 @@ const AGENT = '/usr/bin/ssh-agent'
 test('the runbooks of switches, warden and operator keys do what they say', { timeout: 300_000 }, async (t) => {
   await using workspace = await temporaryFolder()
   const folder = workspace.path
-  const socket = join(folder, 'agent.sock')
+  const socket = join(socketFolder(t), 'agent.sock')
   const passphrase = join(folder, 'passphrase') // from a file, since nobody can be asked
   writeFileSync(passphrase, 'correct horse battery staple\n')
   const terminal = new Terminal(folder, folder, { SSH_AUTH_SOCK: socket, PLINTH_PASSPHRASE_FILE: passphrase })
@@ -21,6 +22,7 @@ test('the runbooks of switches, warden and operator keys do what they say', { ti
   if (hasAgent) {
     const agent = spawn(AGENT, ['-D', '-a', socket], { stdio: 'ignore' })
     t.after(() => agent.kill())
+    while (!existsSync(socket) && agent.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10))
   }
   await using system = await startPlinth('start', ['--app', STARTER, '--dir', join(folder, '.plinth')], { cwd: folder })
   assert.equal(system.document['kind'], 'started')

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { plinth, STARTER, startPlinth } from '../support/plinth-process.ts'
+import { socketFolder } from '../support/socket-folder.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'plinth-log-key-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
@@ -78,10 +79,13 @@ test(
   'the key in an ssh-agent, from the first start on',
   { skip: there ? false : 'NOT CHECKED: no ssh-agent' },
   async (t) => {
-    const socket = join(scratch, 'agent')
+    const socket = join(socketFolder(t), 'agent')
     const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
-    t.after(() => agent.kill())
-    for (let tries = 0; !existsSync(socket) && tries < 100; tries++) await sleep(20)
+    t.after(async () => {
+      agent.kill()
+      if (agent.exitCode === null && agent.signalCode === null) await once(agent, 'exit')
+    })
+    while (!existsSync(socket) && agent.exitCode === null) await sleep(10)
     const env = { ...process.env, SSH_AUTH_SOCK: socket }
     const [key, next] = ['one', 'two'].map((name) => {
       const path = join(scratch, name)
@@ -94,7 +98,5 @@ test(
     await using system = await startPlinth('start', words, { env: { SSH_AUTH_SOCK: socket } })
     assert.match(JSON.stringify(await ok('state', '--dir', dir)), /"backEnd":"ssh-agent"/)
     assert.equal(await system.stop(), 0)
-    agent.kill()
-    await once(agent, 'exit')
   },
 )

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { openHttpDoor } from './server.ts'
 import { ask, openLedger, type Answer, type Ledger } from '../../../test/support/doors/open-ledger.ts'
 
 let ledger: Ledger
@@ -211,7 +212,7 @@ describe('connections', () => {
     assert.equal(cross.body['code'], 'host-refused')
   })
 
-  test('a caller that hangs up while it waits is let go of', { timeout: 15_000 }, async () => {
+  test('a caller that hangs up while it waits is let go of', { timeout: 120_000 }, async () => {
     await open('w1')
     const { body } = await command('close_account', { accountId: 'w1' })
     const caller = new AbortController()
@@ -270,18 +271,29 @@ describe('bounds', () => {
     }
   })
 
-  test('a caller that sends slowly loses its connection', { timeout: 15_000 }, async () => {
-    const hasty = await openLedger({ limits: { headersMs: 100, arrivalMs: 100 } })
-    try {
-      const start = 'POST /v1/commands/deposit HTTP/1.1\r\nHost: localhost\r\n'
-      const noHeaders = await raw(start, /\}$/, hasty.door.port)
-      assert.match(noHeaders, /^HTTP\/1\.1 400 .*did not arrive in time/s)
-      const more = `Authorization: Bearer ${hasty.agent}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`
-      assert.equal(await raw(start + more, /\}$/, hasty.door.port), '')
-      while (hasty.door.running > 0) await new Promise((resolve) => setImmediate(resolve))
-    } finally {
-      await hasty.close()
+  test('a caller that sends slowly loses its connection', { timeout: 120_000 }, async () => {
+    const start = 'POST /v1/commands/deposit HTTP/1.1\r\nHost: localhost\r\n'
+    const more = `Authorization: Bearer ${ledger.agent}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`
+    const { engine } = ledger.system
+    /** What a door says that waits so long. */
+    const answer = async (bytes: string, withinMs: number): Promise<string> => {
+      const limits = { headersMs: withinMs, arrivalMs: withinMs }
+      const hasty = await openHttpDoor({ engine, port: 0, limits, onBug: assert.fail })
+      try {
+        const text = await raw(bytes, /\}$/, hasty.port)
+        while (hasty.running > 0) await new Promise((resolve) => setImmediate(resolve))
+        return text
+      } finally {
+        await hasty.close(2_000)
+      }
     }
+    const late = /^HTTP\/1\.1 400 .*did not arrive in time/s
+    assert.match(await answer(start, 100), late)
+    // On a busy machine the head may be late as well, although all of it was sent at once: then the door waits longer.
+    let withinMs = 100
+    let text = await answer(start + more, withinMs)
+    while (late.test(text)) text = await answer(start + more, (withinMs *= 2))
+    assert.equal(text, '')
   })
 
   test('noise behind a request in work ends the connection: it is never answered in that request’s place', async () => {

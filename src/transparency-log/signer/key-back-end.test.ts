@@ -10,6 +10,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseVerifierKey } from '../../model/signed-note.ts'
 import { openCheckpoint } from '../checkpoint.ts'
+import { socketFolder } from '../../../test/support/socket-folder.ts'
 import { fileKeys } from './file-keys.ts'
 import type { KeyBackEnd } from './key-back-end.ts'
 import { openSigner } from './open-signer.ts'
@@ -27,7 +28,7 @@ interface Agent {
   stop(): Promise<void>
 }
 async function startAgent(test: TestContext): Promise<Agent> {
-  const dir = temporaryDirectory(test)
+  const dir = socketFolder(test)
   const socket = join(dir, 'agent')
   const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
   const stop = async (): Promise<void> => {
@@ -35,7 +36,7 @@ async function startAgent(test: TestContext): Promise<Agent> {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
   test.after(stop)
-  for (let tries = 0; !existsSync(socket) && tries < 100; tries++) await sleep(20)
+  while (!existsSync(socket) && child.exitCode === null) await sleep(10)
   const ssh = (command: string, ...words: string[]): void => {
     const { status, stderr } = spawnSync(command, words, {
       env: { ...process.env, SSH_AUTH_SOCK: socket },
@@ -113,7 +114,7 @@ describe('back ends of the key', () => {
       Buffer.from('HTTP/1.1 400\r\n\r\n'),
       Buffer.from([0, 0, 0, 5, 12, 255, 255, 255, 255]),
     ]) {
-      const path = join(temporaryDirectory(t), 'agent')
+      const path = join(socketFolder(t), 'agent')
       const server = createServer((socket) => socket.on('error', () => {}).end(answer)).listen(path)
       await once(server, 'listening')
       await assert.rejects(sshAgentKeys(path).open(key.slice(10)), { code: 'signer-unavailable' })

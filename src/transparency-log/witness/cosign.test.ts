@@ -26,7 +26,7 @@ const tree = ownTree(log.nodes)
 const clientOf = (witness: RunningWitness, options: Partial<WitnessClientOptions> = {}): WitnessClient =>
   new WitnessClient(
     { name: witness.signer.name, url: witness.url, key: witness.signer },
-    { log: log.pinned, tree, ...options },
+    { log: log.pinned, tree, timeoutMs: 60_000, ...options },
   )
 const start = (t: TestContext, number: number, dir = temporaryDirectory(t)) =>
   startWitness(t, { logs, dir, name: `w${number}` })
@@ -43,7 +43,7 @@ async function impostor(t: TestContext, listener: RequestListener): Promise<stri
 }
 const stranger = () => cosignatureSigner('w9', generateKeyPairSync('ed25519').privateKey)
 const clientAt = (url: string, options: Partial<WitnessClientOptions> = {}) =>
-  new WitnessClient({ name: 'w9', url, key: stranger() }, { log: log.pinned, tree, ...options })
+  new WitnessClient({ name: 'w9', url, key: stranger() }, { log: log.pinned, tree, timeoutMs: 60_000, ...options })
 
 describe('a checkpoint is cosigned', () => {
   test('as soon as enough witnesses have, whatever the others do; their cosignatures satisfy the policy', async (t) => {
@@ -85,14 +85,15 @@ describe('a checkpoint is cosigned', () => {
     const witness = await start(t, 1)
     let atOnce = 0
     let mostAtOnce = 0
+    const asked = Promise.withResolvers<void>()
     const slow = await impostor(t, (incoming, outgoing) => {
       mostAtOnce = Math.max(mostAtOnce, ++atOnce)
       const forward = request(witness.url + incoming.url, { method: incoming.method }, (answer) => {
-        setTimeout(() => {
+        void asked.promise.then(() => {
           atOnce--
           outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
           answer.pipe(outgoing)
-        }, 5)
+        })
       })
       incoming.pipe(forward)
     })
@@ -102,6 +103,7 @@ describe('a checkpoint is cosigned', () => {
     const done = []
     for (let size = 100; size <= 110; size++)
       done.push(await cosign(log.signed(size), [client], { enough: enoughOf(0), onCosignature }, never))
+    asked.resolve() // the first is answered only now that all the others are waiting
     const last = await Promise.all(done.map(({ settled }) => settled))
     assert(done.every(({ kind, answers }) => kind === 'enough' && answers.size === 0))
     const kinds = last.map((answers) => answers.get('w1')?.kind)
@@ -225,7 +227,7 @@ describe('what a log learns of its witness', () => {
     ['names a new size each time', 'busy', wandering()],
   ] as readonly (readonly [string, string, RequestListener])[])
     test(`one that ${name} fails with \`${code}\``, async (t) => {
-      const client = clientAt(await impostor(t, listener), { timeoutMs: 300 })
+      const client = clientAt(await impostor(t, listener), code === 'timed-out' ? { timeoutMs: 50 } : {})
       const answer = await client.submit(log.signed(100), never)
       assert(answer.kind === 'failed')
       assert.equal(answer.error.code, code, answer.error.detail)

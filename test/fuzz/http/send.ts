@@ -8,7 +8,7 @@ export interface RawAnswer {
 }
 
 /** Longest wait for an answer, in ms: none of these requests asks for a wait. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 60_000
 
 /** @throws when the connection ends without an answer, or none comes in time */
 export async function send(port: number, bytes: Buffer): Promise<RawAnswer> {
