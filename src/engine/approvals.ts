@@ -6,6 +6,7 @@ import type { ApprovalView, Page, PageRequest } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { mayRead } from './reading.ts'
 import type { ApprovalId } from '../model/ids.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Credentials } from '../model/principal.ts'
 
 export async function approvals(
@@ -15,10 +16,10 @@ export async function approvals(
   page: PageRequest,
   signal: AbortSignal,
 ): Promise<Page<ApprovalView>> {
-  await mayRead(parts, credentials, { kind: 'approvals' }, { approvals: { ...filter } }, signal)
+  const where: JsonObject = filter.state === undefined ? {} : { state: filter.state }
+  await mayRead(parts, credentials, { kind: 'approvals' }, { approvals: where }, signal)
   const place = decodeCursor('approvals', page, 2)
   const asOf = parts.states.visible
-  const where = filter.state === undefined ? {} : { state: filter.state }
   const after = place === null ? null : { id: String(place[1]), key: '' }
   const found = parts.reader.find({ model: APPROVALS_MODEL, where, order: ['heldAtMs'], limit: page.limit, after })
   const items: ApprovalView[] = []

@@ -34,7 +34,13 @@ async function stateAt(
 ): Promise<EntityState> {
   const found = await parts.states.at(streamId(entity, id), position, signal)
   if (found.state === null)
-    throw problem('not-found', `there is no \`${entity}\` \`${id}\` at position ${position}`, { asOf: position })
+    throw problem(
+      'not-found',
+      position < 0
+        ? `there was no \`${entity}\` \`${id}\` then: the log begins later`
+        : `there is no \`${entity}\` \`${id}\` at position ${position}`,
+      { asOf: position },
+    )
   return {
     entity,
     id,

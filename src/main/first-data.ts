@@ -1,7 +1,7 @@
 /** A system's first data: outside records, handed to the application's importers. Running it again imports nothing twice. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream, existsSync, readdirSync } from 'node:fs'
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { bundleGenerator } from '../application/bundle-generator.ts'
@@ -40,10 +40,18 @@ export async function generated(modulePath: string): Promise<FirstData> {
   return [...records].map(([importer, all]) => ({ importer, records: asAsync(all) }))
 }
 
+/** @throws `usage` when the folder has no records in it */
+export function checkFolder(folder: string): void {
+  const db = join(folder, 'db')
+  if (statSync(db, { throwIfNoEntry: false })?.isDirectory() === true) return
+  const what = existsSync(folder) ? `\`${folder}\` has no folder \`db\`` : `there is no folder \`${folder}\``
+  throw problem('usage', `${what}: \`--data DIR\` imports \`DIR/db/*.jsonl\``)
+}
+
 /** `<folder>/db/<importer>.jsonl`, one record a line. @throws `usage` naming what has no importer */
 export function fromFolder(folder: string, importers: readonly string[]): FirstData {
+  checkFolder(folder)
   const db = join(folder, 'db')
-  if (!existsSync(db)) throw problem('usage', `\`${folder}\` has no folder \`db\``)
   const files = readdirSync(db)
     .filter((name) => name.endsWith('.jsonl'))
     .map((name) => ({ importer: basename(name, '.jsonl'), path: join(db, name) }))

@@ -12,7 +12,7 @@ import { policyFilesHash } from '../policy/policy-set.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { applicationFolder, type ApplicationFolder } from './application-folder.ts'
 import { removeRuntime, writeInstallation, writeRuntime } from './data-directory.ts'
-import { fromFolder, generated, importAll } from './first-data.ts'
+import { checkFolder, fromFolder, generated, importAll } from './first-data.ts'
 import { openSystem, type SignerChoice, type System } from './open-system.ts'
 import { signerPlace } from './signer-place.ts'
 import { tryNext } from './try-next.ts'
@@ -20,6 +20,7 @@ import { wardenChoice } from './warden-link.ts'
 
 const PORT_DEFAULT = 4000
 const STOP_WITHIN_MS = 10_000 // for requests that run when a stop is asked for
+const NO_SUCH_ADDRESS = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL']
 
 /** @throws as `openSystem`; `usage` when the port is taken or `data` cannot be used */
 export async function start(
@@ -28,6 +29,7 @@ export async function start(
 ): Promise<RunningSystem> {
   const { dir, talk } = options
   const folder = applicationFolder(options.application)
+  if (options.data !== null) checkFolder(options.data) // before a directory is made for it
   await using opened = new AsyncDisposableStack()
   const system = await openSystem({
     dir,
@@ -91,11 +93,13 @@ async function listen(
   try {
     return await listenOn(engine, host, PORT_DEFAULT, onBug)
   } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'usage') throw error
+    if (!(error instanceof Problem) || NO_SUCH_ADDRESS.includes(codeOf(error.cause))) throw error
     talk(`port ${PORT_DEFAULT} is taken; using a free one`)
     return await listenOn(engine, host, 0, onBug)
   }
 }
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? ''
 
 async function listenOn(
   engine: Engine,
@@ -107,8 +111,10 @@ async function listenOn(
   try {
     return await openHttpDoor({ engine, host, port, mounts, onBug })
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code
-    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause
+    const code = codeOf(cause)
+    if (NO_SUCH_ADDRESS.includes(code))
+      throw problem('usage', `\`${host}\` is no address of this machine (${code}): \`--host\``, {}, cause)
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw cause
     throw problem(
       'usage',
       `port ${port} on ${host} cannot be used (${code}); choose another with \`--port\``,

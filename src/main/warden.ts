@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '../host/clock.ts'
 import { guardProcess } from '../host/guard-process.ts'
 import { Problem, problem } from '../model/problems.ts'
+import { systemFault } from '../model/system-fault.ts'
 import { createWarden } from '../warden/warden.ts'
 import type { NewWarden } from './data-directory.ts'
 import { runWarden, type RunningWarden, type WardenProcessOptions } from '../warden/warden-process.ts'
@@ -76,7 +77,7 @@ async function program(words: readonly string[]): Promise<void> {
 if (import.meta.main) {
   guardProcess()
   program(process.argv.slice(2)).catch((error: unknown) => {
-    const fault = error instanceof Problem ? error : problem('bug', String(error), {}, error)
+    const fault = error instanceof Problem ? error : (systemFault(error) ?? problem('bug', String(error), {}, error))
     say({ kind: 'problem', code: fault.code, detail: fault.detail })
     process.exit(1)
   })

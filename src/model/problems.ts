@@ -499,7 +499,18 @@ export const PROBLEMS = spec({
     title: 'the application could not be built into a release',
     next: 'correct what `detail` names',
   },
-  usage: { status: 400, retry: 'never', title: 'the command line could not be read', next: 'see `plinth --help`' },
+  'files-unusable': {
+    status: 503,
+    retry: 'later',
+    title: 'a file or folder cannot be used as it has to be',
+    next: 'put right what `detail` says: who may write there, how much space is left, or another place: docs/operating/storage.md#unusable',
+  },
+  usage: {
+    status: 400,
+    retry: 'never',
+    title: 'this cannot be done as the command line has it',
+    next: 'see `plinth --help`',
+  },
   bug: {
     status: 500,
     retry: 'never',

@@ -118,8 +118,8 @@ function schemaWith(manifest: Manifest, limits: readonly Limit[]): SchemaWithLim
   })
 
   const counted = required(record(Object.fromEntries(limits.map(({ name }) => [name, required(LONG)]))))
-  const ofHistory = limits.length === 0 ? {} : { history: counted, adding: counted }
-  const whereFrom = declaresFlow(manifest) ? { flow: required(flow) } : {}
+  const ofHistory: Record<string, ContextMember> = limits.length === 0 ? {} : { history: counted, adding: counted }
+  const whereFrom: Record<string, ContextMember> = declaresFlow(manifest) ? { flow: required(flow) } : {}
   for (const [name, command] of Object.entries(manifest.commands)) {
     const context = record({ ...contextOf(name, command), impact: required(impact), ...ofHistory, ...whereFrom })
     declare(name, 'commands', context, aboutOf(command))

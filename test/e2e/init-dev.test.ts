@@ -71,6 +71,17 @@ test('the test that init writes passes', async () => {
   assert.match(stdout, /pass 3/)
 })
 
+test('what init writes has no error of types, neither in itself nor in what it imports', async () => {
+  await using outside = await temporaryFolder()
+  await plinth(['init', 'shop'], { cwd: outside.path })
+  const folder = join(outside.path, 'shop')
+  await installed(folder)
+  await symlink(join(ROOT, 'node_modules', '@types'), join(folder, 'node_modules', '@types'))
+  const tsc = join(ROOT, 'node_modules', '.bin', 'tsc')
+  const { status, stdout, stderr } = spawnSync(tsc, ['-p', '.'], { cwd: folder, encoding: 'utf8' })
+  assert.equal(status, 0, stdout + stderr)
+})
+
 test('init does not write over what is there, nor where a name cannot be used', async () => {
   await using outside = await temporaryFolder()
   await mkdir(join(outside.path, 'there'))

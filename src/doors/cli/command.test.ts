@@ -29,6 +29,19 @@ test('words and options are read', () => {
 for (const args of [[], ['a', 'b', 'c'], ['a', '--unknown'], ['a', '--limit'], ['a', '--yes=maybe']])
   test(`\`${args.join(' ')}\` is a usage problem`, () => assert.throws(() => parse(command, args), usage))
 
+for (const [args, said] of [
+  [['a', '--limt', '7'], 'there is no option `--limt`; is `--limit` meant?'],
+  [['a', '--colour'], 'there is no option `--colour`'],
+  [['a', '--limit'], 'option `--limit` needs a value; one that begins with a dash is written `--limit=N`'],
+  [['a', '--limit', '-1'], 'option `--limit` needs a value; one that begins with a dash is written `--limit=N`'],
+  [['a', '--yes=maybe'], 'option `--yes` takes no value'],
+] as const)
+  test(`\`${args.join(' ')}\`: ${said}`, () =>
+    assert.throws(
+      () => parse(command, args),
+      (error) => error instanceof Problem && error.detail === said,
+    ))
+
 for (const limit of ['11', '-1', '01', '1.5', '1e3', 'x', ''])
   test(`\`--limit ${limit}\` is no number from 0 to 10`, () => {
     const { options } = parse(command, ['a', `--limit=${limit}`])

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { problem, Problem } from '../../model/problems.ts'
 import type { Composition } from './composition.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { nearest } from './nearest.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface Option {
@@ -74,7 +75,7 @@ export function parse(command: Command, args: readonly string[]): { words: reado
   try {
     parsed = parseArgs({ args: [...args], options: config, allowPositionals: true, strict: true })
   } catch (cause) {
-    throw problem('usage', lowerFirst((cause as Error).message), { command: command.name }, cause)
+    throw problem('usage', optionFault(cause as Error, known), { command: command.name }, cause)
   }
   const values = parsed.values as Readonly<Record<string, string | boolean | readonly string[] | undefined>>
   const options = parsedOptions(values)
@@ -114,7 +115,19 @@ function parsedOptions(
 const wordCount = (fewest: number, most: number): string =>
   most === 0 ? 'no words' : fewest === most ? `${fewest} word${fewest === 1 ? '' : 's'}` : `${fewest} to ${most} words`
 
-const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1)
+/** What `parseArgs` found, without its advice on how to write words that begin with a dash. */
+function optionFault(cause: Error, known: Options): string {
+  const { code } = cause as Error & { code?: string }
+  const option = /'(?:-\w, )?(-{1,2}[^' =<]+)/.exec(cause.message)?.[1]
+  if (option === undefined) return cause.message.slice(0, 1).toLowerCase() + cause.message.slice(1)
+  const name = option.replace(/^-+/, '')
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const meant = nearest(name, Object.keys(known))
+    return `there is no option \`${option}\`${meant === null ? '' : `; is \`--${meant}\` meant?`}`
+  }
+  if (known[name]?.type === 'boolean') return `option \`${option}\` takes no value`
+  return `option \`${option}\` needs a value; one that begins with a dash is written \`${option}=${known[name]?.value ?? 'VALUE'}\``
+}
 
 /** @throws `usage` naming the words that would have been understood. */
 export function unknownWord(command: string, word: string | undefined, known: readonly string[]): Problem {

@@ -8,6 +8,8 @@ const SAME_PRESS_MS = 500
 export interface StopSignal {
   /** Resolves when a stop was asked for. */
   readonly asked: Promise<void>
+  /** True once it was. */
+  readonly wasAsked: boolean
 }
 
 export function stopSignal(terminal: Terminal): StopSignal {
@@ -24,5 +26,10 @@ export function stopSignal(terminal: Terminal): StopSignal {
     resolve()
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, ask)
-  return { asked: promise }
+  return {
+    asked: promise,
+    get wasAsked() {
+      return askedAtMs !== null
+    },
+  }
 }

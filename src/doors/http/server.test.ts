@@ -157,6 +157,10 @@ describe('reading', () => {
     assert.equal((await read(`/v1/operations/${operation?.operation}`)).status, 200)
     assert.equal(((await read('/v1/records?from=1&limit=2')).body['items'] as { position: number }[])[0]?.position, 1)
     assert.equal((await read('/v1/approvals?state=expired')).status, 200)
+    assert.match(
+      String((await read('/v1/operations?state=deny')).body['detail']),
+      /`state` must be one of held, committed/,
+    )
     assert.equal((await read('/v1/self')).body['application'], 'ledger')
     assert.match((await ask(`${ledger.url}/v1/checkpoint`, null)).text, /^plinth\.local\/ledger/)
   })

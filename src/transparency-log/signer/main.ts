@@ -5,6 +5,7 @@
  */
 import { guardProcess } from '../../host/guard-process.ts'
 import { Problem } from '../../model/problems.ts'
+import { systemFault } from '../../model/system-fault.ts'
 import { openSigner } from './open-signer.ts'
 import { readOptions } from './options.ts'
 import { serveSigner } from './server.ts'
@@ -35,7 +36,8 @@ try {
   const { vkey, size, epoch, backEnd } = await signer.standing()
   say({ kind: 'started', socket: options.socket, vkey, size, epoch, backEnd, pid: process.pid })
 } catch (error) {
-  if (!(error instanceof Problem)) throw error
-  say({ kind: 'problem', code: error.code, detail: error.detail })
-  process.exitCode = error.code === 'usage' ? 2 : 1
+  const fault = error instanceof Problem ? error : systemFault(error)
+  if (fault === null) throw error
+  say({ kind: 'problem', code: fault.code, detail: fault.detail })
+  process.exitCode = fault.code === 'usage' ? 2 : 1
 }

@@ -42,7 +42,7 @@ export function readOptions(words: readonly string[]): SignerProgramOptions {
       origin,
       key: values.key ?? null,
       nextKey: values['next-key'] ?? null,
-      witnessPolicy: policy === undefined ? null : readFileSync(policy, 'utf8'),
+      witnessPolicy: policy === undefined ? null : readPolicy(policy),
       socket: values.socket ?? socketPath(dir),
       socketMode: Number.parseInt(mode, 8),
       agent: values['ssh-agent'] ?? process.env['SSH_AUTH_SOCK'] ?? null,
@@ -52,4 +52,13 @@ export function readOptions(words: readonly string[]): SignerProgramOptions {
     throw problem('usage', error instanceof Error ? error.message : String(error), {}, error)
   }
 }
+
+function readPolicy(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new Error(`\`--witness-policy ${path}\` cannot be read`, { cause })
+  }
+}
+
 export const defaultSignerDir = (dataDir: string): string => join(dataDir, 'signer')

@@ -67,7 +67,7 @@ export function readInput(text: string): Json {
   try {
     return JSON.parse(text) as Json
   } catch (cause) {
-    throw problem('usage', `\`${printable(text)}\` is not JSON`, { command: 'call' }, cause)
+    throw problem('usage', `\`${printable(text)}\` is not JSON`, {}, cause)
   }
 }
 

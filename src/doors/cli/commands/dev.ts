@@ -9,7 +9,7 @@ import { stopSignal } from '../stop-signal.ts'
 import { printable, type Terminal } from '../terminal.ts'
 import { watchFiles } from '../watch-files.ts'
 import { counted } from './release.ts'
-import { document, startOptions, welcome } from './start.ts'
+import { document, startOptions, unlessStopped, welcome } from './start.ts'
 
 export async function run({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
   const stop = stopSignal(terminal)
@@ -17,7 +17,7 @@ export async function run({ options, terminal, composition }: CommandCall): Prom
   const changes = watchFiles(folderOf(wanted.application))
   void stop.asked.then(() => changes.close())
   const workshop = await composition.workshop()
-  let system = await firstStart(workshop, wanted, terminal)
+  let system = await unlessStopped(stop, firstStart(workshop, wanted, terminal))
   if (system !== null) terminal.data(terminal.json ? JSON.stringify(document(system)) : welcome(system, terminal, true))
   // The port stays the same over reloads, also when the system chose it.
   const port = system === null ? wanted.port : Number(new URL(system.url).port)

@@ -3,7 +3,7 @@ import type { CommandCall, ParsedOptions } from '../command.ts'
 import { dataDirectory } from '../connection.ts'
 import type { RunningSystem, StartOptions } from '../composition.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { stopSignal } from '../stop-signal.ts'
+import { stopSignal, type StopSignal } from '../stop-signal.ts'
 import type { Terminal } from '../terminal.ts'
 import { applicationPath } from '../application-path.ts'
 
@@ -15,13 +15,30 @@ const secondsInMs = (seconds: number | null): number | null => (seconds === null
 
 export async function run({ options, terminal, composition }: CommandCall): Promise<ExitCode> {
   const stop = stopSignal(terminal)
-  const system = await composition.start(startOptions(options, terminal))
+  const system = await unlessStopped(stop, composition.start(startOptions(options, terminal)))
+  if (system === null) {
+    terminal.talk('stopped before it had started')
+    return EXIT.ok
+  }
   if (terminal.json) terminal.data(JSON.stringify(document(system)))
   else terminal.data(welcome(system, terminal))
   await stop.asked
   await system.close()
   terminal.talk('stopped; the data stays where it is')
   return EXIT.ok
+}
+
+/**
+ * Null when it failed after a stop was asked for: a terminal's Ctrl-C ends the children of a start as well (the compiler is one), and what then fails
+ * says nothing about the application.
+ */
+export async function unlessStopped<Result>(stop: StopSignal, starting: Promise<Result>): Promise<Result | null> {
+  try {
+    return await starting
+  } catch (error) {
+    if (!stop.wasAsked) throw error
+    return null
+  }
 }
 
 export function startOptions(options: ParsedOptions, terminal: Terminal): StartOptions {

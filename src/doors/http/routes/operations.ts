@@ -1,4 +1,5 @@
 /** What was asked, what came of it, and why. */
+import { OPERATION_TRANSITIONS } from '../../../model/operation.ts'
 import { problem } from '../../../model/problems.ts'
 import { WAIT_MS_MAX } from '../limits.ts'
 import { ACKNOWLEDGE_HEADER, checkedOperation, PAGE, readCount, readLevel, readPage, WAIT } from '../parameters.ts'
@@ -7,6 +8,11 @@ import type { Route } from '../route.ts'
 import { OUTCOMES } from './commands.ts'
 
 const FILTERS = ['state', 'actor', 'run', 'action'] as const
+/** Those that an operation on record can be in: one that is under way is on none. */
+const STATES: readonly string[] = [
+  ...Object.keys(OPERATION_TRANSITIONS).filter((state) => state !== 'proposed'),
+  'read',
+]
 
 export const listOperations: Route = {
   method: 'GET',
@@ -14,7 +20,11 @@ export const listOperations: Route = {
   id: 'listOperations',
   describe: 'Operations, newest first.',
   query: [
-    ...FILTERS.map((name) => ({ name, describe: `Only those with this ${name}.`, schema: { type: 'string' } })),
+    ...FILTERS.map((name) => ({
+      name,
+      describe: `Only those with this ${name}.`,
+      schema: name === 'state' ? { enum: STATES } : { type: 'string' },
+    })),
     {
       name: 'observed',
       describe: '`differs`: only those of which rules that observe would have made something else.',
@@ -31,6 +41,8 @@ export const listOperations: Route = {
       const value = request.query.get(name)
       if (value !== undefined) filter[name] = value
     }
+    if (filter.state !== undefined && !STATES.includes(filter.state))
+      throw problem('malformed-request', `\`state\` must be one of ${STATES.join(', ')}`)
     const observed = request.query.get('observed')
     if (observed !== undefined && observed !== 'differs')
       throw problem('malformed-request', '`observed` must be `differs`')
