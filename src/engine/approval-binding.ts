@@ -2,6 +2,7 @@
  * What an approver's signature stands for, part by part: each is a hash of its own, so that what has changed since can be named. An approval is
  * good for exactly this and nothing else; the whole is compared once more when the operation goes on, just before it is committed.
  */
+import { allMayStillApprove } from './approvers.ts'
 import type { Accepted } from './decide.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
@@ -71,12 +72,15 @@ export function toolHash({ commands, effects }: Manifest, name: string): Hash {
 export const changedParts = (before: Bound, now: Bound): readonly BoundPart[] =>
   BOUND_PARTS.filter((part) => before[part] !== now[part])
 
+/** What an approval rests on beside what was signed: that those who signed still may. */
+export type RestsOn = BoundPart | 'approvers'
+
 /** What is not as it was when it was held: then it is asked anew. One held before its parts were recorded counts as changed altogether. */
-export function changedSinceHeld(parts: Parts, proposal: Proposal, decision: Accepted): readonly BoundPart[] {
+export function changedSinceHeld(parts: Parts, proposal: Proposal, decision: Accepted): readonly RestsOn[] {
   if (proposal.resumed === null) return []
   const { binds, bound } = proposal.resumed
   const now = boundBy(parts, proposal, decision)
-  if (bindsOf(now) === binds) return []
+  if (bindsOf(now) === binds) return allMayStillApprove(parts, proposal.approvals) ? [] : ['approvers']
   return bound === null || bindsOf(bound) !== binds ? BOUND_PARTS : changedParts(bound, now)
 }
 

@@ -4,7 +4,7 @@
  */
 import { APPROVAL, approvalStream } from './engine-streams.ts'
 import type { ApprovalView } from './engine.ts'
-import type { Resumed } from './proposal.ts'
+import type { Approval, Resumed } from './proposal.ts'
 import type { RowChange } from '../model/decision.ts'
 import type { ApprovalId, StreamId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
@@ -38,7 +38,7 @@ export const ENGINE_READ_MODELS: Readonly<Record<string, ReadModelManifest>> = {
 export interface ApprovalState extends ApprovalView {
   readonly open: boolean
   readonly intent: Intent
-  readonly approvedBy: readonly { readonly by: string; readonly role: string }[]
+  readonly approvedBy: readonly Pick<Approval, 'by' | 'role' | 'chain'>[]
   /**
    * What those who decided had before their eyes: the bytes, the hash that they signed, and whether this request renders to them. Null for a decision
    * that names none, and bytes also where the application holds personal data.

@@ -1,6 +1,7 @@
 /** Makes a decision durable: one storage transaction with everything in it, or nothing (invariants 1, 2, 6). */
 import { askedLevel } from './acknowledgement/asked-level.ts'
 import { closingStep } from './approval-request.ts'
+import { approversOf } from './approvers.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
 import type { Accepted } from './decide.ts'
 import { askedOf } from './flows.ts'
@@ -60,6 +61,7 @@ export async function commit(
     finds: reads.finds,
     readPosition: reads.position,
     history: claimsOf(read),
+    approvers: approversOf(use === null ? proposal.approvals : use.approvals),
     events: [...events, ...steps.map(({ event }) => event)],
     rows: closing === null ? decision.rows : [...decision.rows, closing.row],
     effects: [

@@ -7,7 +7,7 @@ import { resumeHeld } from './resume.ts'
 import { CARD_LENGTH_MAX, renderCard } from '../model/approval-card.ts'
 import { DEFAULT_LEVEL, highest, type Level } from '../model/acknowledgement.ts'
 import { sha256Hex, type ApprovalId } from '../model/ids.ts'
-import { canonicalJson, type JsonObject } from '../model/json.ts'
+import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -203,7 +203,12 @@ function changeBy(parts: Parts, decision: ApprovalDecision, approver: Principal,
   if (roles.length === 0)
     throw problem('approval-invalid', `deciding this takes one of the roles: ${state.requires.join(', ')}`)
   if (decision.verdict === 'refuse') return { state: 'refused', decidedBy: approver.id, reason: decision.reason }
-  const approvedBy = [...state.approvedBy, ...roles.map((role) => ({ by: approver.id, role }))]
+  const approvedBy = [...state.approvedBy, ...roles.map((role) => ({ by: approver.id, role, chain: approver.chain }))]
   const missing = state.requires.some((role) => !approvedBy.some((given) => given.role === role))
-  return { approvedBy, decidedBy: approver.id, reason: decision.reason, ...(missing ? {} : { state: 'approved' }) }
+  return {
+    approvedBy: approvedBy as unknown as Json,
+    decidedBy: approver.id,
+    reason: decision.reason,
+    ...(missing ? {} : { state: 'approved' }),
+  }
 }

@@ -80,6 +80,21 @@ test('an agent below one that lost its role can do nothing, and what it did befo
   assert.equal(checked.admissions, report.admissions)
 })
 
+test('nobody acts for whom the agent above may not act for', async (t) => {
+  const bank = await bankWithAgents(t)
+  const below = await addAgent(bank, 'below', 'agent')
+  const deposit = (onBehalfOf: string) =>
+    bank.do('deposit', { account: 'a', amount: 1 }, { as: { ...below, onBehalfOf } })
+  await changeAuthority(bank, { change: 'set-may-act-for', principal: 'below', mayActFor: ['ann', 'bob'] })
+  await changeAuthority(bank, { change: 'set-may-act-for', principal: 'agent', mayActFor: ['ann'] })
+  assert.equal((await deposit('ann')).kind, 'committed')
+  await assert.rejects(
+    deposit('bob'),
+    (error: unknown) =>
+      error instanceof Problem && error.code === 'delegation-refused' && error.detail.includes('`agent` may not act'),
+  )
+})
+
 test('a forbid on the agent above is a denial below, by its name', async (t) => {
   const bank = await bankWithAgents(t)
   const below = await addAgent(bank, 'below', 'agent')

@@ -3,6 +3,7 @@
  * let through. The stream's version is compared there, so that no two calls take the same use.
  */
 import { toolHash } from './approval-binding.ts'
+import { mayStillApprove } from './approvers.ts'
 import { APPROVE } from './decide-approval.ts'
 import type { Accepted } from './decide.ts'
 import { asking, atLevel, engineOperation } from './engine-operation.ts'
@@ -15,8 +16,8 @@ import type { Level } from '../model/acknowledgement.ts'
 import type { StreamId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
-import type { Credentials } from '../model/principal.ts'
-import { Problem, problem } from '../model/problems.ts'
+import type { ChainLink, Credentials } from '../model/principal.ts'
+import { problem } from '../model/problems.ts'
 import { verifyGrant } from '../warden/approval-decision.ts'
 
 /** Ever given to one principal for one command: all of them are read when an operation would be held. */
@@ -114,7 +115,7 @@ export async function usableGrant(
     const used = { ...grant, uses: grant.uses + 1, spent: grant.spent + covered.amount }
     const data = canonicalJson({ [grant.grant]: used })
     return {
-      approvals: requires.map((role) => ({ approval: grant.grant, by: grant.by, role })),
+      approvals: requires.map((role) => ({ approval: grant.grant, by: grant.by, role, chain: approver(grant) })),
       stream,
       version,
       event: { stream, version: version + 1, type: 'used', data },
@@ -124,18 +125,4 @@ export async function usableGrant(
   return null
 }
 
-/** Live, with the epochs of then, and in every role that is asked for. */
-export function mayStillApprove(parts: Parts, grant: GrantState, requires: readonly string[]): boolean {
-  try {
-    const approver = parts.identity.byId(grant.by)
-    return (
-      approver.kind !== 'agent' &&
-      parts.identity.isLive(approver) &&
-      canonicalJson(approver.chain) === canonicalJson(grant.chain) &&
-      requires.every((role) => approver.roles.includes(role))
-    )
-  } catch (error) {
-    if (error instanceof Problem) return false
-    throw error
-  }
-}
+const approver = ({ chain }: GrantState): readonly ChainLink[] => chain as unknown as readonly ChainLink[]

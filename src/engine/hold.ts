@@ -1,6 +1,6 @@
 /** Parks an operation that policy lets a person decide: durably, bound to exact arguments and impact. And ends one that was parked. */
 import { APPROVALS_MODEL, approvalRow, approvalStep, closingStep, type ApprovalState } from './approval-request.ts'
-import { bindsOf, boundBy, type BoundPart } from './approval-binding.ts'
+import { bindsOf, boundBy, type RestsOn } from './approval-binding.ts'
 import { HELD_PER_PRINCIPAL_MAX } from './bounds.ts'
 import { envelopeOf } from './commit.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
@@ -138,7 +138,7 @@ export function askAnew(
   proposal: Proposal,
   ground: Ground & Partial<Pick<Accepted, 'impact'>>,
   attempts: number,
-  changed: readonly BoundPart[],
+  changed: readonly RestsOn[],
 ): Promise<Outcome> {
   const outcome = {
     kind: 'refused',

@@ -3,12 +3,14 @@ import type { Bound } from './approval-binding.ts'
 import type { ApprovalId, Hash, OperationId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Intent } from '../model/operation.ts'
-import type { Principal } from '../model/principal.ts'
+import type { ChainLink, Principal } from '../model/principal.ts'
 
 export interface Approval {
   readonly approval: string
   readonly by: string
   readonly role: string
+  /** Owner chain of who approved, as it was then; left out by approvals from before it was recorded. */
+  readonly chain?: readonly ChainLink[]
 }
 
 /** A hold that is being resumed: its approval request, at the version in which it was approved. */

@@ -36,7 +36,7 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
     principal: principal ?? absent(state),
     intent: state.intent,
     input: state.input as JsonObject,
-    approvals: state.approvedBy.map(({ by, role }) => ({ approval, by, role })),
+    approvals: state.approvedBy.map((given) => ({ approval, ...given })),
     resumed: {
       approval,
       version,

@@ -58,15 +58,26 @@ export function isChainLive(directory: Directory, principal: Principal): boolean
 }
 
 /**
- * Why a caller may not act for somebody; null when it may. `*` covers anybody, also people whom the snapshot does not know (the customers of an
+ * Why a caller may not act for somebody; null when it may, and every agent that owns it may as well. `*` covers anybody, also people whom the snapshot does not know (the customers of an
  * application); but whoever it does know as revoked, nobody acts for.
  */
 export function delegationFault(directory: Directory, caller: PrincipalEntry, forWhom: string): string | null {
   if (!/^[a-z0-9][a-z0-9._@-]{0,127}$/.test(forWhom)) return 'that is not the name of a principal'
-  if (!caller.mayActFor.includes('*') && !caller.mayActFor.includes(forWhom))
-    return `\`${caller.id}\` may not act for \`${forWhom}\``
+  for (const one of [caller, ...agentsAbove(directory, caller)])
+    if (!one.mayActFor.includes('*') && !one.mayActFor.includes(forWhom))
+      return `\`${one.id}\` may not act for \`${forWhom}\``
   if (isRevoked(directory, forWhom)) return `\`${forWhom}\`, or an owner of theirs, has been revoked`
   return null
+}
+
+function agentsAbove(directory: Directory, { owner }: PrincipalEntry): readonly PrincipalEntry[] {
+  const above: PrincipalEntry[] = []
+  let link = owner === null ? undefined : directory.byId.get(owner)
+  for (let links = 1; link !== undefined && links < CHAIN_LINKS_MAX; links++) {
+    if (link.kind === 'agent') above.push(link)
+    link = link.owner === null ? undefined : directory.byId.get(link.owner)
+  }
+  return above
 }
 
 /** Whom nobody knows is not revoked. */

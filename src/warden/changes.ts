@@ -80,8 +80,9 @@ export const setRoles = (principal: string, roles: readonly string[]): Change =>
 export const setMayActFor = (principal: string, mayActFor: readonly string[]): Change =>
   onPrincipal(principal, (entry) => ({ ...entry, mayActFor: [...mayActFor], epoch: entry.epoch + 1 }))
 
+/** Raises the epoch too, so that nothing goes on that was signed with the key of before. */
 export const setApprovalKey = (principal: string, approvalKey: string | null): Change =>
-  onPrincipal(principal, (entry) => ({ ...entry, approvalKey }))
+  onPrincipal(principal, (entry) => ({ ...entry, approvalKey, epoch: entry.epoch + 1 }))
 
 /** What is wrong with policy files, in words; empty when nothing is. `policyFaults` of src/policy/policy-set.ts is one. */
 export type PolicyCheck = (files: Readonly<Record<string, string>>) => readonly string[]

@@ -158,8 +158,8 @@ function watchFolder(
   async function look(): Promise<void> {
     const found: AuthorityFinding[] = []
     try {
-      await advanceHead(found)
       if (head !== current) await adopt(found) // refused at the last look
+      await advanceHead(found)
       await renewLease(found)
     } catch (error) {
       found.push({ file: dir, reason: 'malformed', detail: messageOf(error) })

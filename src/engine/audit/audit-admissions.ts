@@ -5,6 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { activationFault } from './activation-fault.ts'
+import { approverFault } from './approver-fault.ts'
 import { principalUnder, questionOf } from './derive.ts'
 import { writtenFault } from './engine-actions.ts'
 import type { Evidence } from './evidence.ts'
@@ -27,7 +28,6 @@ import type { SideRecord } from '../../storage/storage.ts'
 import { evaluator } from '../../policy/cedar.ts'
 import { ContextError } from '../../policy/context-type.ts'
 import { cedarRequest, emptyRequest, recordedRequest, requestFromRecord, scopeRequest } from '../../policy/request.ts'
-import type { AdmitRequest } from '../../policy/policy.ts'
 import type { Verdict } from '../../policy/verdict.ts'
 import type { AuthoritySnapshot } from '../../warden/authority.ts'
 import { switchInTheWay } from '../../warden/switches.ts'
@@ -224,7 +224,7 @@ class AdmissionsAudit {
         (this.#standing.hasActivated(release) ? null : `release \`${release}\` was never activated`) ??
         (isAsked ? null : 'policy was asked something else') ??
         verdictFault(record, payload, verdict, derived) ??
-        grantorFault(asked.approvals, snapshot) ??
+        approverFault(record, asked.approvals, snapshot, this.#standing) ??
         writtenFault(transaction, principal, manifest, snapshot, this.#standing) ??
         (await this.#switchFault(transaction, manifest.name, snapshot))
       return why === null ? { kind: 'agreed' } : { kind: 'disagreed', why, derived }
@@ -373,17 +373,6 @@ const NOWHERE = { position: null, operation: null, actor: null, action: null, re
 
 const disagreed = (why: string): Finding => ({ kind: 'disagreed', why, derived: null })
 const given = (verdict: Verdict): GivenVerdict => ({ verdict: verdict.kind, rules: verdict.rules })
-
-/** Who granted in advance could approve it at the time of use as well. */
-function grantorFault(approvals: AdmitRequest['approvals'], { principals }: AuthoritySnapshot): string | null {
-  for (const { approval, by, role } of approvals) {
-    if (!approval.startsWith('grt_')) continue
-    const entry = principals.find(({ id }) => id === by)
-    if (entry === undefined || entry.revoked || entry.kind === 'agent' || !entry.roles.includes(role))
-      return `\`${by}\`, whose grant it rests on, could not approve as \`${role}\``
-  }
-  return null
-}
 
 function verdictFault(
   record: OperationRecord,

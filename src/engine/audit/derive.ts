@@ -150,6 +150,7 @@ function approvalsFor(
   if (approval === undefined || approval.operation !== record.op)
     return mismatch('its approval request is not on record')
   if (approval.state !== 'approved') return mismatch(`it went on while its approval request was \`${approval.state}\``)
+  if (record.t - OPERATION_TIMEOUT_MS >= approval.expiresAtMs) mismatch('its approval had expired when it went on')
   if (record.state === 'committed' && subject !== null && subjectOf(payload) !== subject)
     mismatch('what was approved is not what was done')
   return approval.approvedBy.map(({ by, role }) => ({ approval: approval.approval, by, role }))

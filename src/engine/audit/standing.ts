@@ -7,8 +7,10 @@ import { APPROVAL, AUTHORITY, foldEngineStream, GRANT, RELEASE, RUN } from '../e
 import { LruMap } from '../lru-map.ts'
 import type { ApprovalState } from '../approval-request.ts'
 import type { GrantState } from '../../model/approval-grant.ts'
-import { sha256Hex, streamParts, type Hash, type ReleaseId, type StreamId } from '../../model/ids.ts'
+import { sha256Hex, streamParts, type Hash, type PrincipalId, type ReleaseId, type StreamId } from '../../model/ids.ts'
 import { canonicalJson, type JsonObject, type JsonText } from '../../model/json.ts'
+import type { ChainLink } from '../../model/principal.ts'
+import type { OperationRecord } from '../../model/record.ts'
 
 /** Runs whose attested facts are kept at hand; what rests on an older one is said to be unchecked. */
 const RUNS_KEPT = 50_000
@@ -30,6 +32,8 @@ export class Standing {
   readonly #runs = new LruMap<StreamId, { readonly version: number; readonly state: JsonText }[]>(RUNS_KEPT)
   readonly #approvals = new Map<string, ApprovalState>()
   readonly #grants = new Map<string, GrantState>()
+  /** Who approved a request that is open, with the owner chains of then. */
+  readonly #approvers = new Map<string, { readonly by: PrincipalId; readonly chain: readonly ChainLink[] }[]>()
   readonly #waiting = new Map<string, Waiting & { readonly approval: string }>()
 
   adopted(number: number): { readonly hash: string; readonly position: number } | undefined {
@@ -71,6 +75,13 @@ export class Standing {
   approval(id: string): ApprovalState | undefined {
     return this.#approvals.get(id)
   }
+  /** Those who gave an approval or a grant, as they were then. */
+  approvers(id: string): readonly { readonly by: PrincipalId; readonly chain: readonly ChainLink[] }[] {
+    const grant = this.#grants.get(id)
+    return grant === undefined
+      ? (this.#approvers.get(id) ?? [])
+      : [{ by: grant.by, chain: grant.chain as unknown as readonly ChainLink[] }]
+  }
   /** The approval request that an operation waits behind. */
   waiting(operation: string): { readonly approval: ApprovalState | undefined; readonly subject: Hash | null } | null {
     const held = this.#waiting.get(operation)
@@ -81,6 +92,7 @@ export class Standing {
   after({ position, record, payload, events }: Transaction): void {
     for (const event of events) this.#event(position, event)
     if (record === null) return
+    for (const { record: event } of events) this.#approvedBy(event, record)
     const approval = payload?.hold?.approval
     if (record.state === 'held' && approval !== undefined)
       this.#waiting.set(record.op, { operation: record.op, approval, subject: subjectOf(payload) })
@@ -112,6 +124,13 @@ export class Standing {
     // Of a run that was forgotten meanwhile the earlier facts are not known: it stays unknown.
     if (version !== (last?.version ?? 0) + 1) return this.#runs.delete(stream)
     this.#runs.set(stream, [...versions.slice(1 - VERSIONS_KEPT), { version, state }])
+  }
+
+  #approvedBy({ stream, type }: AuditedEvent['record'], { actor, chain }: OperationRecord): void {
+    const { entity, id } = streamParts(stream)
+    if (entity !== APPROVAL) return
+    if (type === 'closed') this.#approvers.delete(id)
+    else if (type === 'approved') this.#approvers.set(id, [...(this.#approvers.get(id) ?? []), { by: actor, chain }])
   }
 
   #approve(id: string, type: string, data: JsonObject): void {

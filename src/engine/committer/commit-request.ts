@@ -19,6 +19,8 @@ export interface CommitRequest {
   /** Name of the command, or an engine action such as `plinth.hold`. */
   readonly action: string
   readonly chain: readonly ChainLink[]
+  /** Owner chains of those whose approvals it rests on. */
+  readonly approvers?: readonly ChainLink[]
   readonly actor: PrincipalId
   readonly onBehalfOf: PrincipalId | null
   readonly tenant: string

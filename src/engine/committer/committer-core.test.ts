@@ -201,6 +201,22 @@ describe('committer', () => {
     assert.deepEqual(await kinds(), ['revoked', 'committed'])
   })
 
+  test('what rests on an approval is decided again when its approver is another one by now', async () => {
+    using world = await open()
+    const core = new CommitterCore({
+      storage: world.storage,
+      clock: { nowMs: () => 0, monotonicUs: () => 0 },
+      origin: ORIGIN,
+    })
+    const casey = 'casey' as typeof AGENT
+    const approved = async (): Promise<string | undefined> =>
+      (await core.commit([commitRequest('op_1', { approvers: [{ principal: casey, epoch: 1 }] })]))[0]?.kind
+    core.adoptEpochs(3, new Map([[AGENT, 1]]))
+    assert.equal(await approved(), 'moved')
+    core.adoptEpochs(4, new Map([...[AGENT, casey].map((one) => [one, 1] as const)]))
+    assert.equal(await approved(), 'committed')
+  })
+
   test('a find holds as long as no row that fits has changed since', async () => {
     using world = await open()
     const row = (id: string, color: string) => ({ rows: [{ model: 'rows', id, key: '', row: { color } }] })

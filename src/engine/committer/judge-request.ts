@@ -7,6 +7,7 @@ import type { Hash, OperationId, Position, PrincipalId, StreamId } from '../../m
 import { canonicalJson } from '../../model/json.ts'
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { mayBecome, type OperationState } from '../../model/operation.ts'
+import type { ChainLink } from '../../model/principal.ts'
 import { problem } from '../../model/problems.ts'
 import { sketchLine } from '../../model/record-line.ts'
 import type { StorageReader } from '../../storage/storage.ts'
@@ -86,8 +87,12 @@ function recordedOperation(operation: OperationId, reader: StorageReader): Recor
 }
 
 /** Before the first snapshot is adopted nobody has an epoch, so nobody may commit but the engine itself (an empty chain). */
-function judgeEpochs({ chain, onBehalfOf }: CommitRequest, { epochs }: Standing): Refusal | null {
-  const dead = chain.find(({ principal, epoch }) => epochs.get(principal) !== epoch)
+function judgeEpochs({ chain, onBehalfOf, approvers = [] }: CommitRequest, { epochs }: Standing): Refusal | null {
+  const isDead = ({ principal, epoch }: ChainLink): boolean => epochs.get(principal) !== epoch
+  // Decided again, it finds that the approval is gone.
+  const gone = approvers.find(isDead)
+  if (gone !== undefined) return { kind: 'moved', what: `approval of ${gone.principal}` }
+  const dead = chain.find(isDead)
   if (dead !== undefined) return { kind: 'revoked', principal: dead.principal }
   // For whom it acts may be nobody that the authority knows; but whoever it knows as revoked, nobody acts for.
   const forRevoked = onBehalfOf !== null && (epochs.get(onBehalfOf) ?? 0) < 0
