@@ -1446,7 +1446,7 @@ class Audit {
     const { tx, kind, log, op, t, actor, chain, tenant, run, corr, cause, release, gate } = record
     const shared = JSON.stringify([log, op, t, actor, chain, record.for, tenant, run, corr, cause, release, gate])
     const before = this.#transaction
-    if (tx.i !== (before?.i ?? -1) + 1 || (before !== null && tx.n !== before.n))
+    if (tx.i !== (before?.i ?? -1) + 1 || tx.i >= tx.n || (before !== null && tx.n !== before.n))
       this.#find(position, 'a transaction is incomplete')
     else if (before !== null && before.shared !== shared)
       this.#find(position, 'a transaction is attributed in two ways')
@@ -2613,7 +2613,9 @@ class Counters {
     for (const counters of this.#limits.values()) {
       const { limit, byKey } = counters
       if (!counts(limit, record.action)) continue
-      if (body === null && (limit.sum !== null || limit.per.includes('entity'))) {
+      // Of what is sealed, or was not kept, neither amount nor entity can be told.
+      const isWhole = body?.request != null && !Object.hasOwn(body, '$sealed')
+      if (!isWhole && (limit.sum !== null || limit.per.includes('entity'))) {
         counters.unknownUntilStep = this.#after(limit)
         continue
       }
@@ -2763,6 +2765,13 @@ interface Snapshot {
 }
 interface ReleaseFile {
   readonly application: string
+  /** Hash of its code. */
+  readonly code: string
+  /** Hash of a command as it is defined, with its effects. */
+  readonly tool: (command: string) => string
+  readonly holdsPersonal: boolean
+  /** Members of an action's input that are personal. */
+  readonly personal: (action: string) => readonly string[]
   readonly group: (action: string) => 'commands' | 'queries' | 'engine'
   readonly isIrreversible: (effect: string) => boolean
 }
@@ -2775,6 +2784,8 @@ interface ApprovalRequest {
   readonly onBehalfOf?: string | null
   readonly requires?: readonly string[]
   readonly approvedBy?: readonly { readonly by: string; readonly role: string }[]
+  /** What `binds` is the hash of: a hash for each part of what was asked. */
+  readonly bound?: Readonly<Record<string, unknown>>
 }
 interface Admitted {
   readonly snapshot: number
@@ -2792,9 +2803,17 @@ interface Asked {
   readonly context: Readonly<Record<string, unknown>>
   readonly entities: readonly CedarEntity[]
 }
+/** An event before its operation; the body of one on an application's stream is not looked at. */
+interface EngineEvent {
+  readonly stream: string
+  readonly n: number
+  readonly type: string
+  readonly body: Readonly<Record<string, unknown>> | null
+}
 interface OperationBody {
   readonly input: unknown
   readonly facts: unknown
+  readonly impact: unknown
   readonly attested: unknown
   readonly principal: { readonly kind: string; readonly roles: readonly string[] }
   readonly reads: {
@@ -2817,6 +2836,15 @@ interface HistoryEntry {
   readonly exact: boolean
 }
 
+const ENGINE = 'plinth' // who the engine is where it acts by itself
+const NOTIFY = 'plinth.notify' // tells somebody; changes nothing
+/** Streams of the engine's own that only what was admitted writes to, by its action. */
+const PERSONS: Readonly<Record<string, (action: string) => boolean>> = {
+  'plinth.run': (action) => action === 'plinth.attest',
+  'plinth.approval': (action) => action === 'plinth.approve',
+  'plinth.erasure': (action) => action === 'plinth.erase',
+  'plinth.grant': (action) => action === 'plinth.approve' || !action.startsWith('plinth.'),
+}
 const SNAPSHOTS_KEPT = 16 // of snapshots and releases the newest: an admission under an older one is said to be unchecked
 const RUNS_KEPT = 20_000
 const CHAIN_MAX = 8
@@ -2860,11 +2888,7 @@ class Admissions {
   readonly #approvals = new Map<string, ApprovalRequest>()
   readonly #held = new Map<string, string>()
   readonly #reasons = new Map<string, number>()
-  #events: {
-    readonly stream: string
-    readonly type: string
-    readonly body: Readonly<Record<string, unknown>> | null
-  }[] = []
+  #events: EngineEvent[] = []
   readonly #counters = new Counters()
   readonly #overdue: Overdue
   readonly #unseen = new Set<string>()
@@ -2872,6 +2896,8 @@ class Admissions {
   /** Number of the snapshot that was put on record last. */
   #inForce = 0
   #application = ''
+  /** Whether any release so far declares personal data: without, nothing is ever sealed. */
+  #holdsPersonal = false
   #derived = 0
   #bound = 0
 
@@ -2920,8 +2946,9 @@ class Admissions {
     if (releaseId(sha256(canonical(manifest)), bundle as string) !== id || this.#releases.has(id))
       malformed(`the manifest of release \`${id}\` is not the one it is named by`)
     this.#unused.add(id)
-    const read = readManifest(manifest as Readonly<Record<string, unknown>>)
+    const read = readManifest(manifest as Readonly<Record<string, unknown>>, bundle as string)
     this.#application = read.application
+    this.#holdsPersonal ||= read.holdsPersonal
     keep(this.#releases, id, read, SNAPSHOTS_KEPT)
   }
   /** One record with its payload, in order. */
@@ -2989,18 +3016,7 @@ class Admissions {
     this.#reasons.set(why, (this.#reasons.get(why) ?? 0) + 1)
   }
 
-  #remember(
-    position: number,
-    {
-      stream,
-      type,
-      body,
-    }: {
-      readonly stream: string
-      readonly type: string
-      readonly body: Readonly<Record<string, unknown>> | null
-    },
-  ): void {
+  #remember(position: number, { stream, type, body }: EngineEvent): void {
     if (body === null) return
     if (stream === ADOPTED) this.#adopt(position, body)
     else if (stream.startsWith('plinth.run/')) {
@@ -3023,27 +3039,29 @@ class Admissions {
   }
 
   /** @returns whether there was one. @throws Differs, Unchecked, Unreadable */
-  #admission(
-    record: LogRecord,
-    body: OperationBody | null,
-    events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
-  ): boolean {
+  #admission(record: LogRecord, body: OperationBody | null, events: readonly EngineEvent[]): boolean {
     const domain = events.filter(({ stream }) => !stream.startsWith('plinth.'))
     const verdict = record.chain.length === 0 ? undefined : VERDICTS[record.state]
+    this.#written(record, events)
     if (verdict === undefined) {
       if (domain.length > 0 || record.effects.length > 0) differs('nobody was admitted to do this')
-      if (record.state === 'committed' && !record.action.startsWith('plinth.'))
+      if (record.state === 'committed' && (!record.action.startsWith('plinth.') || record.actor !== ENGINE))
         differs('nobody was admitted to do this')
       return false
     }
+    if (record.state !== 'committed' && (domain.length > 0 || record.effects.some(({ effect }) => effect !== NOTIFY)))
+      differs(`it was ${record.state}, and changed something`)
     if (this.#last === null) return false
     if (body === null) return unchecked('its payload is gone')
-    if (Object.hasOwn(body, '$sealed'))
+    if (Object.hasOwn(body, '$sealed')) {
+      if (record.action.startsWith('plinth.') || !this.#holdsPersonal)
+        differs('it is sealed, and nothing of it can be personal')
       return unchecked('what it asked is sealed under the keys of data subjects, or erased')
+    }
     const { authority, request } = body
     if (authority == null) return differs(`it is ${record.state} without an admission`)
-    if (request == null && isSealed(body, '/request'))
-      return unchecked('what was asked is sealed under the keys of data subjects, or erased')
+    if (request == null && isWithheld(body, this.#releases.get(record.release ?? '')?.personal(record.action) ?? []))
+      return unchecked('what it asked is personal, and was not kept: it belongs to no data subject')
     if (request == null) return differs(`it is ${record.state} without an admission`)
     const snapshot =
       this.#snapshots.get(authority.snapshot) ??
@@ -3060,7 +3078,7 @@ class Admissions {
     if (replaced !== undefined && body.reads !== null && body.reads.position >= replaced)
       differs('it was decided after its snapshot had been replaced')
     const principal = principalOf(snapshot, record, body)
-    const approvals = this.#approvalsOf(record, authority)
+    const approvals = this.#approvalsOf(record, body, authority, release)
     const above = agentsAbove(snapshot, principal)
     const asked = this.#question(record, body, request, principal, domain, release, approvals, above)
     if (snapshot.unreadable !== null) return unchecked(`policies that are not evaluated here: ${snapshot.unreadable}`)
@@ -3105,6 +3123,29 @@ class Admissions {
         differs('what it erased is not what was asked')
     }
     return true
+  }
+
+  /**
+   * The engine's own streams are written by nobody else than who may: facts, decisions and erasures by what was admitted to, a request for approval by
+   * what is held and by what ends it, a grant by who gives or uses it, everything else by the engine itself. @throws Differs
+   */
+  #written({ op, action, state, actor, chain }: LogRecord, events: readonly EngineEvent[]): void {
+    const isAdmitted = chain.length > 0 && state === 'committed'
+    const isEngines = chain.length === 0 && state === 'committed' && actor === ENGINE
+    for (const event of events) {
+      const { stream } = event
+      const entity = stream.slice(0, stream.indexOf('/'))
+      if (!entity.startsWith('plinth.')) continue
+      const admitted = PERSONS[entity]
+      const isOwn = entity === 'plinth.approval' && this.#isOwnRequest(op, state, event)
+      if (isOwn || (admitted === undefined ? isEngines : isAdmitted && admitted(action))) continue
+      differs(`nobody was admitted to write to \`${stream}\``)
+    }
+  }
+  /** What is held asks for an approval of its own, and closes its request when it ends. */
+  #isOwnRequest(op: string, state: string, { stream, n, type, body }: EngineEvent): boolean {
+    if (state === 'held') return type === 'requested' && n === 1
+    return type === 'closed' && this.#held.get(op) === streamTail(stream) && body?.['state'] !== 'approved'
   }
 
   /** Counts and sums of what was committed before it: what it was shown of them, and that it goes beyond no limit. */
@@ -3241,24 +3282,23 @@ class Admissions {
     return version === known.version ? known.facts : unchecked('the facts attested for its run lie too far back')
   }
   /** Roles of those who approved, as policies see them. */
-  #approvalsOf(record: LogRecord, { approvals }: Admitted): readonly string[] {
+  #approvalsOf(record: LogRecord, body: OperationBody, authority: Admitted, release: ReleaseFile): readonly string[] {
+    const { approvals } = authority
     const id = record.state === 'held' ? undefined : this.#held.get(record.op)
     if (id === undefined && approvals[0]?.approval.startsWith('grt_') === true)
       return unchecked('it rests on a standing grant, and these are not followed here')
     if (id === undefined) return approvals.length === 0 ? [] : differs('it names approvals, and was never held')
-    const { operation, state, approvedBy = [] } = this.#approvals.get(id) ?? {}
+    const request = this.#approvals.get(id) ?? {}
+    const { operation, state, approvedBy = [] } = request
     if (operation !== record.op || state !== 'approved') differs('it went on without being approved')
+    if (record.state === 'committed' && !isBoundBy(request, record, body, authority, release))
+      differs('what was approved is not what was done')
     const given = approvedBy.map(({ by }) => ({ approval: id, by }))
     if (canonical(given) !== canonical(approvals)) differs('it names other approvals than there are')
     return distinct(approvedBy.map(({ role }) => role)).sort()
   }
   /** Decisions about what was held, one event for each. */
-  #decision(
-    body: OperationBody,
-    snapshot: Snapshot,
-    approver: PrincipalEntry,
-    events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
-  ): void {
+  #decision(body: OperationBody, snapshot: Snapshot, approver: PrincipalEntry, events: readonly EngineEvent[]): void {
     const { decisions, action, ...single } = body.input as Record<string, unknown>
     const decided = (Array.isArray(decisions) ? decisions : [single]) as readonly Record<string, unknown>[]
     // Policy was asked with these two members, so they must be what was decided.
@@ -3274,7 +3314,7 @@ class Admissions {
     { signature, ...decision }: Record<string, unknown>,
     snapshot: Snapshot,
     approver: PrincipalEntry,
-    events: readonly { readonly stream: string; readonly type: string; readonly body: unknown }[],
+    events: readonly EngineEvent[],
   ): void {
     const id = String(decision['approval'])
     const request = this.#approvals.get(id)
@@ -3303,6 +3343,26 @@ class Admissions {
     )
       differs('it counts as approved before everybody had approved')
   }
+}
+
+/**
+ * Whether the approvers' signatures, which are over `binds`, stand for this operation: its command as defined and its code, who asks for what, under
+ * which policies. What else it binds was compared by the engine alone: the versions it read, and what its effects say.
+ */
+function isBoundBy(
+  { binds, bound = {} }: ApprovalRequest,
+  { log, actor, chain, for: onBehalfOf, action: command, run, effects }: LogRecord,
+  { input, facts, impact }: OperationBody,
+  { policySet }: Admitted,
+  release: ReleaseFile,
+): boolean {
+  const hashOf = (value: unknown): string => sha256(canonical(value))
+  const now = {
+    ...{ tool: release.tool(command), code: release.code, policy: policySet, epochs: hashOf(chain) },
+    arguments: hashOf({ log, actor, onBehalfOf, command, run, input }),
+    ...(effects.some(({ effect }) => effect !== NOTIFY) ? {} : { impact: hashOf({ facts, impact, effects: [] }) }),
+  }
+  return hashOf(bound) === binds && canonical({ ...bound, ...now }) === canonical(bound)
 }
 
 const ANNOTATIONS = new Set(
@@ -3385,10 +3445,23 @@ function limitRules(source: string): string {
   return rules.join('\n')
 }
 
-function readManifest(manifest: Readonly<Record<string, unknown>>): ReleaseFile {
-  const { name, commands, queries, effects } = manifest as Record<string, Record<string, { readonly risk?: string }>>
+function readManifest(manifest: Readonly<Record<string, unknown>>, code: string): ReleaseFile {
+  const { name, entities, commands, queries, effects } = manifest as Record<
+    string,
+    Record<string, { readonly risk?: string; readonly effects?: readonly string[]; readonly personal?: unknown }>
+  >
   return {
-    application: String(name),
+    ...{ application: String(name), code },
+    tool: (command) => {
+      const defined = commands?.[command]
+      const asks = (defined?.effects ?? []).map((effect) => effects?.[effect] ?? null)
+      return sha256(canonical({ name: command, command: defined ?? null, effects: asks }))
+    },
+    holdsPersonal: Object.values(entities ?? {}).some(({ personal }) => personal !== undefined),
+    personal: (action) => {
+      const { personal } = commands?.[action] ?? {}
+      return Array.isArray(personal) ? personal.map(String) : []
+    },
     group: (action) =>
       Object.hasOwn(commands ?? {}, action) ? 'commands' : Object.hasOwn(queries ?? {}, action) ? 'queries' : 'engine',
     isIrreversible: (effect) => effects?.[effect]?.risk === 'irreversible',
@@ -3477,10 +3550,10 @@ function keep<Name, Kept>(map: Map<Name, Kept>, name: Name, value: Kept, most: n
 }
 const distinct = <Item>(items: readonly Item[]): Item[] => [...new Set(items)]
 const streamTail = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
-/** Whether a member of a payload stands in for a value that is sealed beside it. */
-function isSealed(body: object, pointer: string): boolean {
-  const at = (body as { readonly $sealed?: { readonly at?: unknown } }).$sealed?.at
-  return Array.isArray(at) && at.includes(pointer)
+/** Whether the personal members of an input were left out, as they are where no stream of a data subject is touched. */
+function isWithheld({ input }: OperationBody, personal: readonly string[]): boolean {
+  const values = personal.map((member) => (input as Readonly<Record<string, unknown>> | null)?.[member] ?? null)
+  return values.length > 0 && values.every((value) => value === null || canonical(value) === '{"sealed":true}')
 }
 
 function jsonOrNull(bytes: Buffer): Readonly<Record<string, unknown>> | null {

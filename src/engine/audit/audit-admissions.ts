@@ -11,11 +11,15 @@ import { writtenFault } from './engine-actions.ts'
 import type { Evidence } from './evidence.ts'
 import { AuditedHistory } from './history-facts.ts'
 import { Mismatch } from './mismatch.ts'
+import { ownStreamFault } from './own-streams.ts'
 import { PolicyBench, type Judgement } from './policy-bench.ts'
 import type { AdmissionsReport, Disagreement, GivenVerdict } from './report.ts'
 import { Standing } from './standing.ts'
 import { transactionsOf, type Transaction } from './transactions.ts'
 import { isEngineEntity } from '../engine-streams.ts'
+import { declaresPersonalData } from '../personal/open-personal.ts'
+import { isInputWithheld } from '../personal/places.ts'
+import { ENGINE } from '../record-once.ts'
 import { principalsOf } from '../switches.ts'
 import type { OperationPayload } from '../operation-payload.ts'
 import type { Authority } from '../../model/admission.ts'
@@ -154,11 +158,13 @@ class AdmissionsAudit {
     const { record, payload, events, damage } = transaction
     if (damage !== null) return { kind: 'disagreed', why: damage, derived: null }
     if (record === null) return { kind: 'disagreed', why: 'its record is missing', derived: null }
+    const own = ownStreamFault(record, transaction, this.#standing)
+    if (own !== null) return disagreed(own)
     const changes = events.filter((event) => !isEngineEntity(streamParts(event.record.stream).entity))
     if (record.chain.length === 0 || VERDICT_OF[record.state] === undefined) {
       // The engine by itself, or the end of what was held: neither may touch the application or the world.
       const touches = changes.length > 0 || record.effects.length > 0
-      const poses = record.state === 'committed' && !record.action.startsWith('plinth.')
+      const poses = record.state === 'committed' && (!record.action.startsWith('plinth.') || record.actor !== ENGINE.id)
       if (touches || poses) return disagreed('nobody was admitted to do this')
       // No admission, but as much the operators' to say.
       const fault = await activationFault(transaction, this.#standing, this.#evidence)
@@ -167,6 +173,8 @@ class AdmissionsAudit {
       return { kind: 'none' }
     }
     if (payload === null) return { kind: 'unchecked', what: 'an admission whose payload is gone' }
+    if (isSealedAway(payload) && !(await this.#maySeal(record)))
+      return disagreed('it is sealed, and nothing of it can be personal')
     if (isSealedAway(payload))
       return {
         kind: 'unchecked',
@@ -189,6 +197,8 @@ class AdmissionsAudit {
     const manifest = release === null ? null : await this.#evidence.manifest(release)
     if (release === null || manifest === null)
       return { kind: 'unchecked', what: `an admission under release \`${release}\`, whose manifest is not at hand` }
+    if (payload.request === null && isInputWithheld(payload, manifest))
+      return { kind: 'unchecked', what: 'an admission over personal input that was not kept: it belongs to nobody' }
     const { snapshot } = found
     const judgement = this.#bench.judge(snapshot.policies, release, manifest)
     const { schema } = judgement
@@ -232,6 +242,16 @@ class AdmissionsAudit {
       if (!(error instanceof Mismatch)) throw error
       return { kind: 'disagreed', why: error.message, derived: derived ?? recordedVerdict(judgement, payload) }
     }
+  }
+
+  /** The engine's own actions hold nothing personal, and an application only when a release of it has said so. */
+  async #maySeal({ action }: OperationRecord): Promise<boolean> {
+    if (isEngineEntity(action)) return false
+    for (const release of this.#standing.releases) {
+      const manifest = await this.#evidence.manifest(release)
+      if (manifest === null || declaresPersonalData(manifest)) return true
+    }
+    return false
   }
 
   /** Whether the grounds that the record names are the ones that were in force. */

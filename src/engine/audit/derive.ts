@@ -6,6 +6,7 @@
 import { toolHash } from '../approval-binding.ts'
 import { OPERATION_TIMEOUT_MS } from '../bounds.ts'
 import { GRANT, isEngineEntity, runStream } from '../engine-streams.ts'
+import { isBoundBy } from './bound-parts.ts'
 import { Mismatch } from './mismatch.ts'
 import { subjectOf, type Standing } from './standing.ts'
 import type { Transaction } from './transactions.ts'
@@ -153,6 +154,8 @@ function approvalsFor(
   if (record.t - OPERATION_TIMEOUT_MS >= approval.expiresAtMs) mismatch('its approval had expired when it went on')
   if (record.state === 'committed' && subject !== null && subjectOf(payload) !== subject)
     mismatch('what was approved is not what was done')
+  if (record.state === 'committed' && !isBoundBy(approval, record, payload, manifest))
+    mismatch('what its approver signed is not what was done')
   return approval.approvedBy.map(({ by, role }) => ({ approval: approval.approval, by, role }))
 }
 

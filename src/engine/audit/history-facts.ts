@@ -8,6 +8,7 @@ import { amountOf, counterKey, isCounted, type CountedOperation } from '../histo
 import { LimitCounters } from '../history/limit-counters.ts'
 import type { OperationPayload } from '../operation-payload.ts'
 import type { Position } from '../../model/ids.ts'
+import { SEALED } from '../../model/personal.ts'
 import type { OperationRecord } from '../../model/record.ts'
 import { readLimits, type Limit } from '../../policy/limits.ts'
 import type { HistoryFacts } from '../../policy/policy.ts'
@@ -71,5 +72,9 @@ const counted = (record: OperationRecord, payload: OperationPayload | null): Cou
     input: payload?.input ?? null,
     facts: payload?.facts ?? null,
     resource: payload?.request?.resource ?? '',
+    // As the engine counts it: what is sealed, or was not kept, adds what its record says.
+    ...(payload === null || payload.request === null || Object.hasOwn(payload, SEALED)
+      ? { sealed: payload?.history?.entries ?? [] }
+      : {}),
   }),
 })

@@ -1,7 +1,7 @@
 /** Where personal values may stand in what the engine writes beside an application's events, and what stands there when they are gone. */
 import type { OperationPayload } from '../operation-payload.ts'
 import { streamId, type StreamId } from '../../model/ids.ts'
-import type { Json, JsonObject, JsonText } from '../../model/json.ts'
+import { canonicalJson, type Json, type JsonObject, type JsonText } from '../../model/json.ts'
 import type { Manifest } from '../../model/manifest.ts'
 import { SEALED, type PersonalManifest } from '../../model/personal.ts'
 import { problem } from '../../model/problems.ts'
@@ -86,6 +86,14 @@ export function personalInput(manifest: Manifest, payload: OperationPayload): re
   if (members.length === 0) return []
   return [...members, ...payloadPlaces(payload as unknown as JsonObject).filter(({ path }) => path[0] !== 'input')]
 }
+
+/** Whether the personal members of an input were left out of a record: it touched no stream of a data subject, whose key could seal them. */
+export function isInputWithheld({ command, input }: OperationPayload, { commands }: Manifest): boolean {
+  const personal = (Object.hasOwn(commands, command) ? commands[command]?.personal : undefined) ?? []
+  const values = personal.map((member) => (input as JsonObject | null)?.[member] ?? null)
+  return values.length > 0 && values.every((value) => value === null || isStandIn(value))
+}
+const isStandIn = (value: Json): boolean => canonicalJson(value) === canonicalJson(WITHHELD)
 
 /** The data subject of a stream. @throws `application-output-invalid` when the state names none */
 export function subjectOf({ subject }: PersonalManifest, stream: StreamId, state: JsonText): string {

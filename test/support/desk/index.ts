@@ -1,0 +1,49 @@
+/** A front desk: callers say who they are, and a desk keeps nothing of it. What is personal in a call belongs to no data subject. */
+import { application, command, entity } from 'plinth'
+import { z } from 'zod'
+
+export const caller = entity('caller', {
+  describe: 'Somebody who is known here.',
+  state: z.object({ name: z.string() }),
+  events: { noted: z.object({ name: z.string() }) },
+  opens: ['noted'],
+  evolve: { noted: (_, noted) => noted },
+  personal: { events: { noted: { name: '[erased]' } } },
+})
+
+export const desk = entity('desk', {
+  describe: 'Where callers are put through to.',
+  state: z.object({ minutes: z.int() }),
+  events: { taken: z.object({ minutes: z.int() }) },
+  opens: ['taken'],
+  evolve: { taken: (_, taken) => taken },
+})
+
+const facts = z.object({ minutes: z.int() })
+
+export const putThrough = command('put_through', {
+  describe: 'Put a caller through to a desk.',
+  input: z.object({ desk: desk.id(), name: z.string(), minutes: z.int() }),
+  facts,
+  personal: ['name'],
+  decide(tx, { desk: id, minutes }) {
+    tx.facts({ minutes })
+    tx.append(desk, id, 'taken', { minutes })
+  },
+})
+
+export const takeUp = command('take_up', {
+  describe: 'Note time that a desk was taken up otherwise.',
+  input: z.object({ desk: desk.id(), minutes: z.int() }),
+  facts,
+  decide(tx, { desk: id, minutes }) {
+    tx.facts({ minutes })
+    tx.append(desk, id, 'taken', { minutes })
+  },
+})
+
+export default application('desk', {
+  describe: 'A front desk.',
+  entities: [caller, desk],
+  commands: [putThrough, takeUp],
+})
