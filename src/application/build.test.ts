@@ -32,7 +32,7 @@ async function describe(bundle: string): Promise<Manifest> {
   const isolate = new ivm.Isolate({ memoryLimit: 64 })
   try {
     const context = isolate.createContextSync()
-    return JSON.parse(context.evalSync(`(${bundle})()`, { timeout: 5_000 }) as string) as Manifest
+    return JSON.parse(context.evalSync(`(${bundle})()`, { timeout: 60_000 }) as string) as Manifest
   } finally {
     isolate.dispose()
   }

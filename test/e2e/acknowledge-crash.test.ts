@@ -26,7 +26,7 @@ async function size({ url }: Started): Promise<number> {
   return Number(note.split('\n')[1])
 }
 
-test('a kill in the middle of waiting loses no outcome', { timeout: 120_000 }, async (t) => {
+test('a kill in the middle of waiting loses no outcome', { timeout: 600_000 }, async (t) => {
   await using workspace = await temporaryFolder()
   const dir = join(workspace.path, 'data')
   const app = ['--app', STARTER, '--dir', dir]

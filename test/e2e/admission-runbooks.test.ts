@@ -7,7 +7,7 @@ import { STARTER, startPlinth, temporaryFolder } from '../support/plinth-process
 import { commandsOf, Terminal } from '../support/runbook.ts'
 
 for (const page of ['limits.md', 'approvals.md', 'breakers.md', 'shadow-mode.md', 'authority.md'])
-  test(`the runbook ${page} does what it says`, { timeout: 170_000 }, async (t) => {
+  test(`the runbook ${page} does what it says`, { timeout: 600_000 }, async (t) => {
     await using workspace = await temporaryFolder()
     const folder = workspace.path
     const terminal = new Terminal(folder, folder)

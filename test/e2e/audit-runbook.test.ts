@@ -9,7 +9,7 @@ import { blocksOf, commandsIn, installedCopy, Terminal } from '../support/runboo
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-test('the runbook of audits does what it says', { timeout: 150_000 }, async (t) => {
+test('the runbook of audits does what it says', { timeout: 600_000 }, async (t) => {
   await using workspace = await temporaryFolder()
   const folder = installedCopy(STARTER, join(workspace.path, 'shop'))
   const terminal = new Terminal(folder, workspace.path)
@@ -46,7 +46,7 @@ test('the runbook of audits does what it says', { timeout: 150_000 }, async (t) 
   assert.match(await terminal.type('npx plinth policy replay policies'), /^0 of \d+ verdicts would flip/m)
 })
 
-test('the policy cases of the examples pass, and every policy determines one', { timeout: 120_000 }, async () => {
+test('the policy cases of the examples pass, and every policy determines one', { timeout: 600_000 }, async () => {
   const folders = new Set(globSync('examples/*/policies/*.cases.json', { cwd: ROOT }).map((file) => dirname(file)))
   assert.equal(folders.size, 3)
   for (const folder of folders) {

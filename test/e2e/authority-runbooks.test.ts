@@ -11,7 +11,7 @@ import { socketFolder } from '../support/socket-folder.ts'
 const PAGES = ['switches.md', 'warden.md', 'operator-keys.md']
 const AGENT = '/usr/bin/ssh-agent'
 
-test('the runbooks of switches, warden and operator keys do what they say', { timeout: 300_000 }, async (t) => {
+test('the runbooks of switches, warden and operator keys do what they say', { timeout: 600_000 }, async (t) => {
   await using workspace = await temporaryFolder()
   const folder = workspace.path
   const socket = join(socketFolder(t), 'agent.sock')

@@ -8,7 +8,7 @@ import { startPlinth, temporaryFolder } from '../support/plinth-process.ts'
 import { commandsOf, installedCopy, Terminal } from '../support/runbook.ts'
 import { textsFound } from '../support/search-files.ts'
 
-test('the runbook of erasure does what it says', { timeout: 120_000 }, async (t) => {
+test('the runbook of erasure does what it says', { timeout: 600_000 }, async (t) => {
   await using workspace = await temporaryFolder()
   const folder = installedCopy(CLINIC, join(workspace.path, 'clinic'))
   const keys = join(workspace.path, 'keys')

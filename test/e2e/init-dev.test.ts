@@ -1,7 +1,7 @@
 /** From nothing to an application of one's own: `init`, edit a file, `dev` reloads it; and its own test runs. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
@@ -16,6 +16,24 @@ async function installed(folder: string): Promise<void> {
   await symlink(join(ROOT, 'node_modules', 'zod'), join(folder, 'node_modules', 'zod'))
 }
 
+/** Whole at once, as editors do: a file of which half is there is another problem to `dev`. */
+async function save(path: string, text: string): Promise<void> {
+  await writeFile(`${path}~`, text)
+  await rename(`${path}~`, path)
+}
+
+/** What is said next of this kind. One change may be told of twice, so what was said before may come once more. */
+function saying(lines: AsyncIterator<string>) {
+  return async (kind: string): Promise<Readonly<Record<string, unknown>>> => {
+    for (;;) {
+      const { value, done } = await lines.next()
+      assert.notEqual(done, true, `it ended before \`${kind}\``)
+      const document = JSON.parse(value as string) as Readonly<Record<string, unknown>>
+      if (document['kind'] === kind) return document
+    }
+  }
+}
+
 test('init writes an application that dev runs, and reloads as it is edited, with its data', async () => {
   await using outside = await temporaryFolder()
   const made = await plinth(['init', 'stand'], { cwd: outside.path })
@@ -28,28 +46,24 @@ test('init writes an application that dev runs, and reloads as it is edited, wit
 
   const index = join(folder, 'index.ts')
   const source = await readFile(index, 'utf8')
-  const lines = stand.lines()
-  const nextLine = async () => JSON.parse((await lines.next()).value as string) as Record<string, unknown>
+  const said = saying(stand.lines())
 
-  await writeFile(index, source.replace('const { stock }', 'const { stock ]'))
-  const broken = await nextLine()
+  await save(index, source.replace('const { stock }', 'const { stock ]'))
+  const broken = await said('problem')
   assert.deepEqual([broken['code'], broken['stillRuns']], ['release-invalid', true])
   assert.match(String(broken['detail']), /index\.ts` line \d+/)
   assert.equal((await send(stand, 'sell', 'one', { productId: 'tea', count: 1 })).body['kind'], 'committed')
 
-  await writeFile(
-    index,
-    source.replace('return { left: stock - count }', 'return { left: stock - count, thanks: true }'),
-  )
-  assert.equal((await nextLine())['kind'], 'reloaded')
+  await save(index, source.replace('return { left: stock - count }', 'return { left: stock - count, thanks: true }'))
+  await said('reloaded')
   const sold = await send(stand, 'sell', 'another', { productId: 'tea', count: 1 })
   assert.deepEqual(sold.body['result'], { left: 1, thanks: true })
 
-  await writeFile(index, source.replaceAll('sold', 'handed-over').replaceAll('handed-over:', "'handed-over':"))
-  const incompatible = await nextLine()
+  await save(index, source.replaceAll('sold', 'handed-over').replaceAll('handed-over:', "'handed-over':"))
+  const incompatible = await said('problem')
   assert.deepEqual([incompatible['code'], incompatible['event']], ['release-invalid', 'sold'])
-  await writeFile(index, source)
-  assert.equal((await nextLine())['kind'], 'reloaded')
+  await save(index, source)
+  await said('reloaded')
   assert.equal(await stand.stop('SIGINT'), 0)
 
   const other = join(outside.path, 'other')
@@ -99,10 +113,10 @@ test('dev starts on a broken application, and runs it once it is repaired', asyn
   await writeFile(index, source.replaceAll("opens: ['added']", "opens: ['missing']"))
   const child = spawnPlinth(['dev', '--json', '--port', '0'], { cwd: folder })
   try {
-    const lines = linesOf(child)
-    assert.equal((JSON.parse((await lines.next()).value as string) as { code: string }).code, 'release-invalid')
-    await writeFile(index, source)
-    assert.equal((JSON.parse((await lines.next()).value as string) as { kind: string }).kind, 'reloaded')
+    const said = saying(linesOf(child))
+    assert.equal((await said('problem'))['code'], 'release-invalid')
+    await save(index, source)
+    await said('reloaded')
   } finally {
     child.kill('SIGKILL')
   }

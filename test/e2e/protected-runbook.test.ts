@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { send, STARTER, startPlinth, temporaryFolder } from '../support/plinth-process.ts'
 import { commandsOf, installedCopy, Terminal } from '../support/runbook.ts'
 
-test('the runbook of protected declarations does what it says', { timeout: 170_000 }, async () => {
+test('the runbook of protected declarations does what it says', { timeout: 600_000 }, async () => {
   await using workspace = await temporaryFolder()
   const folder = workspace.path
   const shop = installedCopy(STARTER, join(folder, 'shop'))

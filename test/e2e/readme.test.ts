@@ -13,7 +13,7 @@ import { blocksOf, linkCheckout, Terminal } from '../support/runbook.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const RETAIL = join(ROOT, 'examples/retail')
 
-test('every snippet of the README does what it says', { timeout: 110_000 }, async (t) => {
+test('every snippet of the README does what it says', { timeout: 600_000 }, async (t) => {
   await using workspace = await temporaryFolder()
   const terminal = new Terminal(workspace.path, workspace.path)
   const checkout = join(workspace.path, 'plinth')

@@ -9,7 +9,7 @@ import { blocksOf, commandsIn, installedCopy, Terminal } from '../support/runboo
 
 const PAGES = ['receipts.md', 'anchors.md']
 
-test('the runbooks of receipts and anchors do what they say', { timeout: 150_000 }, async (t) => {
+test('the runbooks of receipts and anchors do what they say', { timeout: 600_000 }, async (t) => {
   await using workspace = await temporaryFolder()
   const authority = await startAuthority({ key: 'ec' })
   t.after(() => authority.close())

@@ -3,16 +3,16 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { lastingPort } from '../support/lasting-port.ts'
 import { STARTER, plinth, startPlinth, temporaryFolder } from '../support/plinth-process.ts'
 import { commandsOf, installedCopy, Terminal } from '../support/runbook.ts'
 
 test(
   'the runbook does what it says: witnesses, policy, a witnessed call, a stop that is found and resumed',
-  { timeout: 150_000 },
+  { timeout: 600_000 },
   async (t) => {
     await using workspace = await temporaryFolder()
     const folder = installedCopy(STARTER, join(workspace.path, 'shop'))
@@ -23,7 +23,7 @@ test(
     const second = new SecondTerminal(folder, terminal.environment)
     t.after(() => second.endAll())
     const ports = new Map<string, number>()
-    for (const port of ['7801', '7802', '7803']) ports.set(port, await freePort())
+    for (const port of ['7801', '7802', '7803']) ports.set(port, await lastingPort())
     const here = (line: string): string =>
       [...ports].reduce((text, [from, to]) => text.replaceAll(from, String(to)), line)
     let resumes = 0
@@ -60,15 +60,6 @@ async function stopTheLog(folder: string): Promise<void> {
     evidence: join(evidence, 'refusal-1.json'),
   }
   await writeFile(join(evidence, 'log-stopped.json'), JSON.stringify({ ...mark, stoppedAtMs: 1 }))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Where what runs on is kept running. */

@@ -31,11 +31,12 @@ describe('crash', () => {
   })
   for (const synchronous of ['NORMAL', 'OFF'] as const)
     test(`power cuts: the audit notices synchronous=${synchronous}`, { skip }, async () => {
-      const report = await powerCuts({ cuts: 8, subject: committerSubject(synchronous) })
-      assert(
-        report.broken.some((what) => what.includes('lost')),
-        `${report.cuts} cuts, ${report.acknowledged} answers checked`,
-      )
+      // What a cut takes is drawn, and what there is to take is a matter of timing: eight cuts nearly always show a loss, forty always.
+      for (let firstSeed = 1; firstSeed <= 5; firstSeed++) {
+        const report = await powerCuts({ cuts: 8, firstSeed, subject: committerSubject(synchronous) })
+        if (report.broken.some((what) => what.includes('lost'))) return
+      }
+      assert.fail('forty cuts, and nothing was lost')
     })
 
   test('a cut keeps what was synced, and any part of the rest', () => {

@@ -1,7 +1,7 @@
 /** SIGKILL at random moments under concurrent callers; after each, the directory is audited and started again. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -45,8 +45,8 @@ export async function killRounds({
     const dir = mkdtempSync(join(tmpdir(), 'plinth-kill-'))
     const pick = random(`kill ${seed}`)
     for (let kill = 0; kill < kills; kill++) {
-      await runAndKill(dir, seed, callers, pick() * RUN_MS_MAX)
       const path = join(dir, 'acknowledged')
+      await runAndKill(dir, seed, callers, kill === 0 ? path : null, pick() * RUN_MS_MAX)
       const acknowledged = existsSync(path) ? readAcknowledgements(readFileSync(path, 'utf8')) : []
       const audit = await auditDirectory(dir, ORIGIN, acknowledged, brokenRows)
       onRound?.({ seed, acknowledged: acknowledged.length, broken: audit.broken })
@@ -62,7 +62,14 @@ export async function killRounds({
   return total
 }
 
-async function runAndKill(dir: string, seed: number, callers: number, afterMs: number): Promise<void> {
+/** @param answered what callers write down, to wait for its first line: on a slow machine all that time may pass before anybody is answered */
+async function runAndKill(
+  dir: string,
+  seed: number,
+  callers: number,
+  answered: string | null,
+  afterMs: number,
+): Promise<void> {
   const program = join(import.meta.dirname, 'committer-workload.ts')
   const child = spawn(process.execPath, [program, dir, String(seed), String(callers), String(OPERATIONS)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -70,6 +77,7 @@ async function runAndKill(dir: string, seed: number, callers: number, afterMs: n
   const ended = once(child, 'exit')
   const running = once(child.stdout, 'data')
   await Promise.race([running, ended])
+  while (answered !== null && child.exitCode === null && statSync(answered).size === 0) await setTimeout(1)
   await setTimeout(afterMs)
   if (child.exitCode !== null) throw new Error(`the workload ended by itself with ${child.exitCode}`)
   child.kill('SIGKILL')

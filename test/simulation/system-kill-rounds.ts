@@ -36,7 +36,7 @@ export async function systemKillRounds({
       const clients = new SystemClients(seed, callers)
       for (let kill = 1; kill <= kills; kill++) {
         const before = clients.acknowledged.length
-        await runAndKill(dir, clients, 100 + pick() * RUN_MS_MAX)
+        await runAndKill(dir, clients, kill === 1, 100 + pick() * RUN_MS_MAX)
         const { origin } = await readInstallation(dir)
         const audit = await auditDirectory(dir, origin, clients.acknowledged)
         const broken = [...clients.broken.splice(0), ...audit.broken, ...(await verifySystem(dir, sandbox))]
@@ -55,9 +55,12 @@ export async function systemKillRounds({
   }
 }
 
-async function runAndKill(dir: string, clients: SystemClients, afterMs: number): Promise<void> {
+/** @param onceAnswered waits for the first answer: on a slow machine all that time may pass before anybody gets one */
+async function runAndKill(dir: string, clients: SystemClients, onceAnswered: boolean, afterMs: number): Promise<void> {
   await using system = await startPlinth('start', ['--app', BANK, '--dir', dir])
   const ended = clients.run(system, readFileSync(join(dir, 'log.vkey'), 'utf8').trim())
+  const ends = (): boolean => system.child.exitCode !== null || clients.broken.length > 0
+  while (onceAnswered && clients.acknowledged.length === 0 && !ends()) await setTimeout(5)
   await setTimeout(afterMs)
   if (system.child.exitCode !== null) throw new Error(`the system ended by itself: ${system.stderr()}`)
   await system.stop('SIGKILL')

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 export const PLINTH = fileURLToPath(new URL('../../bin/plinth.mjs', import.meta.url))
 export const STARTER = fileURLToPath(new URL('../../examples/starter', import.meta.url))
-const READY_WITHIN_MS = 60_000 // a busy machine, a cold cache; a healthy start takes one second
+const READY_WITHIN_MS = 300_000 // a busy machine, a cold cache; a healthy start takes one second
 
 /** Not the user's own: one for each test process, thrown away. */
 const HEADS = mkdtempSync(join(tmpdir(), 'plinth-heads-'))

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseVerifierKey } from '../../src/model/signed-note.ts'
 import { logOfKey } from '../../src/transparency-log/cosignature-checkpoint.ts'
 import { openWitness } from '../../src/transparency-log/witness/open-witness.ts'
+import { lastingPort } from './lasting-port.ts'
 
 const WITNESS = fileURLToPath(new URL('../../src/transparency-log/witness/main.ts', import.meta.url))
 /** Of the test alone: speaks what C2SP says, and shares no line with this repository. */
@@ -31,11 +32,12 @@ export async function startWitnessHere(
   folder: string,
   name: string,
   logVkey: string,
-  port = 0,
+  port: number | null = null,
 ): Promise<Witness> {
   const dir = join(folder, name)
   const logs = [logOfKey(parseVerifierKey(logVkey))]
-  const witness = await openWitness({ dir, name: `witness.example/${name}`, port, logs })
+  const options = { dir, name: `witness.example/${name}`, port: port ?? (await lastingPort()), logs }
+  const witness = await openWitness(options)
   test.after(() => witness.close())
   return {
     ...{ name, dir, url: witness.url, vkey: witness.vkey },
@@ -50,11 +52,12 @@ export async function startWitnessProcess(
   folder: string,
   name: string,
   logVkey: string,
-  { port = 0, program = WITNESS }: { readonly port?: number; readonly program?: string | undefined } = {},
+  { port, program = WITNESS }: { readonly port?: number; readonly program?: string | undefined } = {},
 ): Promise<Witness> {
   const dir = join(folder, name)
   await mkdir(dir, { recursive: true })
-  const words = ['--dir', dir, '--name', `witness.example/${name}`, '--port', String(port), '--log-vkey', logVkey]
+  const address = ['--port', String(port ?? (await lastingPort()))]
+  const words = ['--dir', dir, '--name', `witness.example/${name}`, ...address, '--log-vkey', logVkey]
   const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
   const kill = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {

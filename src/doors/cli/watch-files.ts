@@ -2,8 +2,8 @@
  * Files of a folder that changed, in batches that have settled. Watches each directory by itself: editors replace a file by renaming another over
  * it, and only a watch on the directory sees the next replacement too.
  */
-import { readdirSync, watch, type FSWatcher } from 'node:fs'
-import { join, relative } from 'node:path'
+import { readdirSync, statSync, watch, type FSWatcher } from 'node:fs'
+import { join, relative, sep } from 'node:path'
 
 const SETTLE_MS = 40 // editors write a file in several steps; one batch for all of them
 const WATCHED = /\.(ts|mts|js|mjs|json|cedar)$/
@@ -23,15 +23,17 @@ export function watchFiles(folder: string): FileWatch {
   let closed = false
   let timer: NodeJS.Timeout | null = null
 
-  function watchDirectory(directory: string): void {
-    if (watchers.has(directory)) return
+  /** @param isNew its files are changes too: they may have been written before anybody watched it */
+  function watchDirectory(directory: string, isNew: boolean): void {
     const watcher = watch(directory, (_event, name) => {
       if (name !== null) noticed(directory, name)
     })
     watcher.on('error', () => forget(directory)) // it is gone
     watchers.set(directory, watcher)
     for (const entry of readdirSync(directory, { withFileTypes: true }))
-      if (entry.isDirectory() && !IGNORED.includes(entry.name)) watchDirectory(join(directory, entry.name))
+      if (entry.isDirectory()) {
+        if (!IGNORED.includes(entry.name)) watchDirectory(join(directory, entry.name), isNew)
+      } else if (isNew) noticed(directory, entry.name)
   }
 
   function noticed(directory: string, name: string): void {
@@ -43,21 +45,26 @@ export function watchFiles(folder: string): FileWatch {
     timer = setTimeout(() => wake.resolve(), SETTLE_MS)
   }
 
-  /** A new name without a known ending may be a new directory. */
+  /** A name without a known ending may be a new directory, also in the place of one that went. */
   function tryDirectory(path: string): void {
+    forget(path)
     try {
-      watchDirectory(path)
+      if (statSync(path).isDirectory()) watchDirectory(path, true)
     } catch {
-      forget(path)
+      forget(path) // gone again
     }
   }
 
+  /** And what is below it. */
   function forget(directory: string): void {
-    watchers.get(directory)?.close()
-    watchers.delete(directory)
+    for (const [watched, watcher] of watchers) {
+      if (watched !== directory && !watched.startsWith(directory + sep)) continue
+      watcher.close()
+      watchers.delete(watched)
+    }
   }
 
-  watchDirectory(folder)
+  watchDirectory(folder, false)
   return {
     async *batches() {
       for (;;) {

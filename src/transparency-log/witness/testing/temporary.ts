@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { lastingPort } from '../../../../test/support/lasting-port.ts'
 import { openWitness, type OpenWitnessOptions, type RunningWitness } from '../open-witness.ts'
 
 export function temporaryDirectory(test: TestContext): string {
@@ -17,7 +18,7 @@ export async function startWitness(
   options: Pick<OpenWitnessOptions, 'logs'> & Partial<OpenWitnessOptions>,
 ): Promise<RunningWitness> {
   const dir = options.dir ?? temporaryDirectory(test)
-  const witness = await openWitness({ name: 'witness.example/one', port: 0, ...options, dir })
+  const witness = await openWitness({ name: 'witness.example/one', port: await lastingPort(), ...options, dir })
   test.after(() => witness.close())
   return witness
 }
