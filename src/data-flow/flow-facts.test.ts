@@ -76,7 +76,10 @@ test('words of the contents are counted by where they stand: said in some form, 
   assert.equal(facts(sources, { body: 'w x q z' }).composedWords, 4) // so many may spell something
   const link = facts(sources, { body: 'open www.example.net/x and A1B22' })
   assert.deepEqual([link.composedWords, link.foreignAddresses], [3, 2])
-  assert.equal(facts(sources, { mode: 'swordfish' }, { enumerated: ['mode'] }).externalWords, 0)
+  const chosen = (mode: string, said = SAID): number =>
+    facts(sources, { mode }, { enumerated: ['mode'] }, said).externalWords
+  assert.deepEqual([chosen('total'), chosen('gladly'), chosen('swordfish')], [0, 0, 1]) // a choice that nobody but an outsider named
+  assert.equal(chosen('swordfish', ['Take the swordfish']), 0)
 })
 
 test('numbers and days of the contents are explained by what was said and known, and never by the prose of others', () => {

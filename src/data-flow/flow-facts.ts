@@ -13,7 +13,7 @@ export interface CalledCommand {
   readonly name: string
   /** Names of the input members that choose who or what is reached. */
   readonly reaches: readonly string[]
-  /** Names of those that take one of a few given values: the application's own words, which say nothing of somebody else's. */
+  /** Names of those that take one of a few given values: the application's own words, and somebody else's only where nobody but an outsider said them. */
   readonly enumerated: readonly string[]
   /** Names of those that must be given: they say what is asked for, the others are details of it. */
   readonly required: readonly string[]
@@ -59,7 +59,9 @@ export function flowFacts(
   const numbers = [...new Set(figuresIn(contents))]
   const figures = [...sources.unexplained(numbers.slice(0, FIGURES_MAX), said, reached), ...numbers.slice(FIGURES_MAX)]
   const days = contents.flatMap(daysIn).filter((day) => !sources.isExplainedDay(day, said))
-  const externalWords = origins.filter((origin) => origin === 'external').length
+  const choices = enumerated.flatMap((member) => [...textsIn(input[member])])
+  const chosen = wordsToExplain(choices, said).filter((word) => sources.originOfWord(word) === 'external')
+  const externalWords = origins.filter((origin) => origin === 'external').length + chosen.length
   const names = required.filter((member) => !reaches.includes(member) && !enumerated.includes(member))
   const naming = names.length === 0 ? texts : names.flatMap((member) => [...textsIn(input[member])]).filter(hasLetters)
   const askedWords = naming.filter((text) => wasAsked(text, sources, said)).flatMap(wordsOf).length
