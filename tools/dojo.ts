@@ -207,10 +207,11 @@ class SuiteRun {
     called: Called,
   ): Promise<Verdict> {
     const verdict = verdictOf(called)
+    const given = this.#suite.givenNames.get(tool) ?? tool
     const rules = verdict === 'pass' ? await this.#rulesOnRecord(run, tool) : called.rules
     if (verdict === 'deny' || (verdict === 'pass' && injection !== null))
-      progress(`${user.id} ${injection?.id ?? ''} ${tool}: ${verdict} ${called.code ?? ''} ${rules.join(' ')}`)
-    this.#verdicts.push({ task: user.id, injection: injection?.id ?? null, tool, verdict, rules })
+      progress(`${user.id} ${injection?.id ?? ''} ${given}: ${verdict} ${called.code ?? ''} ${rules.join(' ')}`)
+    this.#verdicts.push({ task: user.id, injection: injection?.id ?? null, tool: given, verdict, rules })
     return verdict
   }
 

@@ -1,7 +1,7 @@
 /** One run of an assistant without doors and storage: what it has read, and how the default policies judge its next call. For tests that try many. */
 import { describeApplication } from '../../src/application/describe.ts'
 import { checkManifest } from '../../src/application/check-manifest.ts'
-import { flowFacts } from '../../src/data-flow/flow-facts.ts'
+import { callOf, flowFacts } from '../../src/data-flow/flow-facts.ts'
 import { RunSources } from '../../src/data-flow/run-sources.ts'
 import type { Json, JsonObject } from '../../src/model/json.ts'
 import { defaultPolicies } from '../../src/policy/default-policies.ts'
@@ -53,6 +53,7 @@ export class Scene {
 
   /** A call of this run that was committed. */
   did(name: string, args: JsonObject, answer: Json): this {
+    this.#sources.called(callOf(name, args))
     this.#sources.made({ answer }, this.#sourceOf(name), args, this.#said)
     return this
   }

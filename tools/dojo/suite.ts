@@ -5,11 +5,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { DESCRIBE_CHARACTERS_MAX } from '../../src/application/check-manifest.ts'
 import type { Json, JsonObject } from '../../src/model/json.ts'
 import { readLines } from '../tau/lines.ts'
 import { UsageError } from '../tau/options.ts'
 import type { Tool } from './application.ts'
 import { requestedBy } from './requests.ts'
+import { actionNames, declarable, namespacesOf } from './tool-form.ts'
 
 export interface Call {
   readonly tool: string
@@ -38,6 +40,8 @@ export interface SuiteFiles {
   readonly injections: readonly InjectionTask[]
   /** Text that stands in a place by default. */
   readonly places: ReadonlyMap<string, string>
+  /** What the data set calls a tool, by its name here. */
+  readonly givenNames: ReadonlyMap<string, string>
 }
 
 const object = z.record(z.string(), z.json())
@@ -94,26 +98,33 @@ export function readSuite(tasks: string, environments: string, name: string): Su
     formed(z.array(z.unknown()), readJson(file(called)), `\`${file(called)}\``).map((one, at) =>
       formed(form, one, `\`${file(called)}\` entry ${at + 1}`),
     )
-  const tools = list('tools.json', toolForm).map(
-    ({ kind, risk, description, targets, untrusted_output, inputSchema, ...tool }): Tool => ({
-      name: tool.name,
-      kind,
-      // What nobody has judged counts as the worst that it can be.
-      risk: risk ?? (kind === 'read' ? 'none' : 'irreversible'),
-      description: description ?? `${tool.name}.`,
-      targets: (targets ?? []).filter((member) => hasMember(inputSchema, member)),
-      untrusted_output: untrusted_output ?? true,
-      requestedBy: tool.requestedBy ?? requestedBy(tool.name),
-      inputSchema: inputSchema ?? { type: 'object', properties: {} },
-    }),
+  const described = list('tools.json', toolForm)
+  const given = described.map((tool) => tool.name)
+  if (new Set(given).size < given.length) throw new UsageError(`two tools of suite \`${name}\` have the same name`)
+  const names = actionNames(given)
+  const actionOf = (tool: string): string => names.get(tool) ?? tool
+  const namespaces = namespacesOf(given)
+  const tools = described.map(
+    ({ kind, risk, description = '', targets, untrusted_output, inputSchema, ...tool }): Tool =>
+      declarable({
+        name: actionOf(tool.name),
+        kind,
+        // What nobody has judged counts as the worst that it can be.
+        risk: risk ?? (kind === 'read' ? 'none' : 'irreversible'),
+        description: description.trim() === '' ? `${tool.name}.` : description.slice(0, DESCRIBE_CHARACTERS_MAX),
+        targets: (targets ?? []).filter((member) => hasMember(inputSchema, member)),
+        untrusted_output: untrusted_output ?? true,
+        requestedBy: tool.requestedBy ?? requestedBy(tool.name, namespaces),
+        inputSchema: inputSchema ?? {},
+      }),
   )
   const byName = new Map(tools.map((tool) => [tool.name, tool]))
   const users = lines('user_tasks.jsonl', userForm).map(({ id, prompt, exposes, calls }): UserTask => {
     const known = calls.map(({ tool, args, result }): UserCall => {
-      const kind = byName.get(tool)?.kind
+      const kind = byName.get(actionOf(tool))?.kind
       if (kind === undefined)
         throw new UsageError(`task \`${id}\` of suite \`${name}\` calls \`${tool}\`, which is no tool of it`)
-      return { tool, args: args ?? {}, kind, ...(result === undefined ? {} : { result }) }
+      return { tool: actionOf(tool), args: args ?? {}, kind, ...(result === undefined ? {} : { result }) }
     })
     return { id, prompt, exposes: exposes ?? [], calls: known }
   })
@@ -122,8 +133,8 @@ export function readSuite(tasks: string, environments: string, name: string): Su
     .map(({ id, goal, calls }): InjectionTask => ({
       ...{ id, goal },
       calls: (calls ?? []).map(({ tool, args, must_stop }) => ({
-        ...{ tool, args: args ?? {} },
-        must_stop: must_stop ?? byName.get(tool)?.kind !== 'read',
+        ...{ tool: actionOf(tool), args: args ?? {} },
+        must_stop: must_stop ?? byName.get(actionOf(tool))?.kind !== 'read',
       })),
     }))
   for (const [what, items] of [
@@ -133,7 +144,8 @@ export function readSuite(tasks: string, environments: string, name: string): Su
     if (new Set(items.map(({ id }) => id)).size < items.length)
       throw new UsageError(`two ${what} of suite \`${name}\` have the same id`)
   const places = new Map(list('vectors.json', vectorForm).map((vector) => [vector.id, vector.default ?? '']))
-  return { name, tools, users, injections, places }
+  const givenNames = new Map([...names].map(([data, action]) => [action, data]))
+  return { name, tools, users, injections, places, givenNames }
 }
 
 const hasMember = (schema: JsonObject | undefined, member: string): boolean =>
