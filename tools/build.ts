@@ -41,13 +41,14 @@ writeFileSync(
         './testing': exported('main/testing'),
         './package.json': './package.json',
       },
-      files: ['bin', 'src', 'examples', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'],
+      files: ['bin', 'src', 'examples', 'docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'],
     },
     null,
     2,
   )}\n`,
 )
-for (const file of ['bin', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
+// What goes wrong names the page of docs/operating/ that helps.
+for (const file of ['bin', 'docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
   cpSync(file, `dist/${file}`, { recursive: true })
 // Applications are bundled for the sandbox, never run by Node, so the starter stays as it was written. The others need a generator that is not
 // part of the package.

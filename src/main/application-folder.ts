@@ -16,7 +16,7 @@ export interface ApplicationFolder {
 
 /** @param application a module, or a folder with an `index.ts`. @throws `release-invalid` when there is neither */
 export function applicationFolder(application: string): ApplicationFolder {
-  const entry = entryOf(resolve(application))
+  const entry = entryOf(application)
   const folder = dirname(entry)
   const policies = join(folder, 'policies')
   const generator = join(folder, 'generate.ts')
@@ -28,7 +28,9 @@ export function applicationFolder(application: string): ApplicationFolder {
   }
 }
 
-function entryOf(path: string): string {
+/** The module of an application that is named as a folder or a file. @throws `release-invalid` when there is none */
+export function entryOf(application: string): string {
+  const path = resolve(application)
   if (!existsSync(path)) throw problem('release-invalid', `there is no application at \`${path}\``)
   if (!statSync(path).isDirectory()) return path
   const entry = ENTRIES.map((name) => join(path, name)).find((file) => existsSync(file))

@@ -1,6 +1,5 @@
 /** A whole system in this process, without doors: release built, data directory prepared, engine open. What `plinth start`, tools and tests share. */
 import { existsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   authorityFolder,
@@ -14,6 +13,7 @@ import {
   type Installation,
 } from './data-directory.ts'
 import { readAnchors } from './anchors.ts'
+import { entryOf } from './application-folder.ts'
 import { checkTakeover } from './compatible.ts'
 import { buildRelease } from '../application/build.ts'
 import type { AcknowledgementOptions } from '../engine/acknowledgement/open-acknowledgement.ts'
@@ -96,7 +96,7 @@ export interface System {
 export async function openSystem(options: SystemOptions): Promise<System> {
   const { clock = systemClock, random = systemRandom, onProblem = reportProblem, heads = null } = options
   const dir = resolve(options.dir)
-  const entry = await entryOf(options.application)
+  const entry = entryOf(options.application)
   const sandbox = options.sandbox ?? (await openSandbox({}))
   const closeSandbox = async (): Promise<void> => {
     if (options.sandbox === undefined) await sandbox.close()
@@ -182,13 +182,6 @@ async function signerOf(
   if (choice.kind === 'socket') return { socket: choice.path, ...NO_PROCESS }
   const { key = null, nextKey = null } = choice
   return await startSigner({ dir: choice.dir ?? join(dir, 'signer'), ...told, key, nextKey })
-}
-
-/** The entry file of an application given as a folder or a file. */
-export async function entryOf(application: string): Promise<string> {
-  const path = resolve(application)
-  const found = await stat(path).catch(() => null)
-  return found?.isDirectory() === true ? join(path, 'index.ts') : path
 }
 
 function reportProblem(what: string, error: unknown): void {

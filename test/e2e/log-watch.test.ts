@@ -13,7 +13,7 @@ import { client, type Client } from 'plinth/client'
 import { fileHeads, LogFault, memoryHeads, watchLog } from 'plinth/client/log'
 import type app from '../../examples/starter/index.ts'
 import { buildRelease } from '../../src/application/build.ts'
-import { entryOf } from '../../src/main/open-system.ts'
+import { entryOf } from '../../src/main/application-folder.ts'
 import { start } from '../../src/main/start.ts'
 import type { Release } from '../../src/model/manifest.ts'
 import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
@@ -32,7 +32,7 @@ let sandbox: Sandbox
 let release: Release
 before(async () => {
   sandbox = await openSandbox()
-  const entry = await entryOf(STARTER)
+  const entry = entryOf(STARTER)
   release = (await buildRelease(entry, { describe: (bundle) => sandbox.describe(bundle) })).release
 })
 after(() => sandbox.close())

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { buildRelease } from '../../src/application/build.ts'
-import { entryOf, openSystem, type System, type SystemOptions } from '../../src/main/open-system.ts'
+import { entryOf } from '../../src/main/application-folder.ts'
+import { openSystem, type System, type SystemOptions } from '../../src/main/open-system.ts'
 import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import type { Timed } from '../../src/engine/engine.ts'
@@ -30,9 +31,9 @@ after(async () => (await shared)?.close())
 function releaseOf(application: string, sandbox: Sandbox): Promise<Release> {
   let release = built.get(application)
   if (release === undefined) {
-    release = entryOf(application)
-      .then((entry) => buildRelease(entry, { describe: (bundle) => sandbox.describe(bundle) }))
-      .then(({ release: made }) => made)
+    release = buildRelease(entryOf(application), { describe: (bundle) => sandbox.describe(bundle) }).then(
+      ({ release: made }) => made,
+    )
     built.set(application, release)
   }
   return release
