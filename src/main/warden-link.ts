@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { problem } from '../model/problems.ts'
 import { mirrorAuthority } from '../warden/mirror.ts'
-import { authorityFolder, isDataDirectory, wardenFolder } from './data-directory.ts'
+import { authorityFolder, isDataDirectory, pinnedKey, wardenFolder } from './data-directory.ts'
 import { startWardenChild } from './warden-child.ts'
 
 /** How long a runtime goes on changing things without a sign of life of its warden. */
@@ -36,7 +36,7 @@ export async function linkWarden(
   if (choice.kind === 'url') {
     if (!isDataDirectory(dir))
       throw problem('usage', 'a new data directory makes its own warden; move that one afterwards')
-    return await mirrorAuthority(choice.url, publishDir, onProblem)
+    return await mirrorAuthority(choice.url, publishDir, await pinnedKey(dir), onProblem)
   }
   const own = choice.dir ?? wardenFolder(dir)
   if (choice.dir === null && !existsSync(own)) return null

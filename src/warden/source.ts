@@ -15,10 +15,11 @@ import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../host/clock.ts'
 import type { Hash } from '../model/ids.ts'
-import { NoteError, parseVerifierKey, type NoteVerifier } from '../model/signed-note.ts'
+import type { NoteVerifier } from '../model/signed-note.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { AuthorityFinding, AuthoritySnapshot, AuthoritySource, AuthorityStatus } from './authority.ts'
 import { CLOCK_SKEW_MS_MAX, LEASE_FILE, openLease, type Lease } from './lease.ts'
+import { openSuccessor, rootKeys, type RootKeys } from './snapshot-chain.ts'
 import { openSnapshot, SNAPSHOT_BYTES_MAX, SNAPSHOT_FILE, snapshotFile, type VerifiedSnapshot } from './snapshot.ts'
 
 const POLL_MS = 2_000 // behind fs.watch, which some file systems do not serve
@@ -51,7 +52,7 @@ export async function openAuthoritySource(
   pinnedVkey: string,
   options: AuthoritySourceOptions,
 ): Promise<FolderAuthoritySource> {
-  const keys = new RootKeys(pinned(pinnedVkey))
+  const keys = rootKeys(pinnedVkey)
   const first = await openChain(dir, keys)
   refuseOlder(first, options.notBefore)
   const source = watchFolder(dir, keys, first, options)
@@ -64,33 +65,9 @@ export async function readAuthority(
   dir: string,
   pinnedVkey: string,
 ): Promise<VerifiedSnapshot & { readonly rootKey: NoteVerifier }> {
-  const keys = new RootKeys(pinned(pinnedVkey))
+  const keys = rootKeys(pinnedVkey)
   const head = await openChain(dir, keys)
   return { ...head, rootKey: keys.for(head.snapshot.number + 1) }
-}
-
-/** Which key signs which snapshots: the pinned one from the first on, and then each that was handed over to. */
-class RootKeys {
-  readonly #keys: { readonly from: number; readonly verifier: NoteVerifier }[]
-  constructor(first: NoteVerifier) {
-    this.#keys = [{ from: 1, verifier: first }]
-  }
-  for(number: number): NoteVerifier {
-    return (this.#keys.findLast(({ from }) => from <= number) as { verifier: NoteVerifier }).verifier
-  }
-  /** What a verified snapshot says of those after it. */
-  follow({ number, nextRootKey }: AuthoritySnapshot): void {
-    if (nextRootKey !== null) this.#keys.push({ from: number + 1, verifier: parseVerifierKey(nextRootKey) })
-  }
-}
-
-function pinned(vkey: string): NoteVerifier {
-  try {
-    return parseVerifierKey(vkey.trim())
-  } catch (error) {
-    if (!(error instanceof NoteError)) throw error
-    throw problem('authority-invalid', `the pinned key: ${error.message}`, {}, error)
-  }
 }
 
 /** All snapshots from the first on, each following the one before it; the newest is returned. */
@@ -124,15 +101,7 @@ async function openNext(
 ): Promise<VerifiedSnapshot> {
   const note = await readBounded(join(dir, snapshotFile(number)))
   if (note === null) throw problem('authority-invalid', `snapshot ${number} is missing`, { reason: 'gap' })
-  const opened = openSnapshot(note, keys.for(number))
-  if (opened.snapshot.number !== number)
-    throw problem('authority-invalid', `the file of snapshot ${number} holds ${opened.snapshot.number}`, {
-      reason: 'malformed',
-    })
-  if (opened.snapshot.previous !== (previous?.hash ?? ''))
-    throw problem('authority-invalid', `snapshot ${number} does not follow the one before it`, { reason: 'forked' })
-  keys.follow(opened.snapshot)
-  return opened
+  return openSuccessor(note, number, previous, keys)
 }
 
 function watchFolder(

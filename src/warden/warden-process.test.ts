@@ -1,8 +1,9 @@
 /** The warden as it runs: a real child with its door, its heartbeat, its read-only door, and a runtime's mirror of that. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
-import { request } from 'node:http'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { systemClock } from '../host/clock.ts'
@@ -120,7 +121,7 @@ test('a runtime elsewhere fetches what is published, and nothing can be written 
   t.after(() => warden.close())
   const url = warden.url ?? ''
   const copy = join(dir, '..', 'copy')
-  const mirror = await mirrorAuthority(url, copy, quiet)
+  const mirror = await mirrorAuthority(url, copy, made.vkey, quiet)
   t.after(() => mirror.close())
   const source = await openAuthoritySource(copy, made.vkey, { clock: systemClock, pollMs: 50 })
   t.after(() => source.close())
@@ -137,6 +138,38 @@ test('a runtime elsewhere fetches what is published, and nothing can be written 
   ] as const)
     assert.equal((await fetch(url + path, { method })).status, 404, `${method} ${path}`)
   assert.ok(!existsSync(join(copy, '000003.snapshot')))
+})
+
+test('who answers once in the warden’s place keeps nothing from being found afterwards', async (t) => {
+  const made = testWarden(t)
+  const other = testWarden(t)
+  await made.change(add('bot'))
+  await other.change(add('bot'))
+  const forged = readFileSync(join(other.publishDir, '000002.snapshot'))
+  const real = (name: string) => readFileSync(join(made.publishDir, name))
+  const answers = new Map<string, Buffer>([
+    ['/authority/000001.snapshot', real('000001.snapshot')],
+    ['/authority/000002.snapshot', forged],
+    ['/authority/lease', Buffer.alloc(2_000_000)],
+  ])
+  const server = createServer(({ url = '' }, response) => {
+    const answer = answers.get(url)
+    response.writeHead(answer === undefined ? 404 : 200).end(answer)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const copy = join(made.dir, '..', 'copy')
+  const told: string[] = []
+  const look = async () => (await mirrorAuthority(url, copy, made.vkey, (what) => told.push(what))).close()
+  await look()
+  assert.deepEqual(readdirSync(copy), ['000001.snapshot'])
+  assert.equal(told.length, 1)
+  writeFileSync(join(copy, '000002.snapshot'), forged) // by who may write there
+  answers.set('/authority/000002.snapshot', real('000002.snapshot'))
+  answers.delete('/authority/lease')
+  await look()
+  assert.deepEqual(readFileSync(join(copy, '000002.snapshot')), real('000002.snapshot'))
 })
 
 test('who is no warden’s directory is told so', async (t) => {

@@ -34,12 +34,18 @@ export const text = (body: string): Reply => ({
 export const NEXT = {
   refused: 'change what the refusal names, and send it with a new key',
   denied: 'no retry of this will pass; see which rules decided with `plinth why <operation>`',
+  'denied-by-limit':
+    'ask for less, or again with a new key when the window of the limit has moved on; `plinth why <operation>` shows where it stands',
   held: 'wait for it at `/v1/operations/{operation}/outcome?waitMs=30000`; somebody else decides',
   awaiting: 'send it again with the same key, or wait at `/v1/operations/{operation}/outcome?waitMs=30000`',
   'awaiting-title': 'this is committed, and does not stand at the level that was asked for yet',
   'denied-title': 'a policy forbids this',
   'held-title': 'this waits for somebody to approve it',
 } as const
+
+/** Nothing but limits forbids it, and these pass with time. */
+export const isByLimit = ({ rules }: { readonly rules: readonly string[] }): boolean =>
+  rules.length > 0 && rules.every((rule) => rule.startsWith('limit:'))
 
 /** The outcome of a command: 200 committed, 202 held or awaiting its level, 403 denied, 422 refused. */
 export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
@@ -64,7 +70,7 @@ export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
       )
     case 'denied':
       return under(
-        json({ ...outcome, title: NEXT['denied-title'], next: NEXT.denied }, 403, headers, timings),
+        json({ ...outcome, title: NEXT['denied-title'], next: nextOf(outcome) }, 403, headers, timings),
         outcome.receipt,
       )
     case 'refused':
@@ -73,6 +79,9 @@ export function outcomeReply(outcome: Outcome, timings: Timings | null): Reply {
       return outcome satisfies never
   }
 }
+
+const nextOf = (outcome: Extract<Outcome, { kind: 'denied' }>): string =>
+  isByLimit(outcome) ? NEXT['denied-by-limit'] : NEXT.denied
 
 /** The reply under the checkpoint of its own receipt. */
 const under = (reply: Reply, receipt: Receipt | undefined): Reply =>

@@ -4,7 +4,7 @@ import type { QueryOutcome } from '../../engine/engine.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { Outcome } from '../../model/operation.ts'
 import type { Problem } from '../../model/problems.ts'
-import { shownDetail } from '../http/reply.ts'
+import { isByLimit, shownDetail } from '../http/reply.ts'
 
 type Content = Readonly<Record<string, unknown>>
 
@@ -46,7 +46,9 @@ export function outcomeResult(outcome: Outcome): CallToolResult {
       return result(content, text, meta, false)
     }
     case 'denied': {
-      const next = 'do not try again: ask for something else, or tell the person you work for which rule forbids it'
+      const next = isByLimit(outcome)
+        ? 'ask for less, or wait until the window of the limit has moved on; tell the person you work for which limit it is'
+        : 'do not try again: ask for something else, or tell the person you work for which rule forbids it'
       const content = { kind, operation, rules: outcome.rules, ...stands, replayed, next }
       return result(content, `denied: ${ruleText(outcome.rules)} Nothing was written. Next: ${next}.`, meta, true)
     }
