@@ -11,6 +11,7 @@ import { applyPolicies, bankPolicies } from '../../test/support/bank-policies.ts
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import type { OperationId } from '../model/ids.ts'
 import { Problem } from '../model/problems.ts'
+import { openSandbox } from '../sandbox/open-sandbox.ts'
 
 const refusedAs = (code: string) => (error: unknown) => error instanceof Problem && error.code === code
 const PAGE = { after: null, limit: 50 }
@@ -45,7 +46,9 @@ test('A8: whoever is revoked stops at once: with each of its keys, in what it ow
 })
 
 test('A9: a stop that stops nothing says so, and one that stops something says what', async (t) => {
-  const bank = await openBank(t)
+  const sandbox = await openSandbox({ limits: { entryMs: 60_000 } }) // what hangs does so until it is stopped
+  const bank = await openBank(t, { sandbox })
+  t.after(() => sandbox.close())
   const stop = async (id: string) => {
     const scope = { kind: 'principal', value: 'agent' } as const
     await changeAuthority(bank, { change: 'switch-on', switch: { id, scope, action: 'stop', reason: 'looking' } })

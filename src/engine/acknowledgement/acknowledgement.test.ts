@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NEVER, openBank } from '../../../test/support/bank-system.ts'
+import { NEVER, openBank, type Bank } from '../../../test/support/bank-system.ts'
 import { openVault, VAULT } from '../../../test/support/vault-system.ts'
 import { OTHER_WITNESS, startWitnessHere, writePolicy } from '../../../test/support/witnesses.ts'
 import type { Level } from '../../model/acknowledgement.ts'
+import { operationId, type OperationId, type PrincipalId } from '../../model/ids.ts'
 import { leafHash } from '../../model/merkle.ts'
 import type { Landed, Outcome } from '../../model/operation.ts'
 import { Problem } from '../../model/problems.ts'
@@ -26,6 +27,13 @@ function at(outcome: Outcome, level: Level): Landed {
 function awaiting(outcome: Outcome): Extract<Outcome, { kind: 'awaiting' }> {
   assert.equal(outcome.kind, 'awaiting', JSON.stringify(outcome))
   return outcome as Extract<Outcome, { kind: 'awaiting' }>
+}
+/** Asks until it is there, however long the machine takes. */
+async function untilAt(vault: Bank, operation: OperationId, level: Level): Promise<Landed> {
+  for (;;) {
+    const outcome = await vault.engine.outcome(vault.agent, operation, 10_000, NEVER)
+    if (outcome.kind !== 'awaiting') return at(outcome, level)
+  }
 }
 /** As somebody would who has the pinned policy and the receipt, and nothing else. @returns names of those who cosigned */
 function cosignersOf({ receipt }: Landed, policy: string): readonly string[] {
@@ -89,39 +97,43 @@ test('too few witnesses: it is committed and says where it stands; others go on;
   await witnesses[1]?.kill('SIGKILL')
   const waited = awaiting(await vault.do('seal', { box: 'a' }, { key: 'once' }))
   assert.deepEqual([waited.level, waited.asked], ['signed', 'witnessed'])
-  assert.match(waited.obstacle, /`one` unreachable: .*`two` unreachable/)
+  const standing = async () => awaiting(await vault.engine.outcome(vault.agent, waited.operation, 0, NEVER))
+  while (!/`one` unreachable: .*`two` unreachable/.test((await standing()).obstacle)) await sleep(10)
   assert.equal((waited.result as { box: string }).box, 'a')
   at(await vault.do('put', { box: 'a' }), 'signed')
-  const still = awaiting(await vault.engine.outcome(vault.agent, waited.operation, 0, NEVER))
-  assert.equal(still.position, waited.position)
+  assert.equal((await standing()).position, waited.position)
   await witnesses[0]?.again()
-  const answer = await vault.engine.outcome(vault.agent, waited.operation, 10_000, NEVER)
-  cosignersOf(at(answer, 'witnessed'), policy)
+  cosignersOf(await untilAt(vault, waited.operation, 'witnessed'), policy)
   const retried = await vault.do('seal', { box: 'a' }, { key: 'once' })
   const replay = at(retried, 'witnessed')
   assert.deepEqual([replay.position, replay.replayed], [waited.position, true])
 })
 
 test('a caller that asked for more is remembered; one that stops waiting loses nothing', async (t) => {
-  const { vault, witnesses } = await openVault(t, { names: ['one'], threshold: 1, everyMs: 50, waitMs: 200 })
+  const { vault, witnesses, policy } = await openVault(t, { names: ['one'], threshold: 1, everyMs: 50, waitMs: 200 })
   await witnesses[0]?.kill('SIGKILL')
   const first = awaiting(await vault.do('put', { box: 'a' }, { key: 'more', acknowledge: 'witnessed' }))
   assert.equal(awaiting(await vault.do('put', { box: 'a' }, { key: 'more' })).asked, 'witnessed')
-  const again = await vault.again()
-  assert.equal(awaiting(await again.engine.outcome(again.agent, first.operation, 0, NEVER)).asked, 'witnessed')
-  const leaving = AbortSignal.timeout(50)
-  await assert.rejects(again.engine.submit(again.agent, { ...INTENT, acknowledge: 'witnessed' }, leaving))
-  const found = awaiting((await again.engine.submit(again.agent, INTENT, NEVER)).answer)
-  assert.deepEqual([found.replayed, found.asked], [true, 'witnessed'])
+  const again = await vault.again({ acknowledgement: { witnessPolicy: policy, everyMs: 50, waitMs: 60_000 } })
+  const standing = (operation: OperationId) => again.engine.outcome(again.agent, operation, 0, NEVER)
+  assert.equal(awaiting(await standing(first.operation)).asked, 'witnessed')
+  const leaving = new AbortController()
+  const left = again.engine.submit(again.agent, { ...INTENT, acknowledge: 'witnessed' }, leaving.signal)
+  left.catch(() => {})
+  const leaver = operationId('agent' as PrincipalId, INTENT.idempotencyKey)
+  while ((await standing(leaver).catch(() => null))?.kind !== 'awaiting') await sleep(5)
+  leaving.abort(new Error('gone'))
+  await assert.rejects(left, /gone/)
   await witnesses[0]?.again()
-  at(await again.engine.outcome(again.agent, found.operation, 10_000, NEVER), 'witnessed')
+  const found = at((await again.engine.submit(again.agent, INTENT, NEVER)).answer, 'witnessed')
+  assert.deepEqual([found.replayed, found.asked], [true, 'witnessed'])
 })
 const INTENT = {
   ...{ command: 'put', input: { box: 'z' }, idempotencyKey: 'leaver', run: null, correlation: null, causation: null },
 }
 
 test('what was witnessed stays so over a restart, also while the witnesses are away', async (t) => {
-  const { vault, witnesses, policy } = await openVault(t, { names: ['one'], threshold: 1, waitMs: 200 })
+  const { vault, witnesses, policy } = await openVault(t, { names: ['one'], threshold: 1 })
   const sealed = at(await vault.do('seal', { box: 'a' }, { key: 'kept' }), 'witnessed')
   await witnesses[0]?.kill('SIGKILL')
   const again = await vault.again()
@@ -131,25 +143,25 @@ test('what was witnessed stays so over a restart, also while the witnesses are a
 })
 
 test('a crash may forget that something was witnessed, another policy does not count it, and neither forgets that it was committed', async (t) => {
-  const opened = await openVault(t, { names: ['one', 'two'], threshold: 2, waitMs: 200, everyMs: 50 })
+  const opened = await openVault(t, { names: ['one', 'two'], threshold: 2, everyMs: 50 })
   const { vault, witnesses, folder, logVkey, policy } = opened
   const sealed = at(await vault.do('seal', { box: 'a' }, { key: 'kept' }), 'witnessed')
   await vault.close()
   for (const witness of witnesses) await witness.kill()
   rmSync(witnessedPath(vault.dir))
-  const forgot = await vault.again()
+  const impatient = { acknowledgement: { witnessPolicy: policy, everyMs: 50, waitMs: 200 } }
+  const forgot = await vault.again(impatient)
   assert.equal(awaiting(await forgot.do('seal', { box: 'a' }, { key: 'kept' })).position, sealed.position)
   for (const witness of witnesses) await witness.again()
-  at(await forgot.engine.outcome(forgot.agent, sealed.operation, 10_000, NEVER), 'witnessed')
+  await untilAt(forgot, sealed.operation, 'witnessed')
   await forgot.close()
   const three = await startWitnessHere(t, folder, 'three', logVkey)
   await three.kill()
   await writePolicy(folder, logVkey, [three], 1)
-  const otherwise = await vault.again()
+  const otherwise = await vault.again(impatient)
   assert.equal(awaiting(await otherwise.do('seal', { box: 'a' }, { key: 'kept' })).position, sealed.position)
   await three.again()
-  const answer = at(await otherwise.engine.outcome(otherwise.agent, sealed.operation, 10_000, NEVER), 'witnessed')
-  assert.deepEqual(cosignersOf(answer, policy), ['three'])
+  assert.deepEqual(cosignersOf(await untilAt(otherwise, sealed.operation, 'witnessed'), policy), ['three'])
   await otherwise.close()
   const without = await openBank(t, { dir: vault.dir, application: VAULT })
   const { items } = await without.engine.records(without.operator, 0, 200, NEVER)
@@ -183,7 +195,7 @@ test('timestamped: the stamp is of the witnessed head that the receipt shows; on
       return Promise.resolve({ kind: 'test', timeMs: 1, token: 'dG9rZW4=' })
     },
   }
-  const { vault, policy } = await openVault(t, { names: ['one'], threshold: 1, waitMs: 2_000, timestamps })
+  const { vault, policy } = await openVault(t, { names: ['one'], threshold: 1, timestamps })
   const done = at(await vault.do('notarise', { box: 'a' }), 'timestamped')
   assert.equal(done.receipt.timestamp?.token, 'dG9rZW4=')
   assert.deepEqual([parseTlogProof(done.receipt.proof).checkpoint], stamped)
