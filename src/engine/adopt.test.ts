@@ -2,20 +2,12 @@ import assert from 'node:assert/strict'
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { publishChange } from '../../test/support/authority.ts'
-import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
+import { adoptionRecorded, publishChange } from '../../test/support/authority.ts'
+import { openBank } from '../../test/support/bank-system.ts'
 import { Problem } from '../model/problems.ts'
 
 const invalid = (reason: string) => (error: unknown) =>
   error instanceof Problem && error.code === 'authority-invalid' && error.members['reason'] === reason
-
-async function recorded(bank: Bank, number: number): Promise<void> {
-  for (;;) {
-    const { state } = await bank.engine.state(bank.operator, 'plinth.authority', 'snapshots', null, NEVER)
-    if ((state as { snapshot: number }).snapshot >= number) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
 
 const revoke = (principal: string) => ({ change: 'revoke', principal }) as const
 
@@ -32,7 +24,7 @@ test('an authority folder that was taken back, or exchanged for another history,
     }
   }
   await keep('old')
-  await recorded(bank, await publishChange(bank.dir, revoke('agent')))
+  await adoptionRecorded(bank, await publishChange(bank.dir, revoke('agent')))
   await bank.close()
   await keep('now')
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { changeAuthority, withPolicies } from '../../test/support/authority.ts'
+import { adoptionRecorded, changeAuthority, withPolicies } from '../../test/support/authority.ts'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
 import type { RunId } from '../model/ids.ts'
 import { Problem } from '../model/problems.ts'
@@ -35,7 +35,7 @@ async function opened(t: Parameters<typeof openBank>[0], options: Parameters<typ
 
 test('what is asked under a pause waits, changes and reads alike, and goes on once when it is over', async (t) => {
   const bank = await opened(t, { pauseWaitMs: 60_000 })
-  await changeAuthority(bank, on('pause'))
+  await adoptionRecorded(bank, await changeAuthority(bank, on('pause')))
   const asked = [deposit(bank, 'one'), deposit(bank, 'two'), deposit(bank, 'one')]
   const read = balance(bank)
   await untilPaused(bank, 4)

@@ -49,6 +49,15 @@ export async function changeAuthority(bank: Bank, ...changes: readonly ChangeDoc
   return number
 }
 
+/** Waits for the log's record of a snapshot, which comes a little after it is in force: from then on an idle system writes nothing. */
+export async function adoptionRecorded(bank: Bank, number: number): Promise<void> {
+  for (;;) {
+    const { state } = await bank.engine.state(bank.operator, 'plinth.authority', 'snapshots', null, NEVER)
+    if ((state as { snapshot: number }).snapshot >= number) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
 /** One more principal, owned by the operator, with a key of its own; resolves when the running system knows it. */
 export async function addPrincipalWithKey(
   bank: Bank,
