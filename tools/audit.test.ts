@@ -28,7 +28,7 @@ test('data directories of a folder are audited together, and the first that fail
   const { status, stdout } = run('--data', folder, '--json')
   assert.equal(status, 1)
   const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as typeof report
-  assert.deepEqual([last.admissions, last.agreed], [2, 0])
+  assert.deepEqual([last.admissions, last.agreed, last.unchecked], [2, 0, 0])
   assert.match(last.disagreed[0]?.why ?? '', /snapshot 1 cannot be used/)
   assert.equal(last.disagreed[0]?.action, 'open_account')
 })

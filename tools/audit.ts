@@ -2,7 +2,7 @@
  * `npm run audit -- [--data DIR]… [--json]`: re-evaluates every admission of data directories, from their files alone. DIR is a data directory or a
  * folder of them; without one, those that `npm run tau` leaves (`results/tau-*`).
  *
- * With `--json` the last line is one object: `admissions, agreed, disagreed[]`. Exit code 0: all agree; 1: some do not; 2: nothing to look at.
+ * With `--json` the last line is one object: `admissions, agreed, unchecked, disagreed[]`. Exit code 0: all agree; 1: some do not; 2: nothing to look at.
  */
 import { existsSync, globSync, readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
@@ -21,6 +21,7 @@ export interface AuditOfMany {
   readonly records: number
   readonly admissions: number
   readonly agreed: number
+  readonly unchecked: number
   readonly disagreed: readonly (Disagreement & { readonly system: string })[]
   readonly beside: { readonly verdicts: number; readonly agreed: number }
   readonly notChecked: readonly string[]
@@ -41,7 +42,7 @@ export async function auditMany(
   onProgress: (done: number) => void,
   signal: AbortSignal,
 ): Promise<AuditOfMany> {
-  const total = { systems: 0, records: 0, admissions: 0, agreed: 0, beside: { verdicts: 0, agreed: 0 } }
+  const total = { systems: 0, records: 0, admissions: 0, agreed: 0, unchecked: 0, beside: { verdicts: 0, agreed: 0 } }
   const disagreed: (Disagreement & { system: string })[] = []
   const notChecked = new Set<string>()
   for (const dir of dirs) {
@@ -50,6 +51,7 @@ export async function auditMany(
     total.records += report.records
     total.admissions += report.admissions
     total.agreed += report.agreed
+    total.unchecked += report.unchecked
     total.beside.verdicts += report.beside?.verdicts ?? 0
     total.beside.agreed += report.beside?.agreed ?? 0
     for (const one of report.disagreed)
@@ -87,9 +89,9 @@ async function main(args: readonly string[]): Promise<number> {
     )
     if (values.json === true) process.stdout.write(`${JSON.stringify(report)}\n`)
     else {
-      const { systems, admissions, agreed, disagreed, beside } = report
+      const { systems, admissions, agreed, unchecked, disagreed, beside } = report
       process.stdout.write(
-        `${agreed} of ${admissions} admissions agree, and ${beside.agreed} of ${beside.verdicts} denials and reads beside the log, in ${systems} data directories\n`,
+        `${agreed} of ${admissions} admissions agree, and ${beside.agreed} of ${beside.verdicts} denials and reads beside the log, in ${systems} data directories${unchecked > 0 ? `; ${unchecked} admissions could not be evaluated` : ''}\n`,
       )
       for (const { system, position, action, why } of disagreed.slice(0, 20))
         process.stdout.write(`${system} #${position ?? '?'} ${action ?? ''}: ${why}\n`)

@@ -177,6 +177,7 @@ test('sealed records are opened where the keys are, and are unchecked where they
   const elsewhere = await auditOf({ dir: '', bundle: file, rootKey: null, onProgress: () => {} }, NEVER)
   assert.deepEqual(elsewhere.disagreed, [])
   assert.ok(elsewhere.agreed < report.agreed)
+  assert.deepEqual([elsewhere.agreed + elsewhere.unchecked, report.unchecked], [elsewhere.admissions, 0])
   assert.ok(elsewhere.notChecked.some((what) => what.includes('sealed under the keys')))
 
   const again = await clinic.again()
@@ -185,6 +186,7 @@ test('sealed records are opened where the keys are, and are unchecked where they
   const erased = await audit(clinic.dir)
   assert.deepEqual(erased.disagreed, [])
   assert.ok(erased.agreed < report.agreed + 2)
+  assert.equal(erased.agreed + erased.unchecked, erased.admissions)
   assert.ok(erased.notChecked.some((what) => what.includes('erased')))
 })
 

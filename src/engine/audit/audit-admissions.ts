@@ -84,6 +84,7 @@ class AdmissionsAudit {
   #disagreedCount = 0
   #admissions = 0
   #agreed = 0
+  #notEvaluated = 0
   #records = 0
 
   constructor(evidence: Evidence) {
@@ -99,7 +100,10 @@ class AdmissionsAudit {
     const finding = await this.#judge(transaction)
     if (finding.kind !== 'none') this.#admissions += 1
     if (finding.kind === 'agreed') this.#agreed += 1
-    if (finding.kind === 'unchecked') this.#count(finding.what)
+    if (finding.kind === 'unchecked') {
+      this.#notEvaluated += 1
+      this.#count(finding.what)
+    }
     if (finding.kind === 'disagreed') this.#disagree(transaction, finding)
     this.#standing.after(transaction)
     this.#history.after(transaction)
@@ -116,6 +120,7 @@ class AdmissionsAudit {
     return {
       admissions: this.#admissions,
       agreed: this.#agreed,
+      unchecked: this.#notEvaluated,
       disagreed: this.#disagreed,
       disagreedCount: this.#disagreedCount,
       records: this.#records,

@@ -22,7 +22,9 @@ export interface AdmissionsReport {
   /** Operations of the log that rest on an admission, or should. */
   readonly admissions: number
   readonly agreed: number
-  /** The first of them, in order of the log; `disagreedCount` is of all. */
+  /** Admissions that come out neither way: what they would be derived from is sealed, gone or not at hand. `notChecked` says which. */
+  readonly unchecked: number
+  /** The first that do not, in order of the log; `disagreedCount` is of all. Also what is no admission, or not of the log (`position` null). */
   readonly disagreed: readonly Disagreement[]
   readonly disagreedCount: number
   readonly records: number

@@ -25,16 +25,15 @@ export async function run({ words, options, terminal, composition }: CommandCall
   const sound = report.disagreedCount === 0
   if (terminal.json) terminal.data(JSON.stringify({ kind: 'admissions', ...report }))
   else {
-    const { admissions, agreed, disagreed, disagreedCount, beside } = report
-    const rest = admissions - agreed - disagreed.filter(({ position }) => position !== null).length
+    const { admissions, agreed, unchecked, disagreed, disagreedCount, beside } = report
     terminal.data(
       `${terminal.style(sound ? 'green' : 'red', sound ? 'agreed' : `${disagreedCount} disagreed`)}: ${agreed} of ${admissions} admissions in ${report.records} records come out as recorded` +
-        (rest > 0 && sound ? `, ${rest} could not be evaluated` : ''),
+        (unchecked > 0 ? `, ${unchecked} could not be evaluated` : ''),
     )
     if (beside !== null) terminal.data(`beside the log: ${beside.agreed} of ${beside.verdicts} denials and reads`)
     for (const one of disagreed.slice(0, SHOWN_MAX)) terminal.data(printable(line(one)))
     if (disagreed.length > SHOWN_MAX) terminal.talk(`${disagreedCount - SHOWN_MAX} more: \`--json\` lists them`)
-    for (const unchecked of report.notChecked) terminal.data(`not checked: ${printable(unchecked)}`)
+    for (const what of report.notChecked) terminal.data(`not checked: ${printable(what)}`)
   }
   return sound ? EXIT.ok : EXIT.proofFailed
 }
