@@ -2805,6 +2805,7 @@ interface Asked {
 }
 /** An event before its operation; the body of one on an application's stream is not looked at. */
 interface EngineEvent {
+  readonly actor: string
   readonly stream: string
   readonly n: number
   readonly type: string
@@ -2847,6 +2848,7 @@ const PERSONS: Readonly<Record<string, (action: string) => boolean>> = {
 }
 const SNAPSHOTS_KEPT = 16 // of snapshots and releases the newest: an admission under an older one is said to be unchecked
 const RUNS_KEPT = 20_000
+const ATTESTED_KEPT = 20 // principals that attest for one run
 const CHAIN_MAX = 8
 const ADOPTED = 'plinth.authority/snapshots'
 const RELEASE_FILE = /^release\/rel_[a-z2-7]{26}$/
@@ -2876,6 +2878,34 @@ const absent = (what: string): never => {
   throw new Absent(what)
 }
 
+/** To whom each run was open: to the team of the agent that is on record as having called first, and to who attested for it. */
+class OpenedRuns {
+  readonly #openedBy = new Map<string, string>()
+  readonly #attestedBy = new Map<string, readonly string[]>()
+  #began = false
+  #forgot = false
+
+  /** @param by nothing where the payload is gone */
+  opened(run: string, by: unknown): void {
+    this.#began = true
+    this.#forgot ||= this.#openedBy.size >= RUNS_KEPT || typeof by !== 'string'
+    if (typeof by === 'string' && !this.#openedBy.has(run)) keep(this.#openedBy, run, by, RUNS_KEPT)
+  }
+  attested(run: string, by: string): void {
+    const before = this.#attestedBy.get(run) ?? []
+    this.#forgot ||= this.#attestedBy.size >= RUNS_KEPT || before.length >= ATTESTED_KEPT
+    keep(this.#attestedBy, run, distinct([...before, by]).slice(-ATTESTED_KEPT), RUNS_KEPT)
+  }
+  /** @param count told when nobody can say @throws Differs */
+  check(run: string, { id }: PrincipalEntry, above: readonly PrincipalEntry[], count: (why: string) => void): void {
+    const openedBy = this.#openedBy.get(run)
+    if (openedBy === (above.at(-1)?.id ?? id) || this.#attestedBy.get(run)?.includes(id) === true) return
+    if (this.#forgot || (openedBy === undefined && !this.#began))
+      return count('whether its run was open to who called under it is not on record, or lies too far back')
+    differs('its run was not open to who called under it')
+  }
+}
+
 class Admissions {
   readonly #judge: Judge
   readonly #operators: Key[]
@@ -2885,6 +2915,7 @@ class Admissions {
   /** Where each snapshot was put on record. */
   readonly #adopted = new Map<number, number>()
   readonly #runs = new Map<string, { readonly version: number; readonly facts: Readonly<Record<string, unknown>> }>()
+  readonly #opened = new OpenedRuns()
   readonly #approvals = new Map<string, ApprovalRequest>()
   readonly #held = new Map<string, string>()
   readonly #reasons = new Map<string, number>()
@@ -3016,7 +3047,9 @@ class Admissions {
     this.#reasons.set(why, (this.#reasons.get(why) ?? 0) + 1)
   }
 
-  #remember(position: number, { stream, type, body }: EngineEvent): void {
+  #remember(position: number, { actor, stream, type, body }: EngineEvent): void {
+    if (stream.startsWith('plinth.run/')) this.#opened.attested(streamTail(stream), actor)
+    if (stream.startsWith('plinth.run-opened/')) this.#opened.opened(streamTail(stream), body?.['by'])
     if (body === null) return
     if (stream === ADOPTED) this.#adopt(position, body)
     else if (stream.startsWith('plinth.run/')) {
@@ -3080,6 +3113,8 @@ class Admissions {
     const principal = principalOf(snapshot, record, body)
     const approvals = this.#approvalsOf(record, body, authority, release)
     const above = agentsAbove(snapshot, principal)
+    if (record.run !== null && !record.action.startsWith('plinth.'))
+      this.#opened.check(record.run, principal, above, (why) => this.#count(why))
     const asked = this.#question(record, body, request, principal, domain, release, approvals, above)
     if (snapshot.unreadable !== null) return unchecked(`policies that are not evaluated here: ${snapshot.unreadable}`)
     const askers = [asked.principal, ...above.map(({ id }) => ({ type: 'Agent', id }))]

@@ -7,6 +7,8 @@ import { streamId, type ApprovalId, type RunId, type StreamId } from '../model/i
 import type { StoredEvent } from '../storage/storage.ts'
 
 export const RUN = 'plinth.run'
+/** To whom a run is open: beside its facts, which this is none of. */
+export const RUN_OPENED = 'plinth.run-opened'
 export const APPROVAL = 'plinth.approval'
 export const GRANT = 'plinth.grant'
 export const RELEASE = 'plinth.release'
@@ -20,6 +22,7 @@ export const isEngineEntity = (entity: string): boolean => entity.startsWith('pl
 /** Tenant and subject, so that one tenant's never is another's. */
 export const streamOfErasures = (tenant: string, subject: string): StreamId => streamId(ERASURE, `${tenant}:${subject}`)
 export const runStream = (run: RunId): StreamId => streamId(RUN, run)
+export const runOpenedStream = (run: RunId): StreamId => streamId(RUN_OPENED, run)
 export const approvalStream = (approval: ApprovalId): StreamId => streamId(APPROVAL, approval)
 
 /** All grants to one principal for one command. */

@@ -15,10 +15,16 @@ const ON_RECORD: ReadonlySet<ProblemCode> = new Set([
   'deadline-exceeded',
   'authority-expired',
   'breaker-open',
+  'run-of-another',
   ...SWITCHED,
 ])
 
-export function recordFailure(parts: Parts, proposal: Proposal, error: unknown): void {
+/** What is recorded of who asked for what. */
+type Failed = Pick<Proposal, 'input' | 'intentHash' | 'principal' | 'operation'> & {
+  readonly intent: Pick<Proposal['intent'], 'command'>
+}
+
+export function recordFailure(parts: Parts, proposal: Failed, error: unknown): void {
   if (!(error instanceof Problem) || !ON_RECORD.has(error.code)) return
   const { intent, input, intentHash, principal, operation } = proposal
   const payload: OperationPayload = {

@@ -6,6 +6,8 @@ import type { OperationPayload, StoredOutcome } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { ReadSession } from './read-session.ts'
 import { isForbidden, titleOf } from './refused.ts'
+import { recordFailure } from './failed.ts'
+import { enterRunToRead } from './run-opened.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { passSwitches } from './switches.ts'
 import type { Admission } from '../model/admission.ts'
@@ -33,9 +35,15 @@ export async function query(
   passSwitches(parts, principal, { command: request.query, run: request.run }, 'read')
   const input = validators.queryInput(request.query, request.input)
   const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
+  const intentHash = sha256Hex(canonicalJson([request.query, input]))
+  const run = await enterRunToRead(parts, principal, request.run, signal).catch((error: unknown) => {
+    const intent = { command: request.query }
+    recordFailure(parts, { operation, intentHash, principal, intent, input: input as JsonObject }, error)
+    throw error
+  })
   const session = new ReadSession(parts, positionOf(parts, request.at), 'committed', signal)
   // What was attested counts as of now: looking at the past does not bring back old permissions.
-  const attested = await attestedFor(new ReadSession(parts, states.visible, 'committed', signal), request.run)
+  const attested = await attestedFor(new ReadSession(parts, states.visible, 'committed', signal), run)
   watch.lap('begin')
   const read = async (at: ReadSession): Promise<Exclude<CellAnswer<CellReading>, { kind: 'failed' }>> => {
     const answer = await sandbox.read(
@@ -75,7 +83,7 @@ export async function query(
     const payload: OperationPayload = {
       command: request.query,
       input,
-      intentHash: sha256Hex(canonicalJson([request.query, input])),
+      intentHash,
       principal: { kind: principal.kind, roles: principal.roles },
       reads: session.readSet(),
       facts: answer.facts,
@@ -92,7 +100,7 @@ export async function query(
   }
   const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
   const asked = {
-    ...{ run: request.run, principal: principal.id, action: request.query, input: input as JsonObject, attested },
+    ...{ run, principal: principal.id, action: request.query, input: input as JsonObject, attested },
   }
   const target = manifest.targets[0]
   const targetId = target === undefined ? undefined : (input as JsonObject)[target.member]

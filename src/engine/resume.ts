@@ -113,6 +113,7 @@ const FOR_GOOD: ReadonlySet<ProblemCode> = new Set([
   'limit-exceeded',
   'application-failed',
   'application-output-invalid',
+  'run-of-another',
 ])
 
 /** An approval, too, is good until its request expires, whatever held the operation up since: a switch, a breaker, a system that was down. */

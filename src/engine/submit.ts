@@ -20,6 +20,7 @@ import type { Parts } from './parts.ts'
 import { failed } from './pauses.ts'
 import type { Proposal } from './proposal.ts'
 import { refused } from './refused.ts'
+import { enterRun } from './run-opened.ts'
 import { streamsNamed } from './streams-named.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { passSwitches } from './switches.ts'
@@ -77,6 +78,7 @@ export async function perform(
   signal: AbortSignal,
 ): Promise<Outcome> {
   try {
+    await enterRun(parts, proposal.principal, proposal.intent.run, signal)
     const outcome = await attempt(parts, proposal, watch, signal)
     parts.breakers.ended(parts, proposal, outcome)
     return outcome

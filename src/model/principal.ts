@@ -22,6 +22,9 @@ export interface Principal {
   readonly above?: readonly Pick<Principal, 'id' | 'roles' | 'chain' | 'tenant'>[]
 }
 
+/** The topmost agent among a principal's owners, or the principal itself: what it and all agents below it do is one party's work. */
+export const teamOf = ({ id, above = [] }: Pick<Principal, 'id' | 'above'>): PrincipalId => above.at(-1)?.id ?? id
+
 export interface Credentials {
   /** Bearer token: an API key (`plk_…`) or a JWT of a known issuer. */
   readonly bearer: string | null

@@ -85,6 +85,12 @@ export const PROBLEMS = spec({
     next: 'use the address that `plinth start` printed',
   },
   'not-found': { status: 404, retry: 'never', title: 'there is nothing at this address', next: 'see `/openapi.json`' },
+  'run-of-another': {
+    status: 403,
+    retry: 'never',
+    title: 'this run is not open to this principal',
+    next: 'name a run of your own; one is open to the agent that calls under it first, to the agents of its team, and to who attests for it: docs/operating/data-flow.md#whose-a-run-is',
+  },
   'no-such-command': {
     status: 404,
     retry: 'never',

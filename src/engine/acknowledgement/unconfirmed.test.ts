@@ -29,6 +29,10 @@ const sizeUnder = async (vault: Bank): Promise<number> => {
 test('with every witness away it starts, answers what reads, refuses changes, and goes on by itself when one is back', async (t) => {
   const { vault, witnesses } = await openVault(t, ONE)
   await vault.do('open_account', OPEN, { acknowledge: 'witnessed' })
+  for (const run of ['called', 'uncalled'])
+    await vault.engine.attest(vault.frontDoor, run as never, { customer: 'bob' }, run, NEVER)
+  const under = async (system: Bank, run: string) => (await system.ask('balance_of', { account: 'a' }, { run })).kind
+  assert.equal(await under(vault, 'called'), 'denied')
   const { treeSize } = await selfOf(vault)
   for (const witness of witnesses) await witness.kill()
 
@@ -41,6 +45,8 @@ test('with every witness away it starts, answers what reads, refuses changes, an
     ['signer-unconfirmed'],
   )
   assert.equal(await sizeUnder(alone), treeSize)
+  assert.equal(await under(alone, 'called'), 'denied')
+  assert.equal(await under(alone, 'uncalled'), 'answered', 'as without a run: whose it is cannot be put on record')
   const box = await alone.engine.state(alone.operator, 'account', 'a', null, NEVER)
   assert.equal(box.version, 1)
   const refusal = { code: 'signer-unconfirmed', spec: { retry: 'later' } }

@@ -75,6 +75,7 @@ export function questionOf(
   const target = action.targets[0]
   const id = target === undefined ? undefined : input[target.member]
   const resource = target !== undefined && typeof id === 'string' ? { entity: target.entity, id } : null
+  checkRun(record, principal, standing, taken)
   const attested = attestedFor(record, payload, standing, taken)
   const impact = command === undefined ? null : impactFor(record, payload, events, manifest)
   const approvals = approvalsFor(record, payload, standing, manifest, events)
@@ -92,6 +93,12 @@ function flowOf({ request }: OperationPayload, taken: string[]): FlowFacts | nul
 }
 
 const NOTHING_MORE = { resource: null, impact: null, attested: {}, approvals: [] } as const
+
+function checkRun({ run }: OperationRecord, principal: Principal, { runs }: Standing, taken: string[]): void {
+  const open = run === null ? true : runs.isOpenTo(run, principal)
+  if (open === 'unknown') taken.push('that a run was open to who called under it')
+  else if (!open) mismatch('its run was not open to who called under it')
+}
 
 function attestedFor(
   { run }: OperationRecord,

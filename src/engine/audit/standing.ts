@@ -2,6 +2,7 @@
  * What the log itself says, up to the operation that is looked at: which snapshots and releases were in force, what was attested for a run, what
  * waits for approval and who approved it. All that an admission rests on beside its own record.
  */
+import { OpenedRuns } from './opened-runs.ts'
 import type { AuditedEvent, Transaction } from './transactions.ts'
 import { APPROVAL, AUTHORITY, foldEngineStream, GRANT, RELEASE, RUN } from '../engine-streams.ts'
 import { LruMap } from '../lru-map.ts'
@@ -30,6 +31,8 @@ export class Standing {
   readonly #releases = new Set<string>()
   #active: ReleaseId | null = null
   readonly #runs = new LruMap<StreamId, { readonly version: number; readonly state: JsonText }[]>(RUNS_KEPT)
+  /** To whom each run was open. */
+  readonly runs = new OpenedRuns()
   readonly #approvals = new Map<string, ApprovalState>()
   readonly #grants = new Map<string, GrantState>()
   /** Who approved a request that is open, with the owner chains of then. */
@@ -99,7 +102,9 @@ export class Standing {
     else this.#waiting.delete(record.op)
   }
 
-  #event(position: number, { record, data }: AuditedEvent): void {
+  #event(position: number, event: AuditedEvent): void {
+    const { record, data } = event
+    this.runs.take(event)
     if (data === null) return
     const { entity, id } = streamParts(record.stream)
     if (entity === AUTHORITY && id === 'snapshots') {
