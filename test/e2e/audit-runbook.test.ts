@@ -14,7 +14,8 @@ test('the runbook of audits does what it says', { timeout: 600_000 }, async (t) 
   const folder = installedCopy(STARTER, join(workspace.path, 'shop'))
   const terminal = new Terminal(folder, workspace.path)
   const system = await startPlinth('start', ['--app', '.', '--dir', '.plinth'], { cwd: folder })
-  t.after(() => system.stop('SIGKILL'))
+  await using ending = new AsyncDisposableStack() // before the folder goes
+  ending.defer(async () => void (await system.stop('SIGKILL')))
   let outputs = ''
   for (const block of blocksOf('docs/operating/audit.md')) {
     if (block.language === 'json') {

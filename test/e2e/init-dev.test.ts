@@ -1,6 +1,7 @@
 /** From nothing to an application of one's own: `init`, edit a file, `dev` reloads it; and its own test runs. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -118,6 +119,8 @@ test('dev starts on a broken application, and runs it once it is repaired', asyn
     await save(index, source)
     await said('reloaded')
   } finally {
+    const closed = once(child, 'close')
     child.kill('SIGKILL')
+    await closed // before its folder goes
   }
 })

@@ -19,7 +19,8 @@ test('the runbooks of receipts and anchors do what they say', { timeout: 600_000
   })
   const start = () => startPlinth('start', ['--app', '.', '--dir', '.plinth'], { cwd: folder })
   let system = await start()
-  t.after(() => system.stop('SIGKILL'))
+  await using ending = new AsyncDisposableStack() // before the folder goes
+  ending.defer(async () => void (await system.stop('SIGKILL')))
   for (const page of PAGES) {
     for (const block of blocksOf(`docs/operating/${page}`)) {
       const { language, text } = block

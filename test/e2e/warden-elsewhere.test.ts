@@ -1,5 +1,6 @@
 /** The warden moved away: its directory is not the system's any more, the system fetches what is signed, and is read-only when nobody renews its lease. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -14,8 +15,9 @@ const LEASE_MS = 3_000
 test(
   'a warden elsewhere: changes arrive, silence makes read-only, its return ends that',
   { timeout: 600_000 },
-  async (t) => {
+  async () => {
     await using folder = await temporaryFolder()
+    await using wardens = new AsyncDisposableStack()
     const dir = join(folder.path, 'data')
     const place = { dir: join(folder.path, 'moved'), publishDir: join(folder.path, 'published') }
     {
@@ -29,7 +31,11 @@ test(
     const startWarden = async () => {
       const words = ['warden', '--warden', place.dir, '--publish', place.publishDir, '--serve', `127.0.0.1:${port}`]
       const child = spawnPlinth([...words, '--json'], {})
-      t.after(() => child.kill('SIGKILL'))
+      const closed = once(child, 'close')
+      wardens.defer(async () => {
+        child.kill('SIGKILL')
+        await closed // before its folder goes
+      })
       const { value } = (await linesOf(child).next()) as { value: string }
       return { child, url: (JSON.parse(value) as { url: string }).url }
     }

@@ -21,7 +21,8 @@ test(
 
     const terminal = new Terminal(folder, workspace.path)
     const second = new SecondTerminal(folder, terminal.environment)
-    t.after(() => second.endAll())
+    await using ending = new AsyncDisposableStack() // before the folder goes
+    ending.defer(() => second.endAll())
     const ports = new Map<string, number>()
     for (const port of ['7801', '7802', '7803']) ports.set(port, await lastingPort())
     const here = (line: string): string =>

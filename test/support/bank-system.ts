@@ -65,7 +65,7 @@ export interface Bank extends System {
 
 export async function temporaryDirectory(test: TestContext): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'plinth-test-'))
-  test.after(() => rm(dir, { recursive: true, force: true }))
+  test.after(() => rm(dir, { recursive: true, force: true, maxRetries: 20 })) // whoever was killed may have been about to write
   return dir
 }
 

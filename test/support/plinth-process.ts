@@ -119,9 +119,11 @@ export function linesOf(child: ChildProcess): AsyncIterator<string> {
 export interface Folder extends AsyncDisposable {
   readonly path: string
 }
+/** Whoever was killed may have been about to write. */
+const REMOVED = { recursive: true, force: true, maxRetries: 20 } as const
 export async function temporaryFolder(): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'plinth-e2e-'))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+  return { path, [Symbol.asyncDispose]: () => rm(path, REMOVED) }
 }
 
 /** Sends a command over HTTP. */

@@ -15,13 +15,20 @@ import { operates } from './operator.ts'
 import { asksTheSigner } from './runtime-root.ts'
 import { collude } from './witnesses.ts'
 
+const PATIENCE_MS = 60_000 // what is asked for as witnessed must be, also on a busy machine
+
 /**
  * @param rounds how often each attack on what was witnessed is tried
  * @param sampled a short run: few restarts of everything, and some of the edits of a database, picked by the seed
  */
 export async function insiderDrill(test: TestContext, rounds: number, sampled: boolean): Promise<readonly Attack[]> {
   const drill = new Drill()
-  const witnessed = await openVault(test, { names: ['one', 'two', 'three'], threshold: 2, processes: true })
+  const witnessed = await openVault(test, {
+    names: ['one', 'two', 'three'],
+    threshold: 2,
+    processes: true,
+    waitMs: PATIENCE_MS,
+  })
   const { vault, logVkey } = witnessed
   const key = stolenKey(vault.dir)
   const bare: Trust = { logs: [keyOf(key)], policy: null, heads: [] }

@@ -100,7 +100,7 @@ export async function putsBack(
   await vault.close()
   await drill.try(INSIDER, 'puts the whole machine back to before what was acknowledged', rounds, async (round) => {
     copy(dir, before)
-    const honest = await openBank(test, options)
+    const honest = await openBank(test, { ...options, acknowledgement: { witnessPolicy: policy, waitMs: 60_000 } })
     headOf(await honest.do('put', { box: `b${round % 5}` }, { acknowledge: 'witnessed' }))
     await honest.close()
     copy(dir, after)
