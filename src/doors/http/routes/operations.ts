@@ -4,7 +4,7 @@ import { problem } from '../../../model/problems.ts'
 import { WAIT_MS_MAX } from '../limits.ts'
 import { ACKNOWLEDGE_HEADER, checkedOperation, PAGE, readCount, readLevel, readPage, WAIT } from '../parameters.ts'
 import { json, outcomeReply } from '../reply.ts'
-import type { Route } from '../route.ts'
+import type { QueryParameter, Route } from '../route.ts'
 import { OUTCOMES } from './commands.ts'
 
 const FILTERS = ['state', 'actor', 'run', 'action'] as const
@@ -20,7 +20,7 @@ export const listOperations: Route = {
   id: 'listOperations',
   describe: 'Operations, newest first.',
   query: [
-    ...FILTERS.map((name) => ({
+    ...FILTERS.map((name): QueryParameter => ({
       name,
       describe: `Only those with this ${name}.`,
       schema: name === 'state' ? { enum: STATES } : { type: 'string' },
