@@ -10,6 +10,7 @@ import { principalUnder, questionOf } from './derive.ts'
 import { writtenFault } from './engine-actions.ts'
 import type { Evidence } from './evidence.ts'
 import { AuditedHistory } from './history-facts.ts'
+import { leaseFault } from './lease-fault.ts'
 import { Mismatch } from './mismatch.ts'
 import { ownStreamFault } from './own-streams.ts'
 import { PolicyBench, type Judgement } from './policy-bench.ts'
@@ -241,6 +242,7 @@ class AdmissionsAudit {
         verdictFault(record, payload, verdict, derived) ??
         approverFault(record, asked.approvals, snapshot, this.#standing) ??
         writtenFault(transaction, principal, manifest, snapshot, this.#standing) ??
+        leaseFault(record, snapshot, await this.#evidence.snapshot(number + 1)) ??
         (await this.#switchFault(transaction, manifest.name, snapshot))
       return why === null ? { kind: 'agreed' } : { kind: 'disagreed', why, derived }
     } catch (error) {
