@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
+import { HELD_PER_PRINCIPAL_MAX } from './bounds.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { ApprovalId, PrincipalId } from '../model/ids.ts'
 import { Problem } from '../model/problems.ts'
@@ -118,6 +119,20 @@ test('nobody decides who asks, and no agent decides at all', async (t) => {
     fails('approval-invalid'),
   )
   assert.deepEqual(await balance(bank), { balance: 5_000_00 })
+})
+
+test('of any number that race, no more are held for one principal than may be', async (t) => {
+  const bank = await openBank(t)
+  await held(bank)
+  const asked = Array.from({ length: HELD_PER_PRINCIPAL_MAX + 20 }, () =>
+    bank.do('withdraw', { account: 'a1', amount: 2_000_00 }).then(
+      ({ kind }) => kind,
+      (error: unknown) => (error instanceof Problem ? error.code : String(error)),
+    ),
+  )
+  const answers = await Promise.all(asked)
+  assert.equal(answers.filter((one) => one === 'held').length, HELD_PER_PRINCIPAL_MAX - 1)
+  assert.equal(answers.filter((one) => one === 'too-many-held').length, 21)
 })
 
 test('nobody deciding in time ends it', async (t) => {

@@ -1,7 +1,6 @@
 /** Parks an operation that policy lets a person decide: durably, bound to exact arguments and impact. And ends one that was parked. */
-import { APPROVALS_MODEL, approvalRow, approvalStep, closingStep, type ApprovalState } from './approval-request.ts'
+import { approvalRow, approvalStep, closingStep, type ApprovalState } from './approval-request.ts'
 import { bindsOf, boundBy, type RestsOn } from './approval-binding.ts'
-import { HELD_PER_PRINCIPAL_MAX } from './bounds.ts'
 import { envelopeOf } from './commit.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
 import type { Accepted, Ground } from './decide.ts'
@@ -28,17 +27,6 @@ export async function hold(
 ): Promise<Outcome> {
   if (proposal.resumed !== null) return askAnew(parts, proposal, decision, attempts, ['policy'])
   const { principal, intent, operation } = proposal
-  const open = parts.reader.find({
-    model: APPROVALS_MODEL,
-    where: { open: true, actor: principal.id },
-    order: [],
-    limit: HELD_PER_PRINCIPAL_MAX,
-    after: null,
-  })
-  if (open.length >= HELD_PER_PRINCIPAL_MAX)
-    throw problem('too-many-held', `\`${principal.id}\` has ${open.length} operations waiting`, {
-      limit: HELD_PER_PRINCIPAL_MAX,
-    })
   const approval = approvalId(operation, 1)
   const heldAtMs = parts.clock.nowMs()
   const bound = boundBy(parts, proposal, decision)
@@ -80,21 +68,19 @@ export async function hold(
     outcome,
     hold: { approval, binds: state.binds, requires, expiresAtMs: state.expiresAtMs },
   })
-  const result = await handIn(
-    parts,
-    {
-      ...recordOnly(parts, proposal, admission),
-      state: 'held',
-      streams: [{ stream: step.stream, version: 0 }],
-      events: [step.event],
-      rows: [approvalRow(approval, state)],
-      effects: notifications(proposal, admission),
-      payload: JSON.stringify(payload),
-    },
-    new Map([[step.stream, step.state]]),
-    new Map([[step.stream, 1]]),
-    new Map(),
-    decision.session.era,
+  const request = {
+    ...recordOnly(parts, proposal, admission),
+    state: 'held',
+    streams: [{ stream: step.stream, version: 0 }],
+    events: [step.event],
+    rows: [approvalRow(approval, state)],
+    effects: notifications(proposal, admission),
+    payload: JSON.stringify(payload),
+  } as const
+  const after = new Map([[step.stream, step.state]])
+  const versions = new Map([[step.stream, 1]])
+  const result = await parts.holds.within(parts, principal.id, approval, () =>
+    handIn(parts, request, after, versions, new Map(), decision.session.era),
   )
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   if (result.kind === 'moved')

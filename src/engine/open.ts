@@ -35,6 +35,7 @@ import { recordLogKey } from './record-log-key.ts'
 import { mayRead, READ_RECORDS } from './reading.ts'
 import { records, rows, state, states } from './records.ts'
 import { startLoops } from './run.ts'
+import { Holds } from './holds.ts'
 import { Pauses } from './pauses.ts'
 import { Running } from './running.ts'
 import { self } from './self.ts'
@@ -150,6 +151,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     waits: new Waits(),
     running: new Running(),
     pauses: new Pauses(options.pauseWaitMs),
+    holds: new Holds(),
     turns: new Turns(),
     stops: new StopReports(),
     aside: new Aside(reader, committer, clock),

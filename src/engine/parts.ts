@@ -19,6 +19,7 @@ import type { KnownOperations } from './known-operations.ts'
 import type { StopReports } from './stop-reports.ts'
 import type { Anchoring } from '../transparency-log/anchor/anchoring.ts'
 import type { Personal } from './personal/personal.ts'
+import type { Holds } from './holds.ts'
 import type { Pauses } from './pauses.ts'
 import type { Running } from './running.ts'
 import type { Turns } from './turns.ts'
@@ -45,6 +46,7 @@ export interface Parts {
   readonly waits: Waits
   readonly running: Running
   readonly pauses: Pauses
+  readonly holds: Holds
   readonly turns: Turns
   readonly aside: Aside
   readonly stops: StopReports
