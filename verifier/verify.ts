@@ -90,6 +90,19 @@ const malformed = (what: string): never => {
   throw new Malformed(what)
 }
 
+/** What reading a value throws that has another form than it should: members missing, text that is no JSON, nested too deeply. */
+const isUnfit = (error: unknown): boolean =>
+  error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError
+/** @throws Malformed for what has not the form that it should have */
+function formed<Value>(what: string, read: () => Value): Value {
+  try {
+    return read()
+  } catch (error) {
+    if (!isUnfit(error)) throw error
+    return malformed(`${what} has no fit form`)
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------- hashes and proofs
 
 const HASH = /^[0-9a-f]{64}$/
@@ -1151,10 +1164,18 @@ class Judge {
     const kept = this.#trust.heads.flatMap((head) => this.open(Buffer.from(head), 'kept checkpoint') ?? [])
     if (this.#trust.heads.length === 0)
       this.unchecked('that the log still holds what it has shown before: no kept checkpoint was given')
-    return this.compare(
-      kept.filter(({ origin }) => origin === checkpoint.origin),
-      checkpoint,
-    )
+    const mine = kept.filter(({ origin }) => origin === checkpoint.origin)
+    if (mine.length < kept.length)
+      this.unchecked(`${kept.length - mine.length} kept checkpoints: they are of other logs, or of an earlier epoch`)
+    return this.compare(mine, checkpoint)
+  }
+  /** For what shows one record, or one stream: whether the log has only grown since a smaller one takes a proof that it does not hold. */
+  headsBySize(checkpoint: Opened): void {
+    const smaller = this.heads(checkpoint).filter(({ size }) => size < checkpoint.size).length
+    if (smaller > 0)
+      this.unchecked(
+        `that the log still holds what ${smaller} kept checkpoints name: ask for a bundle, or \`consistency\``,
+      )
   }
   /** Other checkpoints that this log has signed. */
   compare(others: readonly Opened[], checkpoint: Opened): readonly Opened[] {
@@ -1350,9 +1371,12 @@ function readRecords(archive: Archive, judge: Judge, checkpoint: Opened, admissi
 function readGrounds(archive: Archive, admissions: Admissions): void {
   for (;;) {
     const name = archive.next()
-    if (name === admissions.nextSnapshot) admissions.snapshot(archive.whole(name, 1_000_000))
+    if (name === admissions.nextSnapshot)
+      formed(`\`${name}\``, () => admissions.snapshot(archive.whole(name, 1_000_000)))
     else if (RELEASE_FILE.test(name))
-      admissions.release(name.slice('release/'.length), archive.whole(name, CONTENT_BYTES_MAX))
+      formed(`\`${name}\``, () =>
+        admissions.release(name.slice('release/'.length), archive.whole(name, CONTENT_BYTES_MAX)),
+      )
     else return
   }
 }
@@ -1416,7 +1440,10 @@ class Audit {
     if (record === null) return
     if (bytes.length !== record.payload.bytes || sha256(bytes) !== record.payload.hash)
       return this.#find(position, 'the payload does not match its hash')
-    if (record.kind === 'operation' && record.gate !== '' && record.gate !== gateOf(bytes))
+    const isOurs = record.kind === 'operation' || record.stream.startsWith('plinth.')
+    const value = isOurs ? plainJson(bytes) : null
+    if (isOurs && value === null) this.#find(position, 'the payload is not in the one form that it may have')
+    if (record.kind === 'operation' && record.gate !== '' && record.gate !== gateOf(value))
       this.#find(position, 'the record names another authority than its payload')
     const fault = this.#erasures.payload(position, record, bytes)
     if (fault !== null) this.#find(position, fault)
@@ -1526,12 +1553,24 @@ class Erasures {
 }
 
 /** SHA-256 over the canonical text of the authority that a payload names; null when it names none. */
-function gateOf(payload: Buffer): string | null {
+function gateOf(payload: Readonly<Record<string, unknown>> | null): string | null {
+  const authority = payload?.['authority']
   try {
-    const { authority } = JSON.parse(payload.toString()) as { readonly authority?: unknown }
     return authority == null ? null : sha256(canonical(authority))
   } catch {
     return null
+  }
+}
+/** What the engine writes of its own: an object that prints back as it is, which refuses members named twice. Null for anything else. */
+function plainJson(bytes: Buffer): Readonly<Record<string, unknown>> | null {
+  const line = bytes.toString()
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !isUtf8(bytes)) return null
+    // Sorted, members that are numbers come in another order than they are printed in.
+    return JSON.stringify(value) === line || canonical(value) === line ? (value as Record<string, unknown>) : null
+  } catch {
+    return null // or it is nested more deeply than anything that was taken in
   }
 }
 /** RFC 8785 text of a JSON value. */
@@ -1711,7 +1750,7 @@ export function verifyStream(bytes: Uint8Array, trust: Trust): Report {
     const { index, path: hashes, checkpoint: note } = parseTlogProof(Buffer.from(proof))
     const checkpoint = (judge.checkpoint = judge.open(note))
     if (checkpoint === null) return null
-    judge.heads(checkpoint)
+    judge.headsBySize(checkpoint)
     const entry = Buffer.from(`${record}\n`)
     if (!verifyInclusion(index, checkpoint.size, leafOf(entry), hashes, checkpoint.rootHash))
       return malformed('the statement is not in the tree that the checkpoint names')
@@ -3001,7 +3040,7 @@ class Admissions {
         this.#judge.find('invalid', position, `the admission of \`${record.op}\`: ${error.message}`)
       else if (error instanceof Absent) this.#judge.find('missing', position, error.message)
       else if (error instanceof Unchecked || error instanceof Unreadable) this.#count(error.message)
-      else if (error instanceof TypeError)
+      else if (isUnfit(error))
         this.#judge.find('invalid', position, `the admission of \`${record.op}\` has no fit form`)
       else throw error
     }
@@ -3107,6 +3146,8 @@ class Admissions {
     if (sha256(canonical(request)) !== authority.request) differs('its request does not match its hash')
     if (authority.onBehalfOf !== record.for || canonical(authority.chain) !== canonical(record.chain))
       differs('it was given to somebody else')
+    if (record.state === 'committed' && release.group(record.action) === 'commands' && !isCount(body.reads?.position))
+      differs('it does not say as of when it was decided')
     const replaced = [...this.#adopted].find(([number]) => number > authority.snapshot)?.[1]
     if (replaced !== undefined && body.reads !== null && body.reads.position >= replaced)
       differs('it was decided after its snapshot had been replaced')
@@ -3628,7 +3669,7 @@ export function verifyProof(
     const proof = parseTlogProof(proofText)
     const checkpoint = (judge.checkpoint = judge.open(proof.checkpoint))
     if (checkpoint === null) return
-    judge.heads(checkpoint)
+    judge.headsBySize(checkpoint)
     if (!verifyInclusion(proof.index, checkpoint.size, leafOf(entry), proof.path, checkpoint.rootHash))
       malformed('the record is not in the tree that the checkpoint names')
     if (stamp !== null && judge.stamped(checkpoint.size, proof.checkpoint, stamp.reply) !== stamp.timeMs)

@@ -91,7 +91,8 @@ export function* verifyChunk(
 export function linkFault(before: Link | null, link: Link): string | null {
   const open = before !== null && before.i < before.n - 1
   const fits = open && before.op === link.op && before.n === link.n && before.t === link.t
-  if (link.i !== (open ? before.i + 1 : 0) || (open && !fits)) return 'a transaction is incomplete'
+  if (link.i !== (open ? before.i + 1 : 0) || link.i >= link.n || (open && !fits)) return 'a transaction is incomplete'
+  if ((link.i === link.n - 1) !== (link.event === null)) return 'a transaction does not end in its operation'
   if (before !== null && before.log !== link.log && !beginsEpoch(before, link))
     return `the record is of the log \`${link.log}\``
   return before !== null && link.t < before.t ? 'the record is older than the one before it' : null

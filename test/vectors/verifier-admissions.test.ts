@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { exportLog } from '../../src/main/export-log.ts'
 import { audit } from '../../src/main/audit.ts'
+import { canonicalJson, type JsonObject } from '../../src/model/json.ts'
 import { parseKey, type Report, type Trust } from '../../verifier/verify.ts'
 import { bankPolicies, limits } from '../support/bank-policies.ts'
 import { CLINIC, history } from '../support/clinic-history.ts'
@@ -57,6 +58,13 @@ test('snapshots and manifests: flipped, left out, doubled, exchanged', async (co
     assert.equal(without, member.name === 'authority/000001' ? 'INVALID' : 'INSUFFICIENT', member.name)
     assert.equal(verdictOf(members.toSpliced(place, 0, member)), 'INVALID', `${member.name} doubled`)
     assert.equal(verdictOf(members.with(place, { ...member, content: Buffer.alloc(0) })), 'INVALID')
+  }
+  // Snapshots that nobody here could have signed, read by who has not pinned the operators.
+  const first = members.findIndex(({ name }) => name === 'authority/000001')
+  const snapshot = JSON.parse(members[first]?.content.toString().split('\n\n')[0] ?? '') as JsonObject
+  for (const unfit of [{ principals: 5 }, { principals: [null] }, { policies: null }, { policies: { 'limits.json': 'x' } }]) {
+    const content = Buffer.from(`${canonicalJson({ ...snapshot, ...unfit })}\n\n— x AAAAAAAA\n`)
+    assert.equal(verdictOf(members.with(first, { name: 'authority/000001', at: 0, content }), bare), 'INVALID')
   }
   // Without any, nothing contradicts; it says what it could not do.
   const none = verifyBytes(pack(members.filter((member) => !grounds.includes(member))), bare)

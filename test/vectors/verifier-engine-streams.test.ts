@@ -48,7 +48,7 @@ function beside(records: Record[], transaction: readonly Record[], stream: strin
   for (const [i, one] of [inserted, ...transaction].entries()) one.line = { ...one.line, tx: { i, n } }
 }
 const approvalOf = (records: readonly Record[], state: string): JsonObject =>
-  records.findLast(({ line, payload }) => line.kind === 'event' && line.stream.startsWith('plinth.approval/') && payload['state'] === state)?.payload as JsonObject
+  records.findLast((one) => one.line.kind === 'event' && one.line.stream.startsWith('plinth.approval/') && one.payload['state'] === state)?.payload as JsonObject
 /** The transaction that an operation stands in. */
 const transactionOf = (records: readonly Record[], operation: Record): Record[] => {
   const end = records.indexOf(operation)
@@ -138,6 +138,10 @@ const CASES: Readonly<{ [what: string]: readonly [change: Change, why: RegExp] }
     },
     /it is sealed, and nothing of it can be personal/,
   ],
+  'a decision that does not say as of when': [
+    (records) => rewritten(lastOf(records, 'transfer').at(-1) as Record, (payload) => void (payload['reads'] = null)),
+    /does not say as of when it was decided/,
+  ],
   'another input than the approver was shown': [
     (records) => {
       const { op } = lastOf(records, 'withdraw').at(-1)?.line as JsonObject
@@ -175,5 +179,13 @@ test('what only people and operators may write is found when the engine wrote it
     await writeFile(file, bundle)
     const { disagreed } = await audit({ dir: '', bundle: file, rootKey: null, onProgress: () => {} }, NEVER)
     assert.match(disagreed.map((one) => one.why).join('\n'), why, what)
+  }
+  // A text that two readers may read in two ways is none: the audit reads as the engine does.
+  for (const twice of [(text: string) => `{"input":{},${text.slice(1)}`, (text: string) => ` ${text}`, () => '[]']) {
+    const report = verifyBytes(await forged((records) => {
+      const last = lastOf(records, 'transfer').at(-1) as Record
+      last.payload = twice(JSON.stringify(last.payload)) as unknown as JsonObject
+    }), trust)
+    assert.match(report.findings.map((finding) => finding.what).join('\n'), /not in the one form/)
   }
 })

@@ -78,6 +78,14 @@ test('a receipt of the runtime verifies, and no other', () => {
   }
   const kept = checkpointOf(records.with(0, { ...(records[0] as Raw), line: 'x' }), ORIGIN, signer)
   assert.equal(verifyReceipt(receiptOf(3), { ...trust, heads: [kept] }).verdict, 'EQUIVOCATION')
+  // What a receipt alone cannot tell of kept checkpoints is said: a smaller one, and one of another log.
+  const smaller = checkpointOf(records.slice(0, 2), ORIGIN, signer)
+  const other = noteSigner('example.org/other', generateKeyPairSync('ed25519').privateKey)
+  const ofOther = checkpointOf(records, other.name, other)
+  const { verdict, notChecked } = verifyReceipt(receiptOf(3), { ...trust, logs: [...trust.logs, keyOf(other)], heads: [smaller, ofOther] })
+  assert.equal(verdict, 'VALID_UNWITNESSED')
+  assert.ok(notChecked.some((what) => what.includes('what 1 kept checkpoints name')), notChecked.join())
+  assert.ok(notChecked.some((what) => what.startsWith('1 kept checkpoints: they are of other logs')), notChecked.join())
   assert.equal(verifyReceipt(Buffer.from('null'), trust).verdict, 'INVALID')
 })
 

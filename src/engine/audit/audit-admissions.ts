@@ -288,6 +288,8 @@ class AdmissionsAudit {
       return 'it was given to somebody else'
     if (payload.request === null || sha256Hex(canonicalJson(payload.request)) !== authority.request)
       return 'its request does not match its hash'
+    if (record.state === 'committed' && !isEngineEntity(record.action) && typeof payload.reads?.position !== 'number')
+      return 'it does not say as of when it was decided'
     const later = this.#standing.firstAdoptedAfter(number)
     if (later !== null && payload.reads !== null && payload.reads.position >= later)
       return `it was decided after snapshot ${number} had been replaced`

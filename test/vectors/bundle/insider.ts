@@ -98,7 +98,7 @@ function recordsOf(dir: string): Record[] {
 function linked(records: readonly Record[]): Raw[] {
   const heads = new Map<string, { readonly n: number; readonly leaf: string }>()
   return records.map(({ line, payload, effects }) => {
-    const text = JSON.stringify(payload)
+    const text = typeof payload === 'string' ? (payload as string) : JSON.stringify(payload) // a text is taken as it is
     const hashed = { ...line, payload: { hash: sha256Hex(text), bytes: Buffer.byteLength(text) } }
     const head = heads.get(line.stream)
     const whole =
