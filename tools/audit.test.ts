@@ -1,7 +1,7 @@
 /** `npm run audit` over data directories: sums up, names the directory of what differs, and says when there is nothing to look at. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DatabaseSync } from 'node:sqlite'
@@ -78,6 +78,27 @@ test('one record, one policy or one snapshot altered in one of several directori
     assert.match(first?.why ?? '', why, what)
     assert.equal(typeof first?.position, 'number')
   }
+})
+
+test('what is missing, and a directory that cannot be looked through, are named as well, and the others still count', async (t) => {
+  const bank = await openBank(t)
+  await bank.do('open_account', { account: 'a', owner: 'ann' })
+  await bank.close()
+  const folder = await temporaryDirectory(t)
+  for (const name of ['system-1', 'system-2', 'system-3', 'system-4'])
+    cpSync(bank.dir, join(folder, name), { recursive: true })
+  rmSync(join(folder, 'system-1/authority/000001.snapshot'))
+  writeFileSync(join(folder, 'system-2/data.db'), 'no database')
+  rmSync(join(folder, 'system-3/authority/root.vkey'))
+  const { status, stdout } = run('--data', folder, '--json')
+  const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Awaited<ReturnType<typeof auditMany>>
+  assert.deepEqual([status, last.systems, last.agreed], [1, 4, 1])
+  assert.deepEqual(
+    last.disagreed.map(({ system }) => system),
+    ['system-1', 'system-2', 'system-3'],
+  )
+  assert.match(last.disagreed[0]?.why ?? '', /snapshot 1, which is not at hand/)
+  assert.match(last.disagreed[1]?.why ?? '', /not a database/)
 })
 
 test('where there is nothing to look at, it says what to run first', () => {

@@ -15,6 +15,7 @@ import { Problem } from '../src/model/problems.ts'
 const RESULTS = join(import.meta.dirname, '../results')
 const PROGRESS_EVERY = 25 // systems
 const DISAGREED_MAX = 1_000
+const NOWHERE = { position: null, operation: null, actor: null, action: null, recorded: null, derived: null }
 
 export interface AuditOfMany {
   readonly systems: number
@@ -26,6 +27,9 @@ export interface AuditOfMany {
   readonly beside: { readonly verdicts: number; readonly agreed: number }
   readonly notChecked: readonly string[]
 }
+
+/** What an audit says of admissions that it could not evaluate: a snapshot or a release is gone from the directory, or is not what its name says. */
+const GONE = /^an admission under .* not at hand/
 
 /** Data directories in a folder, or the folder itself when it is one. */
 export function dataDirectoriesIn(folder: string): readonly string[] {
@@ -46,20 +50,32 @@ export async function auditMany(
   const disagreed: (Disagreement & { system: string })[] = []
   const notChecked = new Set<string>()
   for (const dir of dirs) {
-    const report = await audit({ dir, bundle: null, rootKey: null, onProgress: () => {} }, signal)
     total.systems += 1
+    const system = basename(dir)
+    const report = await audit({ dir, bundle: null, rootKey: null, onProgress: () => {} }, signal).catch(
+      // One directory that cannot be looked through is named like a record that differs; the others still count.
+      (error: unknown) => (disagreed.push({ system, ...NOWHERE, why: reasonOf(error, signal) }), null),
+    )
+    onProgress(total.systems)
+    if (report === null) continue
     total.records += report.records
     total.admissions += report.admissions
     total.agreed += report.agreed
     total.unchecked += report.unchecked
     total.beside.verdicts += report.beside?.verdicts ?? 0
     total.beside.agreed += report.beside?.agreed ?? 0
-    for (const one of report.disagreed)
-      if (disagreed.length < DISAGREED_MAX) disagreed.push({ system: basename(dir), ...one })
+    for (const one of report.disagreed) if (disagreed.length < DISAGREED_MAX) disagreed.push({ system, ...one })
+    const gone = report.notChecked.filter((what) => GONE.test(what))
+    for (const what of gone) disagreed.push({ system, ...NOWHERE, why: `not evaluated: ${what}` })
     for (const what of report.notChecked) notChecked.add(what)
-    onProgress(total.systems)
   }
   return { ...total, disagreed, notChecked: [...notChecked] }
+}
+
+/** @throws what an abort is: then nothing is said of the directory */
+function reasonOf(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) throw error
+  return error instanceof Problem ? error.detail : error instanceof Error ? error.message : String(error)
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2))

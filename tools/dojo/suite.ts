@@ -2,7 +2,7 @@
  * One suite of the data set, as files: its tools, the places where outsiders can write, what must pass and what must be stopped. Read strictly where a
  * mistake would change what is measured, with a default where leaving out says enough.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { DESCRIBE_CHARACTERS_MAX } from '../../src/application/check-manifest.ts'
@@ -74,7 +74,7 @@ const vectorForm = z.object({ id: z.string().min(1), default: z.string().optiona
 
 /** Names of the suites in a folder: its sub-folders with user tasks. @throws UsageError when there are none */
 export function suitesIn(folder: string): readonly string[] {
-  const names = existsSync(folder)
+  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
     ? readdirSync(folder).filter((name) => existsSync(join(folder, name, 'user_tasks.jsonl')))
     : []
   if (names.length === 0)
