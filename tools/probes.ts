@@ -7,28 +7,27 @@
  *
  * With `--json` the last line is one object. Exit code 0: all right; 1: some are not; 2: the arguments or files cannot be used.
  */
-import type { JsonObject } from '../src/model/json.ts'
+import { z } from 'zod'
 import { Agent } from './tau/agent.ts'
 import type { Called } from './tau/agent.ts'
 import { DOMAINS } from './tau/domains.ts'
 import { FreshSystems } from './tau/fresh-systems.ts'
 import type { FreshSystem } from './tau/fresh-systems.ts'
 import { attest } from './tau/front-door.ts'
-import { readLines } from './tau/lines.ts'
+import { readFormed } from './tau/lines.ts'
 import { EXIT_DIFFERENT, EXIT_OK, main, progress, readOptions } from './tau/options.ts'
 import type { Options } from './tau/options.ts'
 import { operatorOf, streamsWritten } from './tau/state.ts'
 
 const PROGRESS_EVERY = 50 // probes
 
-interface Probe extends JsonObject {
-  readonly id: string
-  readonly tool: string
-  readonly args: JsonObject
-  readonly context: JsonObject
-  readonly verdict: 'permit' | 'hold' | 'deny'
-  readonly rule: string
-}
+const members = z.record(z.string(), z.json())
+const probeForm = z.object({
+  ...{ id: z.string(), tool: z.string(), args: members, context: members.default({}) },
+  ...{ verdict: z.enum(['permit', 'hold', 'deny']), rule: z.string().default('') },
+})
+type Probe = z.infer<typeof probeForm>
+
 export interface Wrong {
   readonly id: string
   readonly expected: string
@@ -48,14 +47,7 @@ export interface Report {
 }
 
 export async function runProbes(options: Options): Promise<Report> {
-  const probes = readLines<Probe>(options.file('probes', 'policy-probes.jsonl'), [
-    'id',
-    'tool',
-    'args',
-    'context',
-    'verdict',
-    'rule',
-  ])
+  const probes = readFormed(options.file('probes', 'policy-probes.jsonl'), probeForm)
   await using systems = await FreshSystems.open(DOMAINS[options.domain], options.data)
   const wrong: Wrong[] = []
   const otherRule: { id: string; expected: string; rule: string }[] = []

@@ -17,14 +17,14 @@ import type { Called } from './tau/agent.ts'
 import { stateDigest } from './tau/digest.ts'
 import { DOMAINS } from './tau/domains.ts'
 import type { DomainName } from './tau/domains.ts'
-import { compare } from './tau/expected.ts'
+import { compare, expectedForm } from './tau/expected.ts'
 import type { Expected } from './tau/expected.ts'
 import { FreshSystems } from './tau/fresh-systems.ts'
 import { attest } from './tau/front-door.ts'
-import { readLines } from './tau/lines.ts'
+import { readFormed, readLines } from './tau/lines.ts'
 import { EXIT_DIFFERENT, EXIT_OK, main, progress, readOptions, UsageError } from './tau/options.ts'
 import type { Options } from './tau/options.ts'
-import { factsAtStart, factsBefore } from './tau/served.ts'
+import { factsAtStart, factsBefore, taskForm } from './tau/served.ts'
 import type { Records, Task } from './tau/served.ts'
 import { stateAsOf } from './tau/state.ts'
 
@@ -44,8 +44,8 @@ export interface Report {
 
 export async function runTasks(options: Options): Promise<Report> {
   const domain = DOMAINS[options.domain]
-  const tasks = readLines<Task>(options.file('tasks', 'tasks.jsonl'), ['id', 'instruction', 'actions'])
-  const expected = readLines<Expected>(options.file('expected', 'expected.jsonl'), ['id', 'outcomes', 'state_sha256'])
+  const tasks = readFormed(options.file('tasks', 'tasks.jsonl'), taskForm)
+  const expected = readFormed(options.file('expected', 'expected.jsonl'), expectedForm)
   const expectedById = new Map(expected.map((one) => [one.id, one]))
   const unknown = tasks.find(({ id }) => !expectedById.has(id))
   if (unknown !== undefined)

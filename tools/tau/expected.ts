@@ -1,25 +1,26 @@
 /** What a task should come to, and the first thing in which it came to something else. */
-import type { JsonObject } from '../../src/model/json.ts'
+import { z } from 'zod'
 import type { Called } from './agent.ts'
 import { digestOf, stateDigest } from './digest.ts'
 import type { Digests } from './digest.ts'
 import type { Task } from './served.ts'
 import type { ChangedRecord } from './state.ts'
 
-type ExpectedOutcome =
-  { readonly ok: true; readonly result_sha256: string } | { readonly ok: false; readonly code: string }
+const outcome = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), result_sha256: z.string() }),
+  z.object({ ok: z.literal(false), code: z.string().default('failure') }),
+])
+const course = z.object({
+  outcomes: z.array(outcome),
+  state_sha256: z.string(),
+  changed: z.array(z.object({ collection: z.string(), id: z.string() })).default([]),
+})
+/** `strict`: where a correct implementation differs from the published one. */
+export const expectedForm = course.extend({ id: z.string(), strict: course.nullish() })
 
 /** Outcomes of the calls, in order, and the state after them. */
-interface Course extends JsonObject {
-  readonly outcomes: readonly ExpectedOutcome[]
-  readonly state_sha256: string
-  readonly changed: readonly (JsonObject & ChangedRecord)[]
-}
-export interface Expected extends Course {
-  readonly id: string
-  /** Where a correct implementation differs from the published one. */
-  readonly strict?: Course
-}
+type Course = z.infer<typeof course>
+export type Expected = z.infer<typeof expectedForm>
 export interface Happened {
   readonly calls: readonly Called[]
   readonly digests: Digests
@@ -34,7 +35,7 @@ export function compare(
 ): 'faithful' | 'strict' | { readonly difference: string } {
   const fromPublished = difference(task, expected, happened)
   if (fromPublished === null) return 'faithful'
-  if (expected.strict === undefined) return { difference: fromPublished }
+  if (expected.strict == null) return { difference: fromPublished }
   const fromStrict = difference(task, expected.strict, happened)
   return fromStrict === null ? 'strict' : { difference: fromStrict }
 }

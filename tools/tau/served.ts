@@ -9,18 +9,15 @@
  * - a certificate is for the complaint that its amount fits, about one of the customer's own reservations: one that may be compensated for and
  *   that the task changes or reads, before others. A customer who complains about a delay has changed or cancelled the trip.
  */
+import { z } from 'zod'
 import type { JsonObject } from '../../src/model/json.ts'
 import type { DomainName } from './domains.ts'
 
-export interface Action extends JsonObject {
-  readonly name: string
-  readonly arguments: JsonObject
-}
-export interface Task extends JsonObject {
-  readonly id: string
-  readonly instruction: string
-  readonly actions: readonly Action[]
-}
+const action = z.object({ name: z.string(), arguments: z.record(z.string(), z.json()).default({}) })
+export const taskForm = z.object({ id: z.string(), instruction: z.string().default(''), actions: z.array(action) })
+
+export type Action = z.infer<typeof action>
+export type Task = z.infer<typeof taskForm>
 /** Records of the data set, by collection and id. */
 export type Records = ReadonlyMap<string, ReadonlyMap<string, JsonObject>>
 
