@@ -83,6 +83,7 @@ export async function commit(
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
   const levels = { acknowledge: proposal.intent.acknowledge, command: proposal.intent.command, events }
   if (parts.acknowledgement.needsWitness(decision.effects)) parts.acknowledgement.hurry(result.position)
+  parts.breakers.made(proposal, decision.result)
   parts.flows.made(askedOf(proposal, decision.attested), decision.result)
   return {
     kind: 'committed',

@@ -68,6 +68,13 @@ test('too many changes, or too large a sum, within the time', () => {
   assert.deepEqual(states(moved, [[0, changed(10)], [1, failed], [101, changed(10)], [102, changed(1)]]), ['closed', 'closed', 'closed', 'open']) // prettier-ignore
 })
 
+test('a sum is not escaped by moving it in ever so many small amounts', () => {
+  const moved = new Breaker(rule({ kind: 'sum', path: ['input', 'amount'], max: 15_000, withinMs: 86_400_000 }))
+  for (let atMs = 0; atMs < 15_000_000; atMs += 1_000) moved.ended(changed(1), atMs)
+  assert.equal(moved.stateAt(15_000_000), 'closed')
+  assert.deepEqual(moved.ended(changed(1), 15_000_001)?.evidence, { seen: 15_001, of: 15_001, limit: 15_000 })
+})
+
 test('whatever happens, only declared transitions are made', () => {
   const next: Readonly<Record<BreakerState, readonly BreakerState[]>> = {
     closed: ['open'],

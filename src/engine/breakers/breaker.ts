@@ -31,8 +31,8 @@ export class Breaker {
   #halfOpenSinceMs = 0
   /** Of the last calls, when a share trips it: did it go wrong? */
   #last: boolean[] = []
-  /** Of changes within the time, when a rate or a sum trips it. */
-  #recent: { readonly atMs: number; readonly amount: number }[] = []
+  /** Of changes within the time, when a rate or a sum trips it; for a sum those of one step together, by when the step began. */
+  #recent: { readonly atMs: number; amount: number; count: number }[] = []
 
   /** @param untilMs when it was open as this process started */
   constructor(rule: BreakerRule, untilMs: number | null = null) {
@@ -89,8 +89,12 @@ export class Breaker {
       this.#last.push(isWrong(trip, { how, amount }))
       if (this.#last.length > trip.ofLast) this.#last.shift()
     } else if (how === 'changed') {
-      this.#recent.push({ atMs: nowMs, amount })
-      const keep = trip.kind === 'changes' ? trip.max + 1 : RECENT_MAX
+      const last = this.#recent.at(-1)
+      if (last !== undefined && nowMs < last.atMs + stepMs(trip)) {
+        last.amount += amount
+        last.count += 1
+      } else this.#recent.push({ atMs: nowMs, amount, count: 1 })
+      const keep = trip.kind === 'changes' ? trip.max + 1 : SUM_STEPS + 2
       if (this.#recent.length > keep) this.#recent.splice(0, this.#recent.length - keep)
     }
   }
@@ -99,9 +103,10 @@ export class Breaker {
     const { trip } = this.#rule
     if (trip.kind === 'errors' || trip.kind === 'refusals')
       return { seen: this.#last.filter(Boolean).length, of: this.#last.length, limit: trip.share }
-    const within = this.#recent.filter(({ atMs }) => atMs > nowMs - trip.withinMs)
-    const seen = trip.kind === 'changes' ? within.length : within.reduce((sum, { amount }) => sum + amount, 0)
-    return { seen, of: within.length, limit: trip.max }
+    const within = this.#recent.filter(({ atMs }) => atMs + stepMs(trip) > nowMs - trip.withinMs)
+    const of = within.reduce((sum, { count }) => sum + count, 0)
+    const seen = trip.kind === 'changes' ? of : within.reduce((sum, { amount }) => sum + amount, 0)
+    return { seen, of, limit: trip.max }
   }
 
   #trips(nowMs: number): boolean {
@@ -124,7 +129,11 @@ export class Breaker {
   }
 }
 
-const RECENT_MAX = 10_000 // amounts kept for a sum; with more than that within the time, the oldest no longer count
+const SUM_STEPS = 1_000 // what a sum's time is divided into: however small the amounts are, none is forgotten before its time
+
+/** 0 for a rate, whose changes stand each for itself. */
+const stepMs = (trip: Extract<Trip, { readonly withinMs: number }>): number =>
+  trip.kind === 'sum' ? Math.ceil(trip.withinMs / SUM_STEPS) : 0
 
 /** While half open: a call that goes wrong in the way that trips it. A rate or a sum begins anew with the calls that are let through. */
 function isWrong(trip: Trip, { how }: Ended): boolean {

@@ -25,9 +25,9 @@ const clock = { ...systemClock, nowMs: () => nowMs }
 
 const file = (breakers: Json) => ({ 'breakers.json': { format: 1, breakers } })
 
-async function bankWithBreakers(t: TestContext, breakers: Json = BREAKERS): Promise<Bank> {
+async function bankWithBreakers(t: TestContext, breakers: Json = BREAKERS, cedar = ''): Promise<Bank> {
   nowMs = Date.now()
-  const bank = await openBank(t, { policies: await bankPolicies(t, file(breakers)), clock })
+  const bank = await openBank(t, { policies: await bankPolicies(t, { ...file(breakers), 'more.cedar': cedar }), clock })
   for (const account of ['a', 'b']) await bank.do('open_account', { account, owner: account })
   return bank
 }
@@ -71,6 +71,16 @@ test('a sum that is moved too fast trips it for everybody whom the rule does not
   for (const amount of [60, 60]) assert.equal((await bank.do('deposit', { account: 'a', amount })).kind, 'committed')
   await assert.rejects(bank.do('deposit', { account: 'b', amount: 1 }), isOpen('moving'))
   assert.equal((await withdraw(bank, 1)).kind, 'committed')
+})
+
+test('what a rule takes out of the answer counts towards the sum all the same', async (t) => {
+  const moving = { of: ['deposit'], when: { sum: 'result.balance', over: 100, within: '1h' }, open: '10m' }
+  const receipts = '@id("receipts") @degrade("receipt-only") permit (principal, action == Action::"deposit", resource);'
+  const bank = await bankWithBreakers(t, { moving }, receipts)
+  const done = await bank.do('deposit', { account: 'a', amount: 60 })
+  assert.ok(done.kind === 'committed' && JSON.stringify(done.result) !== '{"balance":60}', JSON.stringify(done))
+  assert.equal((await bank.do('deposit', { account: 'a', amount: 1 })).kind, 'committed')
+  await assert.rejects(bank.do('deposit', { account: 'a', amount: 1 }), isOpen('moving'))
 })
 
 test('a release is told apart where the rule says so: the next one begins anew, and the one before finds its own again', async (t) => {

@@ -40,6 +40,8 @@ interface Watched {
 
 export class Breakers {
   readonly #watched = new LruMap<string, Watched>(KEPT_MAX)
+  /** Whole answers of what was committed, before rules took anything out of them: what was moved counts. */
+  readonly #made = new WeakMap<Proposal, Json>()
   /** Those that are not closed; never forgotten. */
   readonly #open = new Map<string, Watched>()
   #policies: object | null = null
@@ -83,10 +85,15 @@ export class Breakers {
     }
   }
 
+  /** What a call that is committed answers, as it was decided. To be told before `ended`. */
+  made(proposal: Proposal, result: Json): void {
+    this.#made.set(proposal, result)
+  }
+
   /** @param outcome what the call came to, or what it failed with */
   ended(parts: Parts, proposal: Proposal, outcome: Outcome | Error): void {
     for (const watched of this.#over(parts, proposal)) {
-      const ended = endedOf(watched.rule, outcome, proposal.input)
+      const ended = endedOf(watched.rule, outcome, { input: proposal.input, result: this.#made.get(proposal) ?? null })
       if (ended === null) watched.breaker.left()
       else {
         const transition = watched.breaker.ended(ended, parts.clock.nowMs())
@@ -162,12 +169,12 @@ interface Recorded extends Subject {
 const hashOf = (rule: BreakerRule): Hash => sha256Hex(canonicalJson(rule as unknown as JsonObject))
 
 /** Null for what says nothing of how well it goes: held, cancelled, or turned away before it was tried. */
-function endedOf({ trip }: BreakerRule, outcome: Outcome | Error, input: JsonObject): Ended | null {
+function endedOf({ trip }: BreakerRule, outcome: Outcome | Error, body: JsonObject): Ended | null {
   if (outcome instanceof Error)
     return outcome instanceof Problem && FAULTS.has(outcome.code) ? { how: 'failed', amount: 0 } : null
   if (outcome.kind === 'refused' || outcome.kind === 'denied') return { how: 'refused', amount: 0 }
   if (outcome.kind !== 'committed') return null
-  return { how: 'changed', amount: trip.kind === 'sum' ? amountAt({ input, result: outcome.result }, trip.path) : 0 }
+  return { how: 'changed', amount: trip.kind === 'sum' ? amountAt(body, trip.path) : 0 }
 }
 
 function amountAt(body: JsonObject, path: readonly string[]): number {
