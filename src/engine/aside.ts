@@ -5,7 +5,7 @@
 import { LruMap } from './lru-map.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Clock } from '../host/clock.ts'
-import type { OperationId } from '../model/ids.ts'
+import type { OperationId, ReleaseId, RunId } from '../model/ids.ts'
 import type { Principal } from '../model/principal.ts'
 import { SIDE_BODY_BYTES_MAX, SIDE_RECORDS_MAX, type SideReader, type SideRecord } from '../storage/storage.ts'
 import type { Committer } from './committer/commit-request.ts'
@@ -14,6 +14,7 @@ import type { Committer } from './committer/commit-request.ts'
 const NEWEST_KEPT = 4_096
 /** Of the rules behind a verdict, and of roles, in a record that would otherwise be too long. A name has at most 128 characters. */
 const RULES_KEPT = 20
+const OWNERS_KEPT = 8
 /** Kinds whose outcome a retry gets again. */
 const VERDICTS = ['refused', 'denied'] as const
 const PAGE = 1_000
@@ -33,14 +34,23 @@ export class Aside {
     for (const kind of VERDICTS) this.#recallVerdicts(kind)
   }
 
-  record(kind: SideRecord['kind'], principal: Principal, operation: OperationId, payload: OperationPayload): void {
+  /** @param where the release that it was asked of, and the run that it belongs to */
+  record(
+    kind: SideRecord['kind'],
+    principal: Principal,
+    operation: OperationId,
+    payload: OperationPayload,
+    where: { readonly release: ReleaseId; readonly run: RunId | null },
+  ): void {
+    const { onBehalfOf, chain } = principal
+    const who = { for: onBehalfOf, run: where.run, chain, release: where.release }
     const record: SideRecord = {
       operation,
       kind,
       principal: principal.id,
       action: payload.command,
       recordedAtMs: this.#clock.nowMs(),
-      body: boundedBody(payload),
+      body: boundedBody({ ...payload, who }),
     }
     if (kind !== 'read') this.#newest.set(operation, record)
     if (kind === 'refused' || kind === 'denied') this.#withVerdict.set(operation, true)
@@ -87,7 +97,7 @@ export function boundedBody(payload: OperationPayload): string {
   const input = { omittedCharacters: JSON.stringify(payload.input).length }
   const shorter = JSON.stringify({ ...payload, input, request: null, reads: null, facts: null })
   if (fits(shorter)) return shorter
-  const { command, intentHash, principal, authority, usage, attempts, outcome } = payload
+  const { command, intentHash, principal, authority, usage, attempts, outcome, who } = payload
   const verdict =
     outcome.kind === 'refused'
       ? { ...outcome, detail: {} }
@@ -109,5 +119,6 @@ export function boundedBody(payload: OperationPayload): string {
     attempts,
     hold: null,
     outcome: verdict.kind === 'committed' ? { kind: 'committed', result: null } : verdict,
+    ...(who === undefined ? {} : { who: { ...who, chain: who.chain.slice(0, OWNERS_KEPT) } }),
   } satisfies OperationPayload)
 }

@@ -3,7 +3,7 @@ import { endHeld } from './hold.ts'
 import type { Ground } from './decide.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import type { Proposal } from './proposal.ts'
+import { whereOf, type Proposal } from './proposal.ts'
 import { historyOf, type Admitted } from './admit.ts'
 import type { Outcome } from '../model/operation.ts'
 
@@ -23,6 +23,6 @@ export async function denied(
     outcome,
   })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'denied', payload)
-  parts.aside.record('denied', proposal.principal, proposal.operation, payload)
+  parts.aside.record('denied', proposal.principal, proposal.operation, payload, whereOf(parts, proposal))
   return { ...outcome, operation: proposal.operation, replayed: false }
 }

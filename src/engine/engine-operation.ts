@@ -10,7 +10,7 @@ import { gate } from './gate.ts'
 import { handIn } from './hand-in.ts'
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import type { Proposal } from './proposal.ts'
+import { whereOf, type Proposal } from './proposal.ts'
 import { DEFAULT_LEVEL, highest, type Level } from '../model/acknowledgement.ts'
 import type { Admission } from '../model/admission.ts'
 import type { StreamId } from '../model/ids.ts'
@@ -69,7 +69,8 @@ export async function engineOperation(
     })
     if (admission.kind !== 'admitted') {
       const outcome = { kind: 'denied', rules: admission.authority.rules } as const
-      parts.aside.record('denied', principal, operation, { ...enginePayload(proposal, admission), outcome })
+      const payload = { ...enginePayload(proposal, admission), outcome }
+      parts.aside.record('denied', principal, operation, payload, whereOf(parts, proposal))
       return { ...outcome, operation, replayed: false }
     }
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {

@@ -1,7 +1,7 @@
 /** A fault of the application's code or of its limits: not an answer, but on record, so that `why` can show it. Nothing was written. */
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import type { Proposal } from './proposal.ts'
+import { whereOf, type Proposal } from './proposal.ts'
 import { SWITCHED } from './switches.ts'
 import { Problem, type ProblemCode } from '../model/problems.ts'
 
@@ -21,7 +21,7 @@ const ON_RECORD: ReadonlySet<ProblemCode> = new Set([
 
 /** What is recorded of who asked for what. */
 type Failed = Pick<Proposal, 'input' | 'intentHash' | 'principal' | 'operation'> & {
-  readonly intent: Pick<Proposal['intent'], 'command'>
+  readonly intent: Pick<Proposal['intent'], 'command' | 'run'>
 }
 
 export function recordFailure(parts: Parts, proposal: Failed, error: unknown): void {
@@ -48,5 +48,5 @@ export function recordFailure(parts: Parts, proposal: Failed, error: unknown): v
       detail: { ...error.members, error: error.detail },
     },
   }
-  parts.aside.record('failed', principal, operation, payload)
+  parts.aside.record('failed', principal, operation, payload, whereOf(parts, proposal))
 }

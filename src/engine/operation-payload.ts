@@ -9,8 +9,9 @@ import type { Admission, AdmissionRequest, Authority } from '../model/admission.
 import type { ReadSet, Usage } from '../model/decision.ts'
 import type { Level } from '../model/acknowledgement.ts'
 import type { Json, JsonObject } from '../model/json.ts'
-import type { ApprovalId, Hash } from '../model/ids.ts'
+import type { ApprovalId, Hash, PrincipalId, ReleaseId, RunId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
+import type { ChainLink } from '../model/principal.ts'
 
 export interface OperationPayload {
   readonly command: string
@@ -38,6 +39,13 @@ export interface OperationPayload {
   } | null
   /** The answer, less what the log itself says (positions, receipt). */
   readonly outcome: StoredOutcome
+  /** Of one that is recorded beside the log: what a line of the log would have named. */
+  readonly who?: {
+    readonly for: PrincipalId | null
+    readonly run: RunId | null
+    readonly chain: readonly ChainLink[]
+    readonly release: ReleaseId
+  }
 }
 
 export type StoredOutcome =

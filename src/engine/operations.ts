@@ -122,7 +122,7 @@ function* logDescending(parts: Parts, filter: OperationFilter, from: number): Ge
 function* sideDescending(parts: Parts, filter: OperationFilter, before: number): Generator<Found, number> {
   const kind = filter.state as SideRecord['kind'] | undefined
   if (kind !== undefined && !['refused', 'denied', 'failed', 'read'].includes(kind)) return END
-  if (filter.run !== undefined || before <= END) return END // side records are not kept by run
+  if (before <= END) return END
   let cursor = before
   for (let scanned = 0; scanned < OPERATIONS_SCAN_MAX; scanned += CHUNK) {
     const chunk = parts.reader.sideRecords(
@@ -141,6 +141,7 @@ function* sideDescending(parts: Parts, filter: OperationFilter, before: number):
       const payload = JSON.parse(body) as OperationPayload
       const observed = payload.authority?.observed
       if (filter.observed !== undefined && observed === undefined) continue
+      if (filter.run !== undefined && filter.run !== payload.who?.run) continue
       yield {
         place: id,
         summary: {
@@ -148,8 +149,8 @@ function* sideDescending(parts: Parts, filter: OperationFilter, before: number):
           action,
           state,
           actor: principal,
-          onBehalfOf: null,
-          run: null,
+          onBehalfOf: payload.who?.for ?? null,
+          run: payload.who?.run ?? null,
           recordedAtMs,
           position: null,
           level: null,

@@ -1,6 +1,7 @@
 /** An operation on its way down the path: who proposes what, under which id, and, when it was held, what was approved. */
 import type { Bound } from './approval-binding.ts'
-import type { ApprovalId, Hash, OperationId } from '../model/ids.ts'
+import type { Parts } from './parts.ts'
+import type { ApprovalId, Hash, OperationId, ReleaseId, RunId } from '../model/ids.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Intent } from '../model/operation.ts'
 import type { ChainLink, Principal } from '../model/principal.ts'
@@ -33,3 +34,9 @@ export interface Proposal {
   readonly approvals: readonly Approval[]
   readonly resumed: Resumed | null
 }
+
+/** What a record beside the log says of where it was asked. */
+export const whereOf = (
+  { release }: Pick<Parts, 'release'>,
+  { intent }: { readonly intent: Pick<Intent, 'run'> },
+): { readonly release: ReleaseId; readonly run: RunId | null } => ({ release: release.id, run: intent.run })

@@ -37,7 +37,7 @@ export async function query(
   const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
   const intentHash = sha256Hex(canonicalJson([request.query, input]))
   const run = await enterRunToRead(parts, principal, request.run, signal).catch((error: unknown) => {
-    const intent = { command: request.query }
+    const intent = { command: request.query, run: request.run }
     recordFailure(parts, { operation, intentHash, principal, intent, input: input as JsonObject }, error)
     throw error
   })
@@ -96,7 +96,7 @@ export async function query(
       hold: null,
       outcome,
     }
-    parts.aside.record(kind, principal, operation, payload)
+    parts.aside.record(kind, principal, operation, payload, { release: parts.release.id, run: request.run })
   }
   const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
   const asked = {

@@ -67,7 +67,8 @@ export async function mayRead(
     outcome: { kind: 'committed', result: null },
   }
   if (HELD_TEXT.has(kind)) parts.flows.readElsewhere(principal.id)
-  parts.aside.record('read', principal, `op_${base32(parts.random.bytes(16))}` as OperationId, payload)
+  const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
+  parts.aside.record('read', principal, operation, payload, { release: parts.release.id, run: null })
   return principal
 }
 

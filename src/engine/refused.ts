@@ -9,7 +9,7 @@ import type { Refusal } from './decide.ts'
 import { askedOf } from './flows.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import type { Proposal } from './proposal.ts'
+import { whereOf, type Proposal } from './proposal.ts'
 import type { Admission } from '../model/admission.ts'
 import type { Outcome } from '../model/operation.ts'
 import { problem } from '../model/problems.ts'
@@ -31,7 +31,7 @@ export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal
   const outcome = { kind: 'refused', code, title, detail } as const
   const payload = payloadOf(proposal, refusal, { admission: null, impact: null, attempts, outcome })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'refused', payload)
-  parts.aside.record('refused', proposal.principal, proposal.operation, payload)
+  parts.aside.record('refused', proposal.principal, proposal.operation, payload, whereOf(parts, proposal))
   return { ...outcome, operation: proposal.operation, replayed: false }
 }
 

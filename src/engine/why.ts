@@ -8,7 +8,7 @@ import { mayRead } from './reading.ts'
 import type { Answer, AnswerLine } from '../model/answer.ts'
 import { streamParts, type OperationId, type Position } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
-import type { Credentials } from '../model/principal.ts'
+import type { ChainLink, Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { EventRecord, OperationRecord } from '../model/record.ts'
 
@@ -57,16 +57,25 @@ export async function why(
   }
   const { record: side, ref } = aside
   const payload = JSON.parse(side.body) as OperationPayload
-  const who: AnswerLine[] = [
-    recorded('actor', side.principal, ref),
+  const { who } = payload
+  const named: AnswerLine[] = [
+    recorded('actor', `${side.principal} (${payload.principal.kind})`, ref),
+    ...(who === undefined
+      ? []
+      : [
+          recorded('for', who.for, ref),
+          recorded('owner chain', chainOf(who.chain), ref),
+          recorded('run', who.run, ref),
+        ]),
     recorded('action', side.action, ref),
+    ...(who === undefined ? [] : [recorded('release', who.release, ref)]),
     recorded('recorded at', new Date(side.recordedAtMs).toISOString(), ref),
   ]
   return {
     question: 'why',
     about: operation,
     asOf,
-    lines: [...who, ...lines(parts, payload, side.kind, null, null, ref)].map(erasedLine),
+    lines: [...named, ...lines(parts, payload, side.kind, null, null, ref)].map(erasedLine),
     next: nextSteps(payload, operation),
   }
 }
@@ -88,15 +97,14 @@ function erasedLine(line: AnswerLine): AnswerLine {
 }
 const derived = (label: string, value: Json, ...refs: string[]): AnswerLine => ({ kind: 'derived', label, value, refs })
 
+const chainOf = (chain: readonly ChainLink[]): readonly string[] =>
+  chain.map(({ principal, epoch }) => `${principal} (epoch ${epoch})`)
+
 function whoLines(record: OperationRecord, payload: OperationPayload, ref: string): AnswerLine[] {
   return [
     recorded('actor', `${record.actor} (${payload.principal.kind})`, ref),
     recorded('for', record.for, ref),
-    recorded(
-      'owner chain',
-      record.chain.map(({ principal, epoch }) => `${principal} (epoch ${epoch})`),
-      ref,
-    ),
+    recorded('owner chain', chainOf(record.chain), ref),
     recorded('run', record.run, ref),
     recorded('action', record.action, ref),
     recorded('release', record.release, ref),
@@ -138,7 +146,7 @@ function lines(
           refs: [ref],
         }
       : recorded(
-          outcome.kind === 'denied' ? 'why denied' : 'why allowed',
+          outcome.kind === 'denied' ? 'why denied' : outcome.kind === 'held' ? 'why held' : 'why allowed',
           {
             rules: authority.rules,
             policySet: authority.policySet,

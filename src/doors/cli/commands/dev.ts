@@ -25,6 +25,7 @@ export async function run({ options, terminal, composition }: CommandCall): Prom
     system = await reload(workshop, { ...wanted, port, talk: () => {} }, system, files, terminal)
   await system?.close()
   await workshop.close()
+  terminal.talk('stopped; the data stays where it is')
   return EXIT.ok
 }
 
