@@ -110,7 +110,7 @@ test('records that a crash left unsigned are not shown until they can be signed'
   await process.close()
   const before = readFileSync(head)
   const more = await process.again(PROCESS)
-  await more.do('deposit', DEPOSIT)
+  await more.do('deposit', DEPOSIT, { acknowledge: 'witnessed' })
   const { treeSize } = await selfOf(more)
   await more.close()
   writeFileSync(head, before) // as if the signer had not signed the last ones

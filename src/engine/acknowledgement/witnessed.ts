@@ -8,6 +8,7 @@ import type { Position } from '../../model/ids.ts'
 import { foldRoots, perfectSubtrees } from '../../model/merkle.ts'
 import type { Receipt } from '../../model/receipt.ts'
 import { NoteError } from '../../model/signed-note.ts'
+import type { Checkpoint } from '../../transparency-log/checkpoint.ts'
 import { judgeCheckpoint } from '../../transparency-log/policy-file-quorum.ts'
 import type { PolicyFile } from '../../transparency-log/policy-file.ts'
 import { inclusionProver } from '../../transparency-log/proofs.ts'
@@ -52,6 +53,19 @@ export function readWitnessed(
 
 export const rootOf = (tree: StoredTree, size: number) =>
   foldRoots(perfectSubtrees(size).map(({ height, index }) => tree.node(height, index)))
+
+/** Whether a checkpoint is of the log at hand, which may not have signed that far. */
+export const holds = (tree: StoredTree, { size, rootHash }: Checkpoint): boolean =>
+  reachesTo(tree, size) && rootOf(tree, size) === rootHash
+
+export function reachesTo(tree: StoredTree, size: number): boolean {
+  try {
+    return size === 0 || tree.node(0, size - 1) !== undefined
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}
 
 /** Makes receipts under one head; what they share is looked up once. */
 export function receiptMaker(

@@ -93,18 +93,22 @@ async function witnessed(
   const path = await writePolicy(folder, formatVerifierKey(log.signer), asked, threshold)
   const policy = readWitnessPolicy(path, log.signer)
   const stop = new LogStop(folder)
-  const witnessing = new Witnessing({
-    ...{ dir: folder, log: log.pinned, policy, tree: storeOf(log), stop, clock: systemClock, everyMs, timeoutMs: 300 },
-    before: null,
-    newest: () => newest(log),
-    onProblem: (what) => void problems.push(what),
-  })
-  witnessing.start()
+  const started: Witnessing[] = []
+  const start = (note: () => string): Witnessing => {
+    const witnessing = new Witnessing({
+      ...{ dir: folder, log: log.pinned, policy, tree: storeOf(log), stop, clock: systemClock, everyMs },
+      ...{ timeoutMs: 1_000, before: null, newest: note, onProblem: (what: string) => void problems.push(what) },
+    })
+    witnessing.start()
+    started.push(witnessing)
+    return witnessing
+  }
+  const witnessing = start(() => newest(log))
   t.after(async () => {
-    await witnessing.close()
+    for (const one of started) await one.close()
     rmSync(folder, { recursive: true })
   })
-  return { log, roads, witnesses, witnessing, policy: policy.policy, stop, problems }
+  return { log, roads, witnesses, witnessing, start, policy: policy.policy, stop, problems }
 }
 
 test('while the log grows faster than anybody answers, one head after the other gets its quorum, each by the policy', async (t) => {
@@ -126,7 +130,7 @@ test('while the log grows faster than anybody answers, one head after the other 
   const sizes: number[] = []
   for (let round = 0; round < 15; round++) {
     const position = (log.size - 1) as Position
-    assert.ok(await witnessing.wait(position, 10_000, NEVER), witnessing.obstacle)
+    assert.ok(await witnessing.wait(position, 30_000, NEVER), witnessing.obstacle)
     const head = witnessing.witnessed
     assert.ok(head !== null && head.size > position)
     const { verdict, checkpoint } = judgeCheckpoint(policy, head.note)
@@ -150,29 +154,45 @@ test('a witness that hangs costs its own time only; one that comes back is broug
   const third = roads[2] as Road
   third.delayMs = () => 60_000
   log.grow(700)
-  assert.ok(await witnessing.wait(699 as Position, 10_000, NEVER))
+  assert.ok(await witnessing.wait(699 as Position, 30_000, NEVER))
   while (witnessing.witnesses[2]?.lastError?.code !== 'timed-out') await sleep(10)
   third.delayMs = () => 0
   while (witnessing.witnesses[2]?.size !== 700) await sleep(10)
   assert.equal(witnessing.witnesses[2]?.lastError, null)
   await witnesses[0]?.kill()
   log.grow(701)
-  assert.ok(await witnessing.wait(700 as Position, 10_000, NEVER), 'what was brought up is a part of the quorum again')
+  assert.ok(await witnessing.wait(700 as Position, 30_000, NEVER), 'what was brought up is a part of the quorum again')
 })
 
 test('with everybody away it asks again, says why, and stops when it is closed', async (t) => {
   const { log, roads, witnessing } = await witnessed(t, 1, ['one'], 10_000)
-  assert.ok(await witnessing.wait(0 as Position, 10_000, NEVER))
+  assert.ok(await witnessing.wait(0 as Position, 30_000, NEVER))
   const road = roads[0] as Road
   road.busyEvery = 1
   log.grow(2)
   assert.equal(await witnessing.wait(1 as Position, 300, NEVER), false)
-  while ((witnessing.witnesses[0]?.failed ?? 0) < 2) await sleep(10)
-  assert.match(witnessing.obstacle, /`one` busy: 503/)
+  while ((witnessing.witnesses[0]?.failed ?? 0) < 2 || !/`one` busy: 503/.test(witnessing.obstacle)) await sleep(10)
   const waiting = witnessing.wait(1 as Position, 60_000, NEVER)
   await witnessing.close()
   assert.equal(await waiting, false)
   assert.equal(await witnessing.wait(1 as Position, 60_000, NEVER), false)
+})
+
+test('a witness that is further than what is signed, but not than what is here, has caught nobody', async (t) => {
+  const { log, witnessing, start, stop, problems } = await witnessed(t, 1, ['one'], 10)
+  const [early, position] = [log.grow(3).signed(), 4 as Position]
+  log.grow(5)
+  assert.ok(await witnessing.wait(position, 30_000, NEVER))
+  await witnessing.close()
+  // As after a start of a signer that has forgotten what it signed, until a witness has told it.
+  let newest = early
+  const forgetful = start(() => newest)
+  const waiting = forgetful.wait(position, 30_000, NEVER)
+  while ((forgetful.witnesses[0]?.failed ?? 0) < 4 && stop.mark === null) await sleep(5)
+  assert.equal(forgetful.witnesses[0]?.lastError?.code, 'ahead')
+  newest = log.signed()
+  assert.equal(await waiting, true)
+  assert.deepEqual([stop.mark, problems], [null, []])
 })
 
 test('a checkpoint by a key that the policy does not have is not handed in, is told once, and is why nothing is witnessed', async (t) => {

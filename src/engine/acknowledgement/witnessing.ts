@@ -263,7 +263,7 @@ export class Witnessing {
       if (this.#over || answer.kind !== 'failed' || answer.error.code !== 'ahead') continue
       const client = this.#clients.find(({ address }) => address.name === name)
       if (client === undefined) continue
-      const found = await confirmRollback(client, this.#options.newest, this.#closing.signal)
+      const found = await confirmRollback(client, this.#options.newest, this.#options.tree, this.#closing.signal)
       if (found === null || this.#over) continue
       const kind = found.head === null ? 'refusal' : 'rollback'
       const { origin } = this.#options.log
