@@ -21,6 +21,7 @@ const DATES_AND_TIMES = new RegExp(
   ].join('|'),
   'giu',
 )
+const OTHER_DIGITS = /(?![0-9])\p{N}/u // of another script: kept as written
 const MANY_DIGITS = /^\d{16,}$/u // too long for a number: kept as written
 const THOUSANDS = /(\d),(?=\d{3}(?:\D|$))/g
 const NUMBER_WORDS: ReadonlyMap<string, number> = new Map(
@@ -46,7 +47,7 @@ export const figuresOf = (text: string): readonly string[] =>
 
 /** A number by itself, empty for anything else. */
 export function figureOf(word: string): readonly string[] {
-  if (MANY_DIGITS.test(word)) return [word]
+  if (MANY_DIGITS.test(word) || OTHER_DIGITS.test(word)) return [word]
   const digits = NUMBER.exec(word)?.[1]
   return digits === undefined ? [] : [String(Number(digits.replace(',', '.')))]
 }

@@ -25,6 +25,7 @@ export interface CalledCommand {
 const ORDINAL_OR_TIME = /^\d{1,2}(?:st|nd|rd|th|am|pm)$/
 const BARE_NUMBER = /^\d{1,9}$/
 const SPOKEN_MIN = 4 // letters that a member's name and a word must share
+const WORD_MAX = 40 // letters: a longer one carries something else, as base64 does
 const SHORT_WORDS_MAX = 2 // words of one or two letters that say nothing; more of them may spell something
 const DIGITS_MAX = 5
 const NOUN_WITHIN = 2 // words before a number that may say what it is the number of
@@ -90,8 +91,8 @@ function figuresIn(contents: readonly string[]): readonly string[] {
   return [...alone, ...(inProse.length - long.length > DIGITS_MAX ? inProse : long)]
 }
 
-/** An account number, a code: letters and digits in one word. */
-const isKey = (word: string): boolean => /\d.*\d/.test(word)
+/** An account number, a code: letters and digits in one word, or one so long that nobody says it. */
+const isKey = (word: string): boolean => /\d.*\d/.test(word) || word.length > WORD_MAX
 
 /** The form in which a call is remembered. */
 export const callOf = (command: string, input: JsonObject): string => canonicalJson([command, input])

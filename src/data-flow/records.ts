@@ -5,11 +5,11 @@
 import type { Json } from '../model/json.ts'
 import { isFigure } from './figures.ts'
 import { isGrammar, stemOf } from './grammar.ts'
-import { hasLetters, plain, standsIn, wordsOf } from './words.ts'
+import { folded, hasLetters, plain, standsIn, wordsOf } from './words.ts'
 
 /** Bounds of one run: past them nothing more is named by a record, so that more is asked. */
 const RECORDS_MAX = 2_000
-const VALUE_MAX = 200 // characters: longer values are prose
+export const VALUE_MAX = 200 // characters: longer values are prose
 const NAME_MIN = 3 // characters: shorter values name nothing
 const NAMELIKE = /[\p{Lu}@. ]/u // a member whose name is itself a value, as in {"City Hub": "1 Main Street"}
 const BEGINNING =
@@ -33,17 +33,19 @@ export class Records {
   /** Whole values that the application answered to a question made of the principal's words. */
   readonly #answers = new Set<string>()
 
-  answered(value: Json, source: Source, askedInWords: boolean): void {
+  /** @param written folded, by calls of this run, without having been said or known: nobody is named by a record that holds it for that */
+  answered(value: Json, source: Source, askedInWords: boolean, written: ReadonlySet<string>): void {
     const entries = [...entriesOf(value, '')]
-    for (const values of entries) {
+    for (const all of entries) {
       if (this.#entries.size >= RECORDS_MAX) return
+      const values = all.filter(({ text }) => !written.has(folded(text)))
       const key = JSON.stringify([source, values])
       this.#entries.set(key, { values, source })
     }
     if (source === 'external' || !askedInWords) return
     const records = entries.filter((values) => values.some(({ member }) => !isItem(member)))
     if (records.length > 1) return
-    for (const values of entries) for (const { text } of values) this.#answers.add(text)
+    for (const values of entries) for (const { text } of values) if (!written.has(folded(text))) this.#answers.add(text)
   }
 
   /** Of a value that nobody said: whether the principal named it by the record that it stands in, and whose record that is. */

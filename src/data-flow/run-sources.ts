@@ -6,12 +6,14 @@ import type { Origin } from '../model/flow.ts'
 import { daysIn, isTime } from './dates.ts'
 import { figuresOf, follows, isFigure, typedFigures } from './figures.ts'
 import { stemOf } from './grammar.ts'
-import { Records } from './records.ts'
-import { isPlain, standsIn, textsIn, wordsOf } from './words.ts'
+import { Records, VALUE_MAX } from './records.ts'
+import { folded, isPlain, standsIn, textsIn, wordsOf } from './words.ts'
 
 /** Characters kept of one run. A conversation has some ten thousand; matching a value against all of it takes a millisecond. */
 export const RUN_TEXT_MAX = 262_144
 const CALLS_MAX = 10_000 // calls of one run: more than a run has
+const WRITTEN_MAX = 5_000 // texts that calls of one run have written
+const LOOKED_INTO_MAX = 200 // of one call: matching one against all that was read takes a millisecond
 const MADE_MAX = 64 // characters: an id that a command gave; longer values are texts
 
 type Known = 'state' | 'external'
@@ -24,6 +26,13 @@ export class RunSources {
   readonly #calls = new Set<string>()
   readonly #made = new Set<string>()
   readonly #records = new Records()
+  /** What calls of this run have written down without its being said or known: whatever reads it back, it is not the application's word. */
+  readonly #written = {
+    texts: new Set<string>(),
+    stems: new Set<string>(),
+    figures: new Set<string>(),
+    days: new Set<string>(),
+  } as const
   #length = 0
   #tainted: boolean
 
@@ -50,17 +59,35 @@ export class RunSources {
     if (!this.#keepAll(value, source)) return
     const asked = input === null ? [] : [...textsIn(input)].filter((text) => text !== '')
     const askedInWords = asked.length > 0 && asked.every((text) => said.some((words) => standsIn(text, words)))
-    this.#records.answered(value, source, askedInWords)
+    this.#records.answered(value, source, askedInWords, this.#written.texts)
   }
 
   /** The result of a command of this run. A text in it that the run has never been given as a whole, an id for one, this run has made. */
   made(result: Json, source: Known, input: JsonObject, said: readonly string[]): void {
-    const given = new Set(textsIn(input))
+    const given = new Set([...textsIn(input)].map(folded))
     const isFresh = (text: string): boolean =>
-      !this.#texts.state.has(text) && !this.#texts.external.has(text) && !said.includes(text) && !given.has(text)
+      !this.#texts.state.has(text) &&
+      !this.#texts.external.has(text) &&
+      !said.includes(text) &&
+      !given.has(folded(text))
     const fresh = [...textsIn(result)].filter((text) => isFresh(text) && (source === 'state' || isId(text)))
+    this.#write(input, said)
     this.answered(result, source, null, said)
     for (const text of fresh) this.#made.add(text)
+  }
+
+  /** What only an outsider has said, or nobody, stays so when the application has kept it: else a note could be read back as its own word. */
+  #write(input: JsonObject, said: readonly string[]): void {
+    const written = this.#written
+    for (const [at, text] of [...textsIn(input)].entries()) {
+      if (written.texts.size >= WRITTEN_MAX) return this.taint()
+      const isNew = (): boolean => at >= LOOKED_INTO_MAX || ['external', 'composed'].includes(this.originOf(text, said))
+      if (text.length <= VALUE_MAX && isNew()) written.texts.add(folded(text))
+      for (const word of wordsOf(text)) if (this.originOfWord(word) === 'external') written.stems.add(stemOf(word))
+      for (const figure of figuresOf(text))
+        if (this.#figures.external.has(figure) && !this.#figures.state.has(figure)) written.figures.add(figure)
+      for (const day of daysIn(text)) if (!this.isExplainedDay(day, said)) written.days.add(day)
+    }
   }
 
   hasMade(value: string): boolean {
@@ -119,6 +146,11 @@ export class RunSources {
     return said.some((text) => daysIn(text).includes(day))
   }
 
+  #keep(kind: 'stems' | 'figures', source: Known, piece: string): void {
+    const kept = kind === 'stems' ? this.#stems : this.#figures
+    kept[source === 'state' && this.#written[kind].has(piece) ? 'external' : source].add(piece)
+  }
+
   /** False when it was too much. */
   #keepAll(value: Json, source: Known): boolean {
     for (const text of textsIn(value)) {
@@ -128,13 +160,14 @@ export class RunSources {
         return false
       }
       this.#texts[source].add(text)
-      for (const word of wordsOf(text)) this.#stems[source].add(stemOf(word))
+      for (const word of wordsOf(text)) this.#keep('stems', source, stemOf(word))
     }
-    if (source === 'state') for (const figure of typedFigures(value)) this.#figures.state.add(figure)
+    if (source === 'state') for (const figure of typedFigures(value)) this.#keep('figures', source, figure)
     for (const text of proseIn(value)) {
-      if (!isFigure(text)) for (const figure of figuresOf(text)) this.#figures[source].add(figure)
-      const days = this.#days[source === 'state' || isTime(text) ? 'known' : 'external']
-      for (const day of daysIn(text)) days.add(day)
+      if (!isFigure(text)) for (const figure of figuresOf(text)) this.#keep('figures', source, figure)
+      const isKnown = source === 'state' || isTime(text)
+      for (const day of daysIn(text))
+        if (!isKnown || !this.#written.days.has(day)) this.#days[isKnown ? 'known' : 'external'].add(day)
     }
     return true
   }

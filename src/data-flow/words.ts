@@ -25,6 +25,9 @@ const NEAR = 16 // characters looked at on either side of a value: joints are sh
 /** The form in which texts are compared. */
 export const plain = (text: string): string => text.normalize('NFKC').replace(INVISIBLE, '').replace(/\s+/gu, ' ')
 
+/** Of which no other writing of the same is another text: an application may trim it, or change the case. */
+export const folded = (text: string): string => plain(text).toLowerCase().trim()
+
 /** Is it written without marks that nobody sees and without forms that only look like others? What is not may reach somebody else than it shows. */
 export const isPlain = (text: string): boolean => text.normalize('NFKC').replace(INVISIBLE, '') === text
 

@@ -7,6 +7,7 @@ import { isEngineEntity } from './engine-streams.ts'
 import type { CellDecision, Impact, NewEffect, NewEvent, NewState, RowChange, Usage } from '../model/decision.ts'
 import { streamId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
+import { teamOf } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { AdmitRequest } from '../policy/policy.ts'
 
@@ -89,7 +90,7 @@ async function decideOn(
   }
   const facts = checkedFacts(parts, intent.command, answer.facts)
   const flowOf = (effects: readonly string[]) =>
-    parts.flows.facts(intent.run, principal.id, intent.command, input, attested, effects)
+    parts.flows.facts(intent.run, teamOf(principal), intent.command, input, attested, effects)
   const target = command.targets[0]
   const targetId = target === undefined ? undefined : input[target.member]
   const admitRequest: AdmitRequest = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Flows } from './flows.ts'
+import { askedOf, Flows } from './flows.ts'
+import type { Proposal } from './proposal.ts'
 import type { PrincipalId, RunId } from '../model/ids.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { openSqliteReader } from '../storage/sqlite/reader.ts'
@@ -15,7 +16,7 @@ function declaring({ release: { manifest } }: Bank): Manifest {
 }
 const AGENT = 'teller' as PrincipalId
 const asked = (run: string | null, action: string) => ({
-  ...{ run: run as RunId | null, principal: AGENT, action, input: {}, attested: {} },
+  ...{ run: run as RunId | null, team: AGENT, action, input: {}, attested: {} },
 })
 const attest = (bank: Bank, run: string) =>
   bank.engine.attest(bank.frontDoor, run as RunId, { customer: 'alice' }, `attest-${run}`, NEVER)
@@ -68,6 +69,12 @@ test('what is read outside a run taints the runs that go on, of whoever read it,
   assert.equal(isTainted('last'), false)
   for (let i = 0; i < 10_000; i++) flows.readElsewhere(`reader-${i}` as PrincipalId) // the first of them is forgotten
   assert.equal(isTainted('last'), true)
+})
+
+test('what an agent reads is read by all agents of its team', () => {
+  const below = { id: 'below', above: [{ id: 'middle' }, { id: 'teller' }] }
+  const proposal = { intent: { run: null, command: 'act' }, principal: below, input: {} } as unknown as Proposal
+  assert.equal(askedOf(proposal, {}).team, AGENT)
 })
 
 test('a run that was forgotten for others counts as tainted', async (t) => {

@@ -11,10 +11,11 @@ import type { FlowFacts } from '../model/flow.ts'
 import type { Position, PrincipalId, RunId } from '../model/ids.ts'
 import type { Json, JsonObject, JsonSchema } from '../model/json.ts'
 import { declaresFlow, wordsMembers, type Manifest } from '../model/manifest.ts'
+import { teamOf } from '../model/principal.ts'
 import type { Proposal } from './proposal.ts'
 import type { StorageReader } from '../storage/storage.ts'
 
-/** Principals of whom it is known when they last read outside a run. */
+/** Teams of which it is known when they last read outside a run. */
 const READERS_KEPT = 10_000
 /** Runs kept at once; each has at most half a megabyte, usually some kilobytes. */
 const RUNS_KEPT = 1_000
@@ -23,14 +24,15 @@ const RISKS = ['none', 'reversible', 'compensable', 'irreversible'] as const
 /** What was asked, by whom, in which run. */
 export interface Asked {
   readonly run: RunId | null
-  readonly principal: PrincipalId
+  /** What one agent of it reads, another may say. */
+  readonly team: PrincipalId
   readonly action: string
   readonly input: JsonObject
   readonly attested: JsonObject
 }
 export const askedOf = ({ intent, principal, input }: Proposal, attested: JsonObject): Asked => ({
   run: intent.run,
-  principal: principal.id,
+  team: teamOf(principal),
   action: intent.command,
   input,
   attested,
@@ -45,7 +47,7 @@ export class Flows {
   readonly #manifest: Manifest
   readonly #reader: StorageReader
   readonly #runs = new LruMap<RunId, Kept>(RUNS_KEPT)
-  /** Position of the log when a principal last read text that cannot be laid to one of its runs: all that went on then may hold it. */
+  /** Position of the log when one of a team last read text that cannot be laid to one of its runs: all that went on then may hold it. */
   readonly #elsewhere = new Map<PrincipalId, Position>()
   /** The same of those that were forgotten, for everybody. */
   #elsewhereForgotten = -1
@@ -65,7 +67,7 @@ export class Flows {
   /** Null for an application that declares nothing of it. */
   facts(
     run: RunId | null,
-    principal: PrincipalId,
+    team: PrincipalId,
     command: string,
     input: JsonObject,
     attested: JsonObject,
@@ -77,38 +79,38 @@ export class Flows {
     const required = (schema?.['required'] ?? []) as readonly string[]
     const called = { name: command, reaches, enumerated, required, requestedBy, risk: this.#riskOf(effects) }
     const { sources, began } = this.#keptOf(run)
-    if (began <= Math.max(this.#elsewhere.get(principal) ?? -1, this.#elsewhereForgotten)) sources.taint()
+    if (began <= Math.max(this.#elsewhere.get(team) ?? -1, this.#elsewhereForgotten)) sources.taint()
     return flowFacts(sources, this.#said(attested), called, input)
   }
 
   /** To be called before the answer leaves, so that no later call of the run can be judged without it. */
-  answered({ run, principal, action, input, attested }: Asked, value: Json): void {
+  answered({ run, team, action, input, attested }: Asked, value: Json): void {
     if (!this.#declared) return
     const source = this.#returns(action)
     if (run !== null) this.#keptOf(run).sources.answered(value, source, input, this.#said(attested))
-    else if (source === 'external') this.readElsewhere(principal)
+    else if (source === 'external') this.readElsewhere(team)
   }
 
   /** The result of a command that was committed for this run. */
-  made({ run, principal, action, input, attested }: Asked, result: Json): void {
+  made({ run, team, action, input, attested }: Asked, result: Json): void {
     if (!this.#declared) return
     const source = this.#returns(action)
     const sources = run === null ? null : this.#keptOf(run).sources
     sources?.made(result, source, input, this.#said(attested))
     sources?.called(callOf(action, input))
-    if (run === null && source === 'external') this.readElsewhere(principal)
+    if (run === null && source === 'external') this.readElsewhere(team)
   }
 
   /** The outcome of an operation, asked for later: by whichever run. */
-  toldOutcome(principal: PrincipalId, action: string): void {
-    if (this.#declared && this.#returns(action) === 'external') this.readElsewhere(principal)
+  toldOutcome(team: PrincipalId, action: string): void {
+    if (this.#declared && this.#returns(action) === 'external') this.readElsewhere(team)
   }
 
-  /** Text from outside a run: records, in which anybody may have written, or an answer without a run. Taints every run of the principal that goes on. */
-  readElsewhere(principal: PrincipalId): void {
+  /** Text from outside a run: records, in which anybody may have written, or an answer without a run. Taints every run of its team that goes on. */
+  readElsewhere(team: PrincipalId): void {
     if (!this.#declared) return
-    this.#elsewhere.delete(principal)
-    this.#elsewhere.set(principal, this.#reader.head().position)
+    this.#elsewhere.delete(team)
+    this.#elsewhere.set(team, this.#reader.head().position)
     if (this.#elsewhere.size <= READERS_KEPT) return
     const [oldest] = this.#elsewhere as Iterable<[PrincipalId, Position]>
     if (oldest === undefined) return

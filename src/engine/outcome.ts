@@ -7,7 +7,7 @@ import { readOperation, recordedOutcome, withReceipt } from './recorded-outcome.
 import { highest, type Level } from '../model/acknowledgement.ts'
 import type { OperationId, PrincipalId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
-import type { Credentials } from '../model/principal.ts'
+import { teamOf, type Credentials } from '../model/principal.ts'
 import { Problem, problem } from '../model/problems.ts'
 
 const LOOK_EVERY_MS = 100
@@ -37,9 +37,9 @@ export async function outcome(
     )
   const asked = Math.min(Math.max(waitMs, 0), OUTCOME_WAIT_MAX_MS)
   if (asked === 0 || !parts.waits.begin(principal.id))
-    return await whenThere(parts, principal.id, operation, acknowledge, 0, signal)
+    return await whenThere(parts, teamOf(principal), operation, acknowledge, 0, signal)
   try {
-    return await whenThere(parts, principal.id, operation, acknowledge, asked, signal)
+    return await whenThere(parts, teamOf(principal), operation, acknowledge, asked, signal)
   } finally {
     parts.waits.end(principal.id)
   }
@@ -47,7 +47,7 @@ export async function outcome(
 
 async function whenThere(
   parts: Parts,
-  principal: PrincipalId,
+  team: PrincipalId,
   operation: OperationId,
   acknowledge: Level | null,
   waitMs: number,
@@ -57,8 +57,7 @@ async function whenThere(
   for (;;) {
     const recorded = await recordedOutcome(parts, operation, null)
     const leftMs = until - parts.clock.nowMs()
-    if (recorded !== null && recorded.kind === 'committed')
-      parts.flows.toldOutcome(principal, actionOf(parts, operation))
+    if (recorded !== null && recorded.kind === 'committed') parts.flows.toldOutcome(team, actionOf(parts, operation))
     if (recorded !== null && (recorded.kind !== 'held' || leftMs <= 0))
       return await parts.acknowledgement.answer(await withReceipt(parts, recorded), acknowledge, leftMs, signal)
     if (recorded === null && !parts.running.has(operation)) throw withoutOutcome(parts, operation)

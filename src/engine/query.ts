@@ -15,7 +15,7 @@ import type { CellReading } from '../model/decision.ts'
 import { base32, sha256Hex, type OperationId, type RunId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
 import { obliged } from '../model/obligations.ts'
-import type { Credentials } from '../model/principal.ts'
+import { teamOf, type Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { CellAnswer } from '../sandbox/sandbox.ts'
 
@@ -100,7 +100,7 @@ export async function query(
   }
   const done = (outcome: QueryOutcome): Timed<QueryOutcome> => ({ answer: outcome, timings: watch.timings() })
   const asked = {
-    ...{ run, principal: principal.id, action: request.query, input: input as JsonObject, attested },
+    ...{ run, team: teamOf(principal), action: request.query, input: input as JsonObject, attested },
   }
   const target = manifest.targets[0]
   const targetId = target === undefined ? undefined : (input as JsonObject)[target.member]

@@ -3,7 +3,7 @@ import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { base32, sha256Hex, type OperationId } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
-import type { Credentials, Principal } from '../model/principal.ts'
+import { teamOf, type Credentials, type Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 import type { AdmitRequest } from '../policy/policy.ts'
 
@@ -66,7 +66,7 @@ export async function mayRead(
     hold: null,
     outcome: { kind: 'committed', result: null },
   }
-  if (HELD_TEXT.has(kind)) parts.flows.readElsewhere(principal.id)
+  if (HELD_TEXT.has(kind)) parts.flows.readElsewhere(teamOf(principal))
   const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
   parts.aside.record('read', principal, operation, payload, { release: parts.release.id, run: null })
   return principal
