@@ -41,7 +41,7 @@ export function outcomeResult(outcome: Outcome): CallToolResult {
       const next = `wait with \`plinth_outcome\` {"operation":"${operation}","waitMs":30000}; you cannot approve it yourself`
       const content = { kind, operation, approval, requires, rules, expiresAt, ...stands, replayed, next }
       const text =
-        `held: nothing has happened yet. \`${operation}\` waits until somebody with role ${requires.join(' or ')} decides on ${approval}, ` +
+        `held: nothing has happened yet. \`${operation}\` waits until ${requires.map((role) => `somebody with role ${role}`).join(' and ')} has decided on ${approval}, ` +
         `at the latest until ${expiresAt} (rules: ${rules.join(', ')}). Next: ${next}.`
       return result(content, text, meta, false)
     }

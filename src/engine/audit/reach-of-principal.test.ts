@@ -9,7 +9,7 @@ import { readPolicyFolder } from '../../doors/cli/policy-folder.ts'
 import { openDirectoryEvidence } from '../../main/evidence-directory.ts'
 import { schemaOf } from '../../policy/schema.ts'
 import { policyFaults } from '../../policy/policy-set.ts'
-import { changeAuthority } from '../../../test/support/authority.ts'
+import { changeAuthority, withPolicies } from '../../../test/support/authority.ts'
 import { reachOfPrincipal, type AsOf } from './reach-of-principal.ts'
 import { replayPolicies } from './replay-policies.ts'
 import type { ReachReport } from './report.ts'
@@ -119,10 +119,15 @@ test('the narrower policy admits all that it did, nothing of what it never used,
 
 test('an agent of an agent reaches what both reach, and no more', async (t) => {
   const bank = await openBank(t)
+  const forNobody =
+    '@id("own") forbid (principal, action == Action::"deposit", resource) when { principal has onBehalfOf };'
+  await changeAuthority(bank, await withPolicies(bank.dir, { 'own.cedar': forNobody }))
   const [own] = await addPrincipals(bank, [
     { id: 'helper', owner: 'agent', roles: ['agent', 'operator'] },
     { id: 'loose', owner: 'operator', roles: [] },
     { id: 'kept', owner: 'loose', roles: ['agent'] },
+    { id: 'clerk', owner: 'operator', roles: ['agent'] },
+    { id: 'under', owner: 'clerk', roles: ['agent'], mayActFor: ['ann'] },
   ])
   assert.equal(own, 'helper')
   const could = async (principal: string, action: string) =>
@@ -130,11 +135,18 @@ test('an agent of an agent reaches what both reach, and no more', async (t) => {
   assert.equal(await could('helper', 'transfer'), 'always')
   assert.equal(await could('helper', 'plinth.read-records'), 'never') // the agent above is no operator
   assert.equal(await could('kept', 'transfer'), 'never') // and this one has no role at all
+  assert.equal(await could('agent', 'deposit'), 'depends') // on whether it acts for somebody
+  assert.equal(await could('under', 'deposit'), 'always') // the agent above may act for nobody
 })
 
 async function addPrincipals(
   bank: Bank,
-  added: readonly { readonly id: string; readonly owner: string; readonly roles: readonly string[] }[],
+  added: readonly {
+    readonly id: string
+    readonly owner: string
+    readonly roles: readonly string[]
+    readonly mayActFor?: readonly string[]
+  }[],
 ): Promise<readonly string[]> {
   for (const one of added)
     await changeAuthority(bank, { change: 'add-principal', principal: { kind: 'agent', ...one } })

@@ -80,10 +80,12 @@ export async function reachOfPrincipal(
     const revoked = isRevoked(found.snapshot, entry)
     const actions: ActionReach[] = []
     const granting = new Map<string, readonly string[]>()
+    const above = agentsAbove(found.snapshot, entry)
+    const forSomebody = mayActForSomebody([entry, ...above])
     for (const [action, { group }] of judgement.schema.actions) {
       const as = (who: PrincipalEntry): Reach =>
-        reachOf(policies, knownCall(who, action, group, manifest, judgement.schema), fits)
-      const reach = revoked ? NOTHING : narrowestReach([as(entry), ...agentsAbove(found.snapshot, entry).map(as)])
+        reachOf(policies, knownCall(who, forSomebody, action, group, manifest, judgement.schema), fits)
+      const reach = revoked ? NOTHING : narrowestReach([as(entry), ...above.map(as)])
       const { did } = deeds.get(action) ?? { did: NO_DEEDS }
       const { class: could, scope: inScope, by, on, grants } = reach
       actions.push({ action, group, could, inScope, by, on, did })
@@ -180,8 +182,16 @@ function agentsAbove({ principals }: AuthoritySnapshot, entry: PrincipalEntry): 
 const ownerOf = (principals: readonly PrincipalEntry[], { owner }: PrincipalEntry): PrincipalEntry | undefined =>
   owner === null ? undefined : principals.find(({ id }) => id === owner)
 
+/** Whether there is anybody whom all of them may act for. */
+function mayActForSomebody(agents: readonly PrincipalEntry[]): boolean {
+  const mayAct = (forWhom: string) => (agent: PrincipalEntry) =>
+    agent.mayActFor.includes('*') || agent.mayActFor.includes(forWhom)
+  return agents.flatMap(({ mayActFor }) => mayActFor).some((forWhom) => agents.every(mayAct(forWhom)))
+}
+
 function knownCall(
-  { id, kind, roles, owner, tenant, mayActFor }: PrincipalEntry,
+  { id, kind, roles, owner, tenant }: PrincipalEntry,
+  forSomebody: boolean,
   action: string,
   group: string,
   { commands, queries }: Manifest,
@@ -194,7 +204,7 @@ function knownCall(
     principal: { type: PRINCIPAL_TYPES[kind], id },
     groups: roles.map((role) => ({ type: 'Role', id: role })),
     attrs: { id, tenant, ...(owner === null ? {} : { owner }) },
-    openAttrs: mayActFor.length === 0 ? [] : ['onBehalfOf'],
+    openAttrs: forSomebody ? ['onBehalfOf'] : [],
     action,
     actionGroup: group,
     // The engine's own actions may be about anything.
