@@ -271,3 +271,13 @@ for (const [tool, input] of [
     if (tool === 'cancel_pending_order')
       assert.deepEqual([net(decided.effects), net(undone.effects)], [['refund'], ['charge']])
   })
+
+test('cancelling an order whose payment was moved is undone as far as the move, and no further', async () => {
+  const opened = shop()
+  await opened.ask('modify_pending_order_payment', pay, { attested: SERVED })
+  const before = [opened.world.state('order', '#P'), opened.world.state('user', 'mia')]
+  const { decided } = await opened.ask('cancel_pending_order', cancel, { attested: SERVED })
+  assert.equal((decided.result as OrderRecord).payment_history.length, 6)
+  await opened.world.undo('cancel_pending_order', { input: cancel, result: decided.result })
+  assert.deepEqual([opened.world.state('order', '#P'), opened.world.state('user', 'mia')], before)
+})

@@ -46,7 +46,8 @@ export const cancelPendingOrder = command('cancel_pending_order', {
   },
   async undo(tx, { input: { order_id: orderId } }) {
     const { userId, payments } = await tx.get(order, orderId)
-    const refunds = payments.filter(({ type }) => type === 'refund')
+    // One for each entry that there was, whatever it was: the payment may have been moved, and refunded, before.
+    const refunds = payments.slice(payments.length / 2)
     tx.append(order, orderId, 'reinstated', { refunds: refunds.length })
     const owner = await tx.get(user, userId)
     for (const { amount, methodId } of refunds) move(tx, owner, { orderId, userId, methodId, amount })
