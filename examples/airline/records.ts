@@ -2,6 +2,10 @@
 import { z } from 'zod'
 
 const dollars = z.number().min(-1e9).max(1e9).describe('dollars')
+/** As callers name an amount; in cents it stays a number that can be counted with. */
+export const wholeDollars = z.int().min(-1e9).max(1e9).describe('dollars')
+/** As callers name a number of bags. */
+export const bags = z.int().min(-1e6).max(1e6)
 export const date = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}$/)

@@ -195,6 +195,7 @@ const CASES: readonly Case[] = [
   ['book_reservation', booking, SERVED, 'admitted', 'book:allowed'],
   ['book_reservation', persons(5), SERVED, 'admitted', 'book:allowed'],
   ['book_reservation', persons(6), SERVED, 'denied', 'book:passengers'],
+  ['book_reservation', persons(0), SERVED, 'denied', 'book:passengers'],
   ['book_reservation', pays('card', 'paper1', 'gift1', 'gift2', 'gift3'), SERVED, 'admitted', 'book:allowed'],
   ['book_reservation', pays('card', 'paper1', 'paper2'), SERVED, 'denied', 'book:payment-methods'],
   ['book_reservation', pays('card', 'card2'), SERVED, 'denied', 'book:payment-methods'],
@@ -495,3 +496,12 @@ for (const [tool, input, attested] of [
     await opened.world.undo(tool, { input, result: decided.result })
     assert.deepEqual(states(), before)
   })
+
+test('a booking for nobody takes no seats, whoever would let it happen', async () => {
+  const { decided } = await desk().ask('book_reservation', persons(0), { attested: SERVED, nowMs: NOW })
+  assert.equal(decided.kind, 'accepted')
+  assert.deepEqual(
+    decided.events.map(({ event }) => event),
+    ['booked', 'reservation-made'],
+  )
+})

@@ -9,7 +9,7 @@ import { charge } from '../effects.ts'
 import { bookingFacts } from '../facts.ts'
 import { flight } from '../flight.ts'
 import { findLegs, leads, offerOf } from '../itinerary.ts'
-import { cabin, date, flightType, passengerRecord, reservationRecord } from '../records.ts'
+import { bags, cabin, date, flightType, passengerRecord, reservationRecord, wholeDollars } from '../records.ts'
 import { refusals } from '../refusals.ts'
 import { reservation, reservationRecordOf } from '../reservation.ts'
 import type { Leg } from '../reservation.ts'
@@ -34,9 +34,9 @@ export const bookReservation = command('book_reservation', {
       .array(z.strictObject({ flight_number: flight.id(), date }))
       .describe('every leg of the whole trip, in order'),
     passengers: z.array(passengerRecord),
-    payment_methods: z.array(z.strictObject({ payment_id: z.string(), amount: z.int().describe('dollars') })),
-    total_baggages: z.int().describe('bags'),
-    nonfree_baggages: z.int().describe('bags paid for'),
+    payment_methods: z.array(z.strictObject({ payment_id: z.string(), amount: wholeDollars })),
+    total_baggages: bags.describe('bags'),
+    nonfree_baggages: bags.describe('bags paid for'),
     insurance: z.enum(['yes', 'no']).describe('insurance'),
   }),
   output: reservationRecord,
@@ -98,7 +98,8 @@ export const bookReservation = command('book_reservation', {
       insured: input.insurance === 'yes',
       cancelled: false,
     })
-    for (const { flightNumber, date } of legs)
+    // Whether nobody may travel is policy, which is asked about this decision too.
+    for (const { flightNumber, date } of passengers.length === 0 ? [] : legs)
       tx.append(flight, flightNumber, 'seats-taken', { date, cabin, count: passengers.length })
     for (const { methodId, amount } of payments) {
       const source = methodOf(owner, methodId)?.source

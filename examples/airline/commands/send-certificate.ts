@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { centsOf } from '../../shared/dollars.ts'
 import { discreetly } from '../../shared/served.ts'
 import { certificateFacts } from '../facts.ts'
+import { wholeDollars } from '../records.ts'
 import { refusals } from '../refusals.ts'
 import { reservation } from '../reservation.ts'
 import { methodOf, user } from '../user.ts'
@@ -14,7 +15,7 @@ const CERTIFICATE_IDS = ['certificate_3221322', 'certificate_3221323', 'certific
 export const sendCertificate = command('send_certificate', {
   describe:
     'Give the customer a travel certificate as a gesture. Only when the customer complains and asks for it, and the facts are confirmed: $100 a passenger for cancelled flights, $50 a passenger for delayed ones after a change or cancellation.',
-  input: z.strictObject({ user_id: user.id(), amount: z.int().describe('dollars') }),
+  input: z.strictObject({ user_id: user.id(), amount: wholeDollars }),
   output: z.string(),
   facts: certificateFacts,
   refusals: { 'limit-reached': refusals['limit-reached'], 'not-the-customers': refusals['not-the-customers'] },

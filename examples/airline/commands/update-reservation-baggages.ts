@@ -5,7 +5,7 @@ import { discreetly } from '../../shared/served.ts'
 import { BAG_PRICE, freeBags } from '../baggage.ts'
 import { charge, refund } from '../effects.ts'
 import { bagFacts } from '../facts.ts'
-import { reservationRecord } from '../records.ts'
+import { bags, reservationRecord } from '../records.ts'
 import { refusals } from '../refusals.ts'
 import { reservation, reservationRecordOf } from '../reservation.ts'
 import { obstacleTo, settle } from '../settlement.ts'
@@ -16,8 +16,8 @@ export const updateReservationBaggages = command('update_reservation_baggages', 
     'Change the number of checked bags. Bags can be added, not removed; each beyond the free ones costs $50. The customer must have confirmed.',
   input: z.strictObject({
     reservation_id: reservation.id().describe('reservation id, six characters'),
-    total_baggages: z.int().describe('new total'),
-    nonfree_baggages: z.int().describe('new paid number'),
+    total_baggages: bags.describe('new total'),
+    nonfree_baggages: bags.describe('new paid number'),
     payment_id: z.string(),
   }),
   output: reservationRecord,
