@@ -203,7 +203,11 @@ function write(parts: Parts, report: StopReport): Promise<void> {
 /** @throws `no-such-switch` */
 export async function readStopReport(parts: Parts, id: string, signal: AbortSignal): Promise<StopReport> {
   const { state } = await parts.states.at(streamOf(id), parts.states.visible, signal)
-  if (state === null) throw problem('no-such-switch', `there is no report \`${id}\``)
+  if (state === null)
+    throw problem(
+      'no-such-switch',
+      `there is no report \`${id}\`: one is made of each switch that stops, when it comes into force`,
+    )
   // Reports from before they counted effects have no such member.
   const report = JSON.parse(state) as StopReport
   return Object.hasOwn(report, 'effects') ? report : { ...report, effects: { heldBack: 0, complete: false } }

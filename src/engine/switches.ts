@@ -72,7 +72,7 @@ export function passSwitches(
 }
 
 export const leaseProblem = (untilMs: number, operation?: OperationId): Problem =>
-  problem('authority-expired', `the warden was last heard of for the time until ${new Date(untilMs).toISOString()}`, {
+  problem('authority-expired', `what the warden said last was good until ${new Date(untilMs).toISOString()}`, {
     untilMs,
     ...(operation === undefined ? {} : { operation }),
   })

@@ -357,7 +357,7 @@ export const PROBLEMS = spec({
     status: 500,
     retry: 'never',
     title: 'what is stored does not match its hash',
-    next: 'stop writing and run `plinth verify`: docs/operating/storage.md',
+    next: 'stop writing, keep a copy and run `plinth verify`: docs/operating/storage.md#damaged',
   },
   'log-equivocation': {
     status: 500,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
-import { systemFault } from './system-fault.ts'
+import { storageFault, systemFault } from './system-fault.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'plinth-fault-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -26,6 +26,17 @@ for (const [name, work, said] of [
     assert.match(fault.detail, said)
     assert.equal(fault.cause, error)
   })
+
+test('a database that has no room says so, without its path', () => {
+  const database = new DatabaseSync(join(folder, 'full.db'))
+  database.exec('CREATE TABLE one(text); PRAGMA max_page_count=2')
+  const error = thrownBy(() => database.prepare('INSERT INTO one VALUES (?)').run('x'.repeat(100_000)))
+  database.close()
+  assert.equal(storageFault(error), 'there is no space left for the database')
+  assert.equal(systemFault(error)?.detail, storageFault(error))
+  for (const other of [new Error('x'), thrownBy(() => readFileSync(join(folder, 'none')))])
+    assert.equal(storageFault(other), null)
+})
 
 test('what is not about files stays what it is', () => {
   for (const error of [

@@ -29,13 +29,19 @@ const SQLITE: Readonly<Record<number, string>> = {
   14: 'the database cannot be opened: its folder is not there, or may not be written',
 }
 
+/** What SQLite could not do with its files; null for anything else. Names no path, so that it may be told to callers. */
+export function storageFault(error: unknown): string | null {
+  const { errcode } = error as { errcode?: unknown }
+  return typeof errcode === 'number' ? (SQLITE[errcode & 0xff] ?? null) : null
+}
+
 /** Null for what is not about files. The `cause` of what comes back is the error. */
 export function systemFault(error: unknown): Problem | null {
   if (!(error instanceof Error)) return null
   const { code, path, errcode } = error as Error & { code?: unknown; path?: unknown; errcode?: unknown }
   if (typeof errcode === 'number') {
-    const said = SQLITE[errcode & 0xff]
-    return said === undefined ? null : problem('files-unusable', said, {}, error)
+    const said = storageFault(error)
+    return said === null ? null : problem('files-unusable', said, {}, error)
   }
   const said = typeof code === 'string' && Object.hasOwn(SYSTEM, code) ? SYSTEM[code] : undefined
   // Without a path it is about something else: `spawn` of a program, a socket.

@@ -31,7 +31,7 @@ export function outcomeLines(outcome: Outcome): readonly string[] {
       return [
         `committed at #${outcome.position}: ${shown(outcome.result)}`,
         `awaiting: it stands at ${outcome.level}, not yet at ${outcome.asked}: ${printable(outcome.obstacle)}`,
-        'next: the same command with the same `--key`, or `plinth log witnesses`',
+        `next: the same command with the same \`--key\`, \`plinth log witnesses\`, or plinth why ${outcome.operation}`,
       ]
     case 'refused':
       return [`refused${atLevel(outcome)}: ${outcome.code}, ${printable(outcome.title)} ${shown(outcome.detail)}`]

@@ -4,6 +4,7 @@ import { streamParts, type Hash, type Position, type StreamId } from '../../mode
 import type { ReadModelManifest } from '../../model/manifest.ts'
 import { EMPTY_ROOT } from '../../model/merkle.ts'
 import { problem } from '../../model/problems.ts'
+import { storageFault } from '../../model/system-fault.ts'
 import {
   SIDE_BODY_BYTES_MAX,
   SIDE_RECORDS_MAX,
@@ -90,7 +91,9 @@ export class SqliteWriter implements StorageWriter {
       this.#head = { ...batch.head, effects: this.#head.effects + effects }
     } catch (error) {
       this.#forget()
-      throw problem('storage-unavailable', 'the batch could not be written', {}, error)
+      const why = storageFault(error)
+      const detail = `the batch could not be written${why === null ? '' : `: ${why}`}`
+      throw problem('storage-unavailable', detail, {}, error)
     }
   }
 
