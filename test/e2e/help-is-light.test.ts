@@ -1,15 +1,17 @@
 /** `plinth --help` answers at once because it loads next to nothing: what a command needs is loaded when it runs. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { posix } from 'node:path'
+import { join, posix } from 'node:path'
 import { test } from 'node:test'
 import { importsOf } from '../../tools/import-rules.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
 
 /** Files that loading one loads at once: `import()` is left for later. */
 function loaded(file: string, found = new Set<string>(), packages = new Set<string>()) {
   if (found.has(file)) return { found, packages }
   found.add(file)
-  const source = readFileSync(file, 'utf8').replaceAll(/\bimport\(/g, 'later(')
+  const source = readFileSync(join(ROOT, file), 'utf8').replaceAll(/\bimport\(/g, 'later(')
   for (const { specifier, typeOnly } of importsOf(file, source)) {
     if (typeOnly || specifier.startsWith('node:')) continue
     if (specifier.startsWith('.')) loaded(posix.join(posix.dirname(file), specifier), found, packages)

@@ -20,7 +20,8 @@ import { openSandbox } from '../../src/sandbox/open-sandbox.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import { plinth, STARTER } from '../support/plinth-process.ts'
 
-const VERIFIER = join(import.meta.dirname, '..', '..', 'verifier', 'verify.ts')
+const ROOT = join(import.meta.dirname, '..', '..')
+const VERIFIER = join(ROOT, 'verifier', 'verify.ts')
 
 function folder(test: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'plinth-watch-'))
@@ -205,7 +206,7 @@ test('over MCP a host finds the same in `_meta`', async (t) => {
 
 test('what a client loads is the client: it bundles for plain Node with nothing of the runtime', () => {
   const bundled = buildSync({
-    entryPoints: ['src/client/log/log.ts', 'src/client/client.ts'],
+    ...{ absWorkingDir: ROOT, entryPoints: ['src/client/log/log.ts', 'src/client/client.ts'] },
     ...{ bundle: true, write: false, metafile: true, format: 'esm', platform: 'node', outdir: 'unwritten' },
   })
   const inputs = Object.keys(bundled.metafile.inputs)

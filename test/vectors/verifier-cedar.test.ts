@@ -15,6 +15,8 @@ import { policyText, request } from '../../src/policy/testing/arbitraries.ts'
 import { manifest } from '../../src/policy/testing/fixture.ts'
 import { evaluateCedar, parseCedar, Unreadable, type CedarPolicy } from '../../verifier/verify.ts'
 
+const ROOT = join(import.meta.dirname, '../..')
+
 type Answer = readonly [kind: string, rules: readonly string[]]
 
 function ours(texts: Readonly<Record<string, string>>, asked: CedarRequest): Answer {
@@ -162,10 +164,10 @@ test('times, lengths of time, addresses and decimals: the same value, or both ha
 })
 
 test('the policies of the examples are read, all of them', () => {
-  const files = globSync(['examples/*/policies/**/*.cedar', 'test/support/**/*.cedar', 'bench/**/*.cedar'])
+  const files = globSync(['examples/*/policies/**/*.cedar', 'test/support/**/*.cedar', 'bench/**/*.cedar'], { cwd: ROOT })
   assert.ok(files.length > 15)
   for (const file of files) {
-    const source = readFileSync(file, 'utf8')
+    const source = readFileSync(join(ROOT, file), 'utf8')
     const policies = parseCedar(source)
     const expected = splitPolicies(source).map(({ policy }) => policy.annotations?.['id'])
     assert.deepEqual(policies.map(({ annotations }) => annotations.get('id')).sort(), [...expected].sort(), file)
