@@ -205,11 +205,14 @@ test('any value in a header that matters', async () => {
         'Idempotency-Key': `header-${++key}`,
         [header]: text,
       }
-      const bytes = Buffer.from(JSON.stringify({ accountId: 'none', amount: 1 }))
-      await check(
-        requestBytes({ method: 'POST', target: '/v1/commands/deposit', headers: Object.entries(usual), body: bytes }),
-        `${header}: ${text}`,
-      )
+      const body = Buffer.from(JSON.stringify({ accountId: 'none', amount: 1 }))
+      const request = () =>
+        requestBytes({ method: 'POST', target: '/v1/commands/deposit', headers: Object.entries(usual), body })
+      if (header === 'Plinth-Run') {
+        await send(ledger.door.port, request()) // the first call of a run opens it, which is a record of its own
+        usual['Idempotency-Key'] = `header-${++key}`
+      }
+      await check(request(), `${header}: ${text}`)
     }),
     RUNS,
   )
