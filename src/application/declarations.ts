@@ -248,8 +248,7 @@ export function command<
     readonly reaches?: readonly (keyof Held<Input> & string)[]
     /**
      * Words by which a principal asks for it: `['delete', 'remove']`. All forms of a word count; of `'change password'` both must be said, and the
-     * first as an instruction. Policy may
-     * hold a call that nobody asked for. Left out: nobody can say.
+     * first as an instruction. Policy may hold a call that nobody asked for. Left out: nobody can say.
      */
     readonly requestedBy?: readonly string[]
     decide(
@@ -393,7 +392,7 @@ export interface Invariant {
   readonly holds: (state: never, id: string) => boolean
 }
 
-/** What must be true of every state of an entity; a commit that would break it is not made. */
+/** What must be true of every state of an entity; a command that would break it is refused with `invariant-violated`. */
 export function invariant<E extends AnyEntity>(
   name: string,
   declaration: {
@@ -423,7 +422,7 @@ export interface Effect<Name extends string, Payload extends z.ZodType> extends 
   readonly payload: Payload
 }
 
-/** Something to be done outside: a payment, a mail. Asked for in a decision, delivered after the commit. */
+/** Something to be done outside: a payment, a mail. Asked for in a decision, recorded in its commit, to be delivered afterwards. */
 export function effect<const Name extends string, Payload extends z.ZodType>(
   name: Name,
   declaration: { readonly describe: string; readonly payload: Payload; readonly risk: Risk },
@@ -441,7 +440,7 @@ export interface Importer {
   readonly map: (record: never, ordinal: number) => { readonly id: string; readonly data: unknown }
 }
 
-/** How records of an outside form become the opening events of an entity. */
+/** How records of an outside form become the opening events of an entity: those that a first start is given (`plinth start --data`). */
 export function importer<E extends AnyEntity, const Event extends keyof E['events'] & string, Form extends z.ZodType>(
   name: string,
   declaration: {

@@ -97,6 +97,10 @@ export interface Transaction<
   Appends extends AnyEntity,
   Effects extends AnyEffect,
 > extends ReadTransaction<Facts, Code, Silent> {
+  /**
+   * Adds one event to the stream of one entity; the next read sees the state after it. An event that opens a stream which is there refuses the call with
+   * `already-exists`, any other of a stream that is not there with `not-found`; data that does not fit its schema fails it (`application-output-invalid`).
+   */
   append<E extends Appends, Event extends keyof E['events'] & string>(
     entity: E,
     id: string,
