@@ -2,42 +2,27 @@
 import { application, command, entity, importer, readModel } from 'plinth'
 import { z } from 'zod'
 
+const state = z.object({ name: z.string(), notes: z.int(), last: z.string() })
+const events = { named: z.object({ name: z.string() }), noted: z.object({ text: z.string() }) }
+const evolve = {
+  named: (_none: undefined, { name }: { readonly name: string }) => ({ name, notes: 0, last: '' }),
+  noted: (before: z.infer<typeof state>, { text }: { readonly text: string }) => ({
+    ...before,
+    notes: before.notes + 1,
+    last: text,
+  }),
+}
 const person = entity('person', {
-  describe: 'somebody',
-  state: z.object({ name: z.string(), notes: z.int(), last: z.string() }),
-  events: { named: z.object({ name: z.string() }), noted: z.object({ text: z.string() }) },
+  ...{ describe: 'somebody', state, events, evolve },
   opens: ['named'],
-  evolve: {
-    named: (_none, { name }) => ({ name, notes: 0, last: '' }),
-    noted: (state, { text }) => ({ ...state, notes: state.notes + 1, last: text }),
-  },
   personal: { events: { named: { name: '[erased]' }, noted: { text: '[erased]' } } },
 })
+const plain = entity('plain', { describe: 'the same, not personal', state, events, evolve, opens: ['named'] })
 
-const plain = entity('plain', {
-  describe: 'the same, not personal',
-  state: z.object({ name: z.string(), notes: z.int(), last: z.string() }),
-  events: { named: z.object({ name: z.string() }), noted: z.object({ text: z.string() }) },
-  opens: ['named'],
-  evolve: {
-    named: (_none, { name }) => ({ name, notes: 0, last: '' }),
-    noted: (state, { text }) => ({ ...state, notes: state.notes + 1, last: text }),
-  },
-})
-
-const people = readModel('people', {
-  of: person,
-  row: z.object({ name: z.string(), notes: z.int() }),
-  indexes: [['name']],
-  personal: ['name'],
-  from: ({ name, notes }) => ({ name, notes }),
-})
-const plains = readModel('plains', {
-  of: plain,
-  row: z.object({ name: z.string(), notes: z.int() }),
-  indexes: [['name']],
-  from: ({ name, notes }) => ({ name, notes }),
-})
+const row = z.object({ name: z.string(), notes: z.int() })
+const rowOf = ({ name, notes }: z.infer<typeof state>) => ({ name, notes })
+const people = readModel('people', { of: person, row, indexes: [['name']], personal: ['name'], from: rowOf })
+const plains = readModel('plains', { of: plain, row, indexes: [['name']], from: rowOf })
 
 const note = command('note', {
   describe: 'Note something of a person.',
@@ -57,18 +42,9 @@ const notePlain = command('note_plain', {
 })
 
 const record = z.object({ id: z.string(), name: z.string() })
-const persons = importer('persons', {
-  of: person,
-  event: 'named',
-  record,
-  map: ({ id, name }) => ({ id, data: { name } }),
-})
-const others = importer('others', {
-  of: plain,
-  event: 'named',
-  record,
-  map: ({ id, name }) => ({ id, data: { name } }),
-})
+const map = ({ id, name }: z.infer<typeof record>) => ({ id, data: { name } })
+const persons = importer('persons', { of: person, event: 'named', record, map })
+const others = importer('others', { of: plain, event: 'named', record, map })
 
 export default application('people', {
   describe: 'people, and what is noted of them',

@@ -6,16 +6,17 @@ import type { Proposal } from './proposal.ts'
 import type { Admission } from '../model/admission.ts'
 import type { AdmitRequest } from '../policy/policy.ts'
 
-export interface Admitted<Kind extends Admission['kind'] = Admission['kind']> {
+/** A verdict of policy, with what it was told of history. */
+export interface AdmissionOnHistory<Kind extends Admission['kind'] = Admission['kind']> {
   readonly admission: Extract<Admission, { kind: Kind }>
   /** Null when no limit is in force. */
   readonly read: HistoryRead | null
 }
 
 /** Unknown history is left out of the request, which then does not fit and is denied, with the reason. */
-export function admit(parts: Parts, proposal: Proposal, asked: AdmitRequest): Admitted {
+export function admit(parts: Parts, proposal: Proposal, request: AdmitRequest): AdmissionOnHistory {
   const limits = parts.policy.limits()
-  if (limits.length === 0) return { admission: parts.policy.admit(asked), read: null }
+  if (limits.length === 0) return { admission: parts.policy.admit(request), read: null }
   const { principal, intent } = proposal
   const read = parts.history.read(
     limits,
@@ -26,12 +27,16 @@ export function admit(parts: Parts, proposal: Proposal, asked: AdmitRequest): Ad
       onBehalfOf: principal.onBehalfOf,
       tenant: principal.tenant,
       run: intent.run,
-      body: () => ({ input: asked.input, facts: asked.facts, resource: parts.policy.resourceName(asked.resource) }),
+      body: () => ({
+        input: request.input,
+        facts: request.facts,
+        resource: parts.policy.resourceName(request.resource),
+      }),
     },
     parts.clock.nowMs(),
     (limit) => parts.policy.seesHistory(intent.command, limit),
   )
-  return { admission: parts.policy.admit({ ...asked, history: read.facts }), read }
+  return { admission: parts.policy.admit({ ...request, history: read.facts }), read }
 }
 
 export const claimsOf = (read: HistoryRead | null): HistoryClaims | null =>

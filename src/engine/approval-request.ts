@@ -2,11 +2,12 @@
  * The request for approval of a held operation: an engine stream whose state is what an approver is shown, and one row of the engine's own
  * read model, so that what is open is found again after a restart.
  */
+import { engineStep, type EngineStep } from './engine-plan.ts'
 import { APPROVAL, approvalStream } from './engine-streams.ts'
 import type { ApprovalView } from './engine.ts'
 import type { Approval, Resumed } from './proposal.ts'
 import type { RowChange } from '../model/decision.ts'
-import type { ApprovalId, StreamId } from '../model/ids.ts'
+import type { ApprovalId } from '../model/ids.ts'
 import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
 import type { ReadModelManifest } from '../model/manifest.ts'
 import type { Intent } from '../model/operation.ts'
@@ -69,18 +70,9 @@ export const approvalRow = (
   },
 })
 
-/** One more event on an approval stream: what a commit needs to write it. */
-export interface ApprovalStep {
-  readonly stream: StreamId
-  readonly version: number
-  readonly event: {
-    readonly stream: StreamId
-    readonly version: number
-    readonly type: string
-    readonly data: JsonText
-  }
+/** One more event on an approval stream, with the row after it. */
+export interface ApprovalStep extends EngineStep {
   readonly row: RowChange
-  readonly state: JsonText
 }
 
 export function approvalStep(
@@ -90,14 +82,10 @@ export function approvalStep(
   type: string,
   change: JsonObject,
 ): ApprovalStep {
-  const stream = approvalStream(approval)
   const next = { ...state, ...change }
   return {
-    stream,
-    version,
-    event: { stream, version: version + 1, type, data: canonicalJson(change) },
+    ...engineStep(approvalStream(approval), { version, state: canonicalJson(state) }, type, change),
     row: approvalRow(approval, next as unknown as ApprovalState),
-    state: canonicalJson(next),
   }
 }
 

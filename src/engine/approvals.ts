@@ -1,7 +1,7 @@
 /** Requests for approval, as an approver sees them. */
 import { APPROVALS_MODEL, viewOf } from './approval-request.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { readApproval } from './decide-approval.ts'
+import { readApproval } from './approval-change.ts'
 import type { ApprovalView, Page, PageRequest } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { mayRead } from './reading.ts'

@@ -1,7 +1,9 @@
 /** A front door states facts about a run: who is served, what they confirmed. Its own operation, by its own principal, never the agent's. */
-import { canonicalJson, type JsonObject } from '../model/json.ts'
-import { asking, atLevel, engineOperation } from './engine-operation.ts'
-import { foldEngineStream, RUN, runStream } from './engine-streams.ts'
+import type { JsonObject } from '../model/json.ts'
+import { atLevel } from './acknowledgement/at-level.ts'
+import { engineOperation } from './engine-operation.ts'
+import { oneEvent } from './engine-plan.ts'
+import { runStream } from './engine-streams.ts'
 import type { Timed } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { Stopwatch } from './stopwatch.ts'
@@ -29,22 +31,14 @@ export async function attest(
     throw problem('malformed-request', 'a run is named by 1 to 128 characters of `A-Za-z0-9._:-`')
   parts.validators.attested(facts)
   const stream = runStream(run)
-  const data = canonicalJson(facts)
-  const traced = { run, correlation: null, causation: null }
-  const intent = { command: ATTEST, input: facts, idempotencyKey, ...traced, ...asking(acknowledge) }
+  const intent = { command: ATTEST, input: facts, idempotencyKey, run, acknowledge }
   const outcome = await engineOperation(
     parts,
     principal,
     intent,
     async (stop) => {
-      const { version, state } = await parts.states.at(stream, parts.states.visible, stop)
-      return {
-        streams: [{ stream, version }],
-        events: [{ stream, version: version + 1, type: 'attested', data }],
-        rows: [],
-        after: new Map([[stream, foldEngineStream(RUN, state, [{ data }])]]),
-        result: { run, version: version + 1 },
-      }
+      const read = await parts.states.at(stream, parts.states.visible, stop)
+      return oneEvent(stream, read, 'attested', facts, { run, version: read.version + 1 })
     },
     signal,
   )

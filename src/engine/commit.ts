@@ -1,17 +1,17 @@
-/** Makes a decision durable: one storage transaction with everything in it, or nothing (invariants 1, 2, 6). */
-import { askedLevel } from './acknowledgement/asked-level.ts'
+/** Makes a decision durable: one storage transaction with everything in it, or nothing. */
+import { levelOf } from './acknowledgement/asked-level.ts'
 import { closingStep } from './approval-request.ts'
 import { approversOf } from './approvers.ts'
 import type { CommitRequest } from './committer/commit-request.ts'
 import type { Accepted } from './decide.ts'
-import { askedOf } from './flows.ts'
+import { flowCall } from './flows.ts'
 import type { GrantUse } from './grants.ts'
 import { handIn } from './hand-in.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { DEFAULT_LEVEL } from '../model/acknowledgement.ts'
-import { claimsOf, historyOf, type Admitted } from './admit.ts'
+import { claimsOf, historyOf, type AdmissionOnHistory } from './admit.ts'
 import type { Admission } from '../model/admission.ts'
 import { sha256Hex, streamId, type Position, type StreamId } from '../model/ids.ts'
 import { canonicalJson, type JsonText } from '../model/json.ts'
@@ -28,7 +28,7 @@ export async function commit(
   parts: Parts,
   proposal: Proposal,
   decision: Accepted,
-  { admission, read }: Admitted,
+  { admission, read }: AdmissionOnHistory,
   attempts: number,
   use: GrantUse | null = null,
 ): Promise<Outcome | { readonly kind: 'moved' }> {
@@ -81,14 +81,13 @@ export async function commit(
   const result = await handIn(parts, request, after, versions, decision.session.assumed, decision.session.era)
   if (result.kind === 'moved') return result
   if (result.kind === 'known') return { ...result.outcome, replayed: true }
-  const levels = { acknowledge: proposal.intent.acknowledge, command: proposal.intent.command, events }
   if (parts.acknowledgement.needsWitness(decision.effects)) parts.acknowledgement.hurry(result.position)
   parts.breakers.made(proposal, decision.result)
-  parts.flows.made(askedOf(proposal, decision.attested), decision.result)
+  parts.flows.made(flowCall(proposal, decision.attested), decision.result)
   return {
     kind: 'committed',
     level: DEFAULT_LEVEL,
-    asked: askedLevel(parts.release.manifest, levels),
+    asked: levelOf(parts.release.manifest, proposal.intent, decision),
     operation: proposal.operation,
     position: result.position,
     result: obliged(decision.result, admission.authority.obligations),

@@ -1,13 +1,12 @@
 /** An approver's signed decision on a held operation: checked, recorded as an operation of the approver, then the held one goes on or ends. */
-import { approvalStep, readApprovalState, viewOf, type ApprovalState, type ApprovalStep } from './approval-request.ts'
-import { asking, atLevel, engineOperation } from './engine-operation.ts'
-import { approvalStream } from './engine-streams.ts'
+import { checkCard, readApproval, stepOf, type ShownDecision } from './approval-change.ts'
+import { atLevel } from './acknowledgement/at-level.ts'
+import { engineOperation } from './engine-operation.ts'
 import type { Parts } from './parts.ts'
 import { resumeHeld } from './resume.ts'
-import { CARD_LENGTH_MAX, renderCard } from '../model/approval-card.ts'
 import { DEFAULT_LEVEL, highest, type Level } from '../model/acknowledgement.ts'
 import { sha256Hex, type ApprovalId } from '../model/ids.ts'
-import { canonicalJson, type Json, type JsonObject } from '../model/json.ts'
+import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials, Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -50,33 +49,24 @@ export async function decideApprovals(
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const approver = await parts.identity.authenticate(credentials, signal)
-  const decisions = handed.map(({ decision: text, signature, card }) => {
-    const decision = verifyApproval(parts.authority.current(), { decision: text, signature })
-    if (decision.by !== approver.id)
-      throw problem('approval-invalid', `the decision is signed by \`${decision.by}\`, sent by \`${approver.id}\``)
-    checkCard(decision, card)
-    return { decision, signature, card }
-  })
+  const decisions = handed.map((one) => verified(parts, approver, one))
   const names = new Set(decisions.map(({ decision }) => decision.approval))
   const [first] = decisions
   if (first === undefined || names.size < decisions.length || decisions.length > DECISIONS_MAX)
     throw problem('approval-invalid', `one to ${DECISIONS_MAX} decisions are taken, about different requests`)
-  const asked = await askedOf(parts, approver, decisions, signal)
+  const subject = await subjectOf(parts, approver, decisions, signal)
   const inputs = decisions.map(({ decision, signature }) => ({ ...decision, signature }))
   const recorded = await engineOperation(
     parts,
     approver,
     {
       command: APPROVE,
-      input: { ...(inputs.length === 1 ? inputs[0] : { decisions: inputs }), ...asked } as unknown as JsonObject,
+      input: { ...(inputs.length === 1 ? inputs[0] : { decisions: inputs }), ...subject } as unknown as JsonObject,
       idempotencyKey:
         inputs.length === 1
           ? `${first.decision.approval}:${first.decision.verdict}:${first.decision.decidedAtMs}`
           : `batch:${sha256Hex(canonicalJson(inputs))}`,
-      run: null,
-      correlation: null,
-      causation: null,
-      ...asking(acknowledge),
+      acknowledge,
     },
     async (stop) => {
       const steps = []
@@ -95,7 +85,17 @@ export async function decideApprovals(
     throw problem('forbidden', `\`${approver.id}\` may not decide approvals`, { rules: recorded.rules })
   const resumed: Outcome[] = []
   for (const { decision } of decisions) resumed.push(await resumeHeld(parts, decision.approval as ApprovalId, signal))
-  // Of the decision first: what it let go on lies behind it in the log, and what it still holds before it.
+  return await acknowledged(parts, recorded, resumed, acknowledge, signal)
+}
+
+/** The decision first: what it let go on lies behind it in the log. What it still holds lies before it, and has the decision's level. */
+async function acknowledged(
+  parts: Parts,
+  recorded: Outcome,
+  resumed: readonly Outcome[],
+  acknowledge: Level | null,
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
   const least = parts.acknowledgement.leastFor(APPROVE)
   const level = acknowledge === null && least === DEFAULT_LEVEL ? null : highest(acknowledge, least)
   const decided = await atLevel(parts, recorded, level, signal)
@@ -111,11 +111,24 @@ export async function decideApprovals(
   return outcomes
 }
 
+/** @throws `approval-invalid` unless it is signed by who sends it, and comes with what it says they saw */
+function verified(
+  parts: Parts,
+  approver: Principal,
+  { decision: text, signature, card }: HandedDecision,
+): ShownDecision & { readonly signature: string } {
+  const decision = verifyApproval(parts.authority.current(), { decision: text, signature })
+  if (decision.by !== approver.id)
+    throw problem('approval-invalid', `the decision is signed by \`${decision.by}\`, sent by \`${approver.id}\``)
+  checkCard({ decision, card })
+  return { decision, signature, card }
+}
+
 /**
  * What policies see of the decisions: verdict, and the command that waits. A batch is of one verdict and about one command, so that no policy over
  * either is passed by in a crowd. @throws `forbidden`, `approval-invalid`, `no-such-approval`
  */
-async function askedOf(
+async function subjectOf(
   parts: Parts,
   approver: Principal,
   decisions: readonly { readonly decision: ApprovalDecision }[],
@@ -123,92 +136,19 @@ async function askedOf(
 ): Promise<{ readonly verdict: ApprovalDecision['verdict']; readonly action: string }> {
   if (!parts.policy.inScope(approver, APPROVE))
     throw problem('forbidden', `\`${approver.id}\` may not do \`${APPROVE}\``)
-  const asked: { verdict: ApprovalDecision['verdict']; action: string }[] = []
+  const subjects: { verdict: ApprovalDecision['verdict']; action: string }[] = []
   for (const { decision } of decisions) {
     const { state } = await readApproval(parts, decision.approval as ApprovalId, signal)
-    asked.push({ verdict: decision.verdict, action: state.action })
+    subjects.push({ verdict: decision.verdict, action: state.action })
   }
-  const [first] = asked
-  if (first === undefined || asked.some(({ verdict, action }) => verdict !== first.verdict || action !== first.action))
+  const [first] = subjects
+  if (
+    first === undefined ||
+    subjects.some(({ verdict, action }) => verdict !== first.verdict || action !== first.action)
+  )
     throw problem(
       'approval-invalid',
       'decisions that are handed in together have one verdict, and are about one command',
     )
   return first
-}
-
-async function stepOf(
-  parts: Parts,
-  approver: Principal,
-  { decision, card }: { readonly decision: ApprovalDecision; readonly card: string | null },
-  signal: AbortSignal,
-): Promise<ApprovalStep> {
-  const approval = decision.approval as ApprovalId
-  const { version, state } = await readApproval(parts, approval, signal)
-  const seen = seenBy(parts, approver, decision, card, state)
-  const change: JsonObject = { ...changeBy(parts, decision, approver, state), shown: [...(state.shown ?? []), seen] }
-  const type = decision.verdict === 'approve' ? 'approved' : 'refused'
-  return approvalStep(approval, version, state as unknown as JsonObject, type, change)
-}
-
-/**
- * What the approver saw, as it goes on record. Where the application holds personal data the bytes would outlive an erasure: then the hash alone is
- * kept, and whether the card is the one that the recorded request renders to, from which it can be made again.
- */
-function seenBy(
-  parts: Parts,
-  approver: Principal,
-  { saw }: ApprovalDecision,
-  card: string | null,
-  state: ApprovalState,
-): NonNullable<ApprovalState['shown']>[number] {
-  const isPersonal = Object.values(parts.release.manifest.entities).some(({ personal }) => personal !== undefined)
-  const isRendered = card !== null && card === renderCard(viewOf(state))
-  return { by: approver.id, hash: saw ?? null, card: isPersonal ? null : card, isRendered }
-}
-
-/** What was shown comes with the decision that names it, and no other text does. @throws `approval-invalid` */
-function checkCard({ saw }: ApprovalDecision, card: string | null): void {
-  if (
-    card === null ? saw === undefined : saw !== undefined && card.length <= CARD_LENGTH_MAX && sha256Hex(card) === saw
-  )
-    return
-  throw problem('approval-invalid', 'what the approver was shown is not what the decision names')
-}
-
-/** State of an approval request as of now. @throws `no-such-approval` */
-export async function readApproval(
-  parts: Parts,
-  approval: ApprovalId,
-  signal: AbortSignal,
-): Promise<{ readonly version: number; readonly state: ApprovalState }> {
-  const { version, state } = await parts.states.at(approvalStream(approval), parts.states.visible, signal)
-  if (state === null) throw problem('no-such-approval', `there is no approval request \`${approval}\``)
-  return { version, state: readApprovalState(state) }
-}
-
-function changeBy(parts: Parts, decision: ApprovalDecision, approver: Principal, state: ApprovalState): JsonObject {
-  if (state.state !== 'pending') throw problem('approval-settled', `this request is \`${state.state}\``)
-  if (parts.clock.nowMs() >= state.expiresAtMs) throw problem('approval-settled', 'this request has expired')
-  if (decision.binds !== state.binds)
-    throw problem('approval-invalid', 'the decision binds to something else than this request shows')
-  const asks = (id: string): boolean => id === state.actor || id === state.onBehalfOf
-  if (approver.chain.some(({ principal }) => asks(principal)) || approver.kind === 'agent') {
-    throw problem(
-      'approval-invalid',
-      'an approval comes from another principal than the one that asks, or one that it owns, and never from an agent',
-    )
-  }
-  const roles = state.requires.filter((role) => approver.roles.includes(role))
-  if (roles.length === 0)
-    throw problem('approval-invalid', `deciding this takes one of the roles: ${state.requires.join(', ')}`)
-  if (decision.verdict === 'refuse') return { state: 'refused', decidedBy: approver.id, reason: decision.reason }
-  const approvedBy = [...state.approvedBy, ...roles.map((role) => ({ by: approver.id, role, chain: approver.chain }))]
-  const missing = state.requires.some((role) => !approvedBy.some((given) => given.role === role))
-  return {
-    approvedBy: approvedBy as unknown as Json,
-    decidedBy: approver.id,
-    reason: decision.reason,
-    ...(missing ? {} : { state: 'approved' }),
-  }
 }

@@ -1,5 +1,6 @@
 /** The application's answer to a proposal, run in the sandbox at one log position and then checked: nothing a cell says is believed. */
 import { attestedFor } from './attested.ts'
+import { answered, cellCall, resourceOf } from './cell-call.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { ReadSession } from './read-session.ts'
@@ -66,37 +67,17 @@ async function decideOn(
   const command = release.manifest.commands[intent.command]
   if (command === undefined) throw problem('no-such-command', `there is no command \`${intent.command}\` here`)
   const attested = await attestedFor(session, intent.run)
-  const prefetched = await session.prefetch(command.targets, input)
-  const answer = await sandbox.decide(
-    {
-      release: release.id,
-      name: intent.command,
-      input: JSON.stringify(input),
-      nowMs: parts.clock.nowMs(),
-      seed: operation,
-      principal: { id: principal.id, kind: principal.kind, onBehalfOf: principal.onBehalfOf },
-      attested,
-      prefetched,
-    },
-    session,
-    signal,
-  )
+  const call = { name: intent.command, action: command, input, principal, attested, operation }
+  const said = await sandbox.decide(await cellCall(parts, call, session), session, signal)
   signal.throwIfAborted()
-  if (answer.kind === 'failed') {
-    throw problem(answer.code, answer.detail, {
-      operation,
-      ...(answer.limit === undefined ? {} : { limit: answer.limit, observed: answer.observed ?? null }),
-    })
-  }
+  const answer = answered(said, operation)
   const facts = checkedFacts(parts, intent.command, answer.facts)
   const flowOf = (effects: readonly string[]) =>
     parts.flows.facts(intent.run, teamOf(principal), intent.command, input, attested, effects)
-  const target = command.targets[0]
-  const targetId = target === undefined ? undefined : input[target.member]
   const admitRequest: AdmitRequest = {
     principal,
     action: intent.command,
-    resource: target !== undefined && typeof targetId === 'string' ? { entity: target.entity, id: targetId } : null,
+    resource: resourceOf(command, input),
     input,
     facts,
     impact: NOTHING,

@@ -4,14 +4,14 @@ import type { Ground } from './decide.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { whereOf, type Proposal } from './proposal.ts'
-import { historyOf, type Admitted } from './admit.ts'
+import { historyOf, type AdmissionOnHistory } from './admit.ts'
 import type { Outcome } from '../model/operation.ts'
 
 export async function denied(
   parts: Parts,
   proposal: Proposal,
   decision: Ground,
-  { admission, read }: Admitted<'denied'>,
+  { admission, read }: AdmissionOnHistory<'denied'>,
   attempts: number,
 ): Promise<Outcome> {
   const outcome = { kind: 'denied', rules: admission.authority.rules } as const

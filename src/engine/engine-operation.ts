@@ -1,45 +1,47 @@
 /**
- * The engine's own operations (attest, approve, import, activate): the same path without a cell. Scope, then admission, then one commit with a
+ * The engine's own operations (attest, approve, grant, import, erase): the same path without a cell. Scope, then admission, then one commit with a
  * record of its own; decided again when a stream moved.
  */
+import { asking } from './acknowledgement/at-level.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
 import { begin } from './begin.ts'
 import { envelopeOf } from './commit.ts'
-import type { CommitRequest } from './committer/commit-request.ts'
+import type { EnginePlan } from './engine-plan.ts'
 import { gate } from './gate.ts'
 import { handIn } from './hand-in.ts'
-import type { OperationPayload } from './operation-payload.ts'
+import { payloadUndecided } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { whereOf, type Proposal } from './proposal.ts'
 import { DEFAULT_LEVEL, highest, type Level } from '../model/acknowledgement.ts'
 import type { Admission } from '../model/admission.ts'
-import type { StreamId } from '../model/ids.ts'
-import type { Json, JsonObject, JsonText } from '../model/json.ts'
+import type { RunId } from '../model/ids.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Intent, Outcome } from '../model/operation.ts'
 import type { Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 
-/** What an engine operation would write: planned anew on each attempt. */
-export interface EnginePlan {
-  readonly streams: CommitRequest['streams']
-  readonly events: CommitRequest['events']
-  readonly rows: CommitRequest['rows']
-  /** State of each written stream after it. */
-  readonly after: ReadonlyMap<StreamId, JsonText>
-  readonly result: Json
+/** What is asked for: by whom, and under which id, is said beside it. */
+export interface EngineIntent {
+  readonly command: string
+  readonly input: JsonObject
+  readonly idempotencyKey: string
+  readonly run?: RunId | null
+  readonly acknowledge: Level | null
 }
 
 /**
- * The level that the intent asks for is looked at before anything is written; waiting for it is left to `atLevel`, since some have work to do first.
+ * The level that the intent asks for is looked at before anything is written; waiting for it is left to the caller (acknowledgement/at-level.ts), since some have
+ * work to do first.
  * @throws `forbidden` when the action is outside the principal's scope, `level-unavailable`
  */
 export async function engineOperation(
   parts: Parts,
   principal: Principal,
-  intent: Intent & { readonly input: JsonObject },
+  { acknowledge, run = null, ...asked }: EngineIntent,
   plan: (signal: AbortSignal) => Promise<EnginePlan>,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const intent: Intent = { ...asked, run, correlation: null, causation: null, ...asking(acknowledge) }
   if (!parts.policy.inScope(principal, intent.command))
     throw problem('forbidden', `\`${principal.id}\` may not do \`${intent.command}\``)
   const begun = begin(parts, principal, intent, signal)
@@ -51,7 +53,7 @@ export async function engineOperation(
     intentHash,
     principal,
     intent,
-    input: intent.input,
+    input: asked.input,
     approvals: [],
     resumed: null,
   }
@@ -61,7 +63,7 @@ export async function engineOperation(
       principal,
       action: intent.command,
       resource: null,
-      input: intent.input,
+      input: asked.input,
       facts: null,
       impact: null,
       attested: {},
@@ -69,7 +71,7 @@ export async function engineOperation(
     })
     if (admission.kind !== 'admitted') {
       const outcome = { kind: 'denied', rules: admission.authority.rules } as const
-      const payload = { ...enginePayload(proposal, admission), outcome }
+      const payload = payloadUndecided(proposal, admission, outcome)
       parts.aside.record('denied', principal, operation, payload, whereOf(parts, proposal))
       return { ...outcome, operation, replayed: false }
     }
@@ -82,18 +84,6 @@ export async function engineOperation(
   }
   return parts.running.run(operation, intentHash, principal, signal, work, intent)
 }
-
-/** The answer at the level that the caller asked for, or `awaiting`. */
-export const atLevel = (
-  { acknowledgement }: Parts,
-  outcome: Outcome,
-  asked: Level | null,
-  signal: AbortSignal,
-): Promise<Outcome> => acknowledgement.answer(outcome, asked, acknowledgement.waitMs, signal)
-
-/** What an intent says of the level that its caller asks for. */
-export const asking = (acknowledge: Level | null): Pick<Intent, 'acknowledge'> =>
-  acknowledge === null ? {} : { acknowledge }
 
 /** Commits one plan as this operation. Also used at start, when the engine acts by itself (`admission` null). */
 export async function commitPlan(
@@ -114,10 +104,7 @@ export async function commitPlan(
       events: plan.events,
       rows: plan.rows,
       effects: [],
-      payload: JSON.stringify({
-        ...enginePayload(proposal, admission),
-        outcome: { kind: 'committed', result: plan.result },
-      } satisfies OperationPayload),
+      payload: JSON.stringify(payloadUndecided(proposal, admission, { kind: 'committed', result: plan.result })),
     },
     plan.after,
     new Map(plan.events.map(({ stream, version }) => [stream, version])),
@@ -143,27 +130,5 @@ export async function commitPlan(
     events,
     receipt: result.receipt,
     replayed: false,
-  }
-}
-
-export function enginePayload(
-  { intent, input, intentHash, principal }: Proposal,
-  admission: Admission | null,
-): Omit<OperationPayload, 'outcome'> {
-  return {
-    command: intent.command,
-    input,
-    intentHash,
-    principal: { kind: principal.kind, roles: principal.roles },
-    reads: null,
-    facts: null,
-    attested: {},
-    impact: null,
-    authority: admission?.authority ?? null,
-    request: admission?.request ?? null,
-    usage: null,
-    attempts: 1,
-    ...asking(intent.acknowledge ?? null),
-    hold: null,
   }
 }

@@ -29,11 +29,7 @@ export const approvalStream = (approval: ApprovalId): StreamId => streamId(APPRO
 export const grantStream = (to: string, command: string): StreamId => streamId(GRANT, `${to}:${command}`)
 
 /** Every engine event carries the members that it sets: the state is all of them, the latest winning. */
-export function foldEngineStream(
-  _entity: string,
-  state: JsonText | null,
-  events: readonly Pick<StoredEvent, 'data'>[],
-): JsonText {
+export function foldEngineStream(state: JsonText | null, events: readonly Pick<StoredEvent, 'data'>[]): JsonText {
   let merged: JsonObject = state === null ? {} : (JSON.parse(state) as JsonObject)
   for (const event of events) merged = { ...merged, ...(JSON.parse(event.data) as JsonObject) }
   return canonicalJson(merged)

@@ -8,6 +8,7 @@ import type { HandedDecision } from './decide-approval.ts'
 import type { ImportedRecords } from './import-records.ts'
 import type { ShownChange } from './shown-change.ts'
 import type { ObservedVerdict } from '../model/admission.ts'
+import type { CardView } from '../model/approval-card.ts'
 import type { GrantState } from '../model/approval-grant.ts'
 import type { Answer } from '../model/answer.ts'
 import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
@@ -108,26 +109,15 @@ export interface OperationSummary {
   readonly observed?: ObservedVerdict
 }
 
-export interface ApprovalView {
+/** What the card shows (src/model/approval-card.ts), with how the request stands. */
+export interface ApprovalView extends CardView {
   readonly approval: ApprovalId
   readonly operation: OperationId
   readonly state: 'pending' | 'approved' | 'refused' | 'expired'
-  readonly action: string
-  readonly input: Json
-  readonly actor: string
-  readonly onBehalfOf: string | null
-  readonly run: string | null
-  readonly rules: readonly string[]
-  readonly requires: readonly string[]
-  /** What it would do, as decided when it was held. */
-  readonly impact: JsonObject
   readonly binds: Hash
   /** The parts that `binds` is over, by name: what is compared again before it is done. */
   readonly bound?: Bound
-  /** States before and after, undo, amounts: what the card shows beside the impact. */
   readonly change?: ShownChange
-  readonly heldAtMs: number
-  readonly expiresAtMs: number
   readonly decidedBy: string | null
 }
 

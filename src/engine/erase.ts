@@ -6,8 +6,10 @@
  * more → what is under way has landed → what is derived is made anew without the data → the keys are destroyed.
  */
 import { FOLD_EVENTS_MAX } from './bounds.ts'
-import { asking, atLevel, engineOperation } from './engine-operation.ts'
-import { ERASURE, foldEngineStream, streamOfErasures } from './engine-streams.ts'
+import { atLevel } from './acknowledgement/at-level.ts'
+import { engineOperation } from './engine-operation.ts'
+import { oneEvent } from './engine-plan.ts'
+import { ERASURE, streamOfErasures } from './engine-streams.ts'
 import { deriveAnew } from './personal/derive-anew.ts'
 import type { Personal } from './personal/personal.ts'
 import type { Parts } from './parts.ts'
@@ -16,7 +18,7 @@ import type { EraseRequest, Timed } from './engine.ts'
 import type { Erasure } from '../model/personal.ts'
 import { loadEvents } from '../event-log/load.ts'
 import { streamParts, type Position, type StreamId } from '../model/ids.ts'
-import { canonicalJson, type JsonObject } from '../model/json.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -48,22 +50,15 @@ export async function erase(
   const outcome = await engineOperation(
     parts,
     principal,
-    { command: ERASE, input, idempotencyKey, run: null, correlation: null, causation: null, ...asking(acknowledge) },
+    { command: ERASE, input, idempotencyKey, acknowledge },
     async (stop) => {
       const kids = personal.keys.keysOf(tenant, subject)
       const stream = streamOfErasures(tenant, subject)
-      const { version, state } = await parts.states.at(stream, parts.states.visible, stop)
-      if (kids.length === 0) throw nobody(subject, tenant, state !== null)
+      const read = await parts.states.at(stream, parts.states.visible, stop)
+      if (kids.length === 0) throw nobody(subject, tenant, read.state !== null)
       const streams = new Set(kids.flatMap((kid) => personal.streams.keyStreams(kid, false))).size
       const erasure: Erasure = { subject, tenant, kids, streams, reason, basis }
-      const data = canonicalJson(erasure)
-      return {
-        streams: [{ stream, version }],
-        events: [{ stream, version: version + 1, type: 'erased', data }],
-        rows: [],
-        after: new Map([[stream, foldEngineStream('', state, [{ data }])]]),
-        result: { subject, tenant, keys: kids.length, streams },
-      }
+      return oneEvent(stream, read, 'erased', erasure, { subject, tenant, keys: kids.length, streams })
     },
     signal,
   )

@@ -1,5 +1,8 @@
-/** A fault of the application's code or of its limits: not an answer, but on record, so that `why` can show it. Nothing was written. */
-import type { OperationPayload } from './operation-payload.ts'
+/**
+ * What ended an operation without an answer: a fault of the application's code or of its limits, a switch, a breaker, a revocation, the deadline. On
+ * record all the same, so that `why` can show it. Nothing was written.
+ */
+import { payloadUndecided } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { whereOf, type Proposal } from './proposal.ts'
 import { SWITCHED } from './switches.ts'
@@ -26,27 +29,12 @@ type Failed = Pick<Proposal, 'input' | 'intentHash' | 'principal' | 'operation'>
 
 export function recordFailure(parts: Parts, proposal: Failed, error: unknown): void {
   if (!(error instanceof Problem) || !ON_RECORD.has(error.code)) return
-  const { intent, input, intentHash, principal, operation } = proposal
-  const payload: OperationPayload = {
-    command: intent.command,
-    input,
-    intentHash,
-    principal: { kind: principal.kind, roles: principal.roles },
-    reads: null,
-    facts: null,
-    attested: {},
-    impact: null,
-    authority: null,
-    request: null,
-    usage: null,
-    attempts: 1,
-    hold: null,
-    outcome: {
-      kind: 'refused',
-      code: error.code,
-      title: error.spec.title,
-      detail: { ...error.members, error: error.detail },
-    },
-  }
+  const { intent, principal, operation } = proposal
+  const payload = payloadUndecided({ ...proposal, intent: { command: intent.command } }, null, {
+    kind: 'refused',
+    code: error.code,
+    title: error.spec.title,
+    detail: { ...error.members, error: error.detail },
+  })
   parts.aside.record('failed', principal, operation, payload, whereOf(parts, proposal))
 }

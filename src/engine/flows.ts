@@ -22,7 +22,7 @@ const RUNS_KEPT = 1_000
 const RISKS = ['none', 'reversible', 'compensable', 'irreversible'] as const
 
 /** What was asked, by whom, in which run. */
-export interface Asked {
+export interface FlowCall {
   readonly run: RunId | null
   /** What one agent of it reads, another may say. */
   readonly team: PrincipalId
@@ -30,7 +30,7 @@ export interface Asked {
   readonly input: JsonObject
   readonly attested: JsonObject
 }
-export const askedOf = ({ intent, principal, input }: Proposal, attested: JsonObject): Asked => ({
+export const flowCall = ({ intent, principal, input }: Proposal, attested: JsonObject): FlowCall => ({
   run: intent.run,
   team: teamOf(principal),
   action: intent.command,
@@ -84,7 +84,7 @@ export class Flows {
   }
 
   /** To be called before the answer leaves, so that no later call of the run can be judged without it. */
-  answered({ run, team, action, input, attested }: Asked, value: Json): void {
+  answered({ run, team, action, input, attested }: FlowCall, value: Json): void {
     if (!this.#declared) return
     const source = this.#returns(action)
     if (run !== null) this.#keptOf(run).sources.answered(value, source, input, this.#said(attested))
@@ -92,7 +92,7 @@ export class Flows {
   }
 
   /** The result of a command that was committed for this run. */
-  made({ run, team, action, input, attested }: Asked, result: Json): void {
+  made({ run, team, action, input, attested }: FlowCall, result: Json): void {
     if (!this.#declared) return
     const source = this.#returns(action)
     const sources = run === null ? null : this.#keptOf(run).sources

@@ -1,6 +1,6 @@
 /** The cheap gate before anything is decided: is a switch or an open breaker in the way, the lease over, or nobody there to say how far the log had come? What is refused here is on record, and cost nothing. */
 import type { Parts } from './parts.ts'
-import { failed } from './pauses.ts'
+import { noteFailure } from './pauses.ts'
 import type { Proposal } from './proposal.ts'
 import { passSwitches } from './switches.ts'
 
@@ -12,7 +12,7 @@ export function gate(parts: Parts, proposal: Proposal): void {
     if (obstacle !== null) throw obstacle
     parts.breakers.pass(parts, proposal)
   } catch (error) {
-    failed(parts, proposal, error)
+    noteFailure(parts, proposal, error)
     throw error
   }
 }

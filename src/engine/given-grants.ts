@@ -2,16 +2,17 @@
 import { toolHash } from './approval-binding.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { APPROVE } from './decide-approval.ts'
-import { asking, atLevel, engineOperation } from './engine-operation.ts'
-import { foldEngineStream, GRANT, grantStream } from './engine-streams.ts'
+import { atLevel } from './acknowledgement/at-level.ts'
+import { engineOperation } from './engine-operation.ts'
 import { mayStillApprove } from './approvers.ts'
+import { oneEvent } from './engine-plan.ts'
+import { GRANT, grantStream } from './engine-streams.ts'
 import type { GrantStanding, GrantView, Page, PageRequest } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { mayRead } from './reading.ts'
 import type { Level } from '../model/acknowledgement.ts'
 import type { GrantState } from '../model/approval-grant.ts'
 import { streamParts, type Position } from '../model/ids.ts'
-import { canonicalJson, type JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -99,23 +100,15 @@ export async function withdrawGrant(
       command: APPROVE,
       input: { verdict: 'withdraw', grant: id, to, action: command, reason },
       idempotencyKey: `withdraw:${id}`,
-      ...{ run: null, correlation: null, causation: null },
-      ...asking(acknowledge),
+      acknowledge,
     },
     async (stop) => {
-      const { version, state } = await parts.states.at(stream, parts.states.visible, stop)
-      const now = (JSON.parse(state ?? '{}') as Record<string, GrantState>)[id]
+      const read = await parts.states.at(stream, parts.states.visible, stop)
+      const now = (JSON.parse(read.state ?? '{}') as Record<string, GrantState>)[id]
       if (now === undefined || now.withdrawn !== undefined)
         throw problem('approval-settled', `grant \`${id}\` has been withdrawn already`)
       const withdrawn: GrantState = { ...now, withdrawn: { by: principal.id, reason } }
-      const data = canonicalJson({ [id]: withdrawn } as unknown as JsonObject)
-      return {
-        streams: [{ stream, version }],
-        events: [{ stream, version: version + 1, type: 'withdrawn', data }],
-        rows: [],
-        after: new Map([[stream, foldEngineStream(GRANT, state, [{ data }])]]),
-        result: { grant: id },
-      }
+      return oneEvent(stream, read, 'withdrawn', { [id]: withdrawn }, { grant: id })
     },
     signal,
   )

@@ -6,15 +6,16 @@ import { toolHash } from './approval-binding.ts'
 import { mayStillApprove } from './approvers.ts'
 import { APPROVE } from './decide-approval.ts'
 import type { Accepted } from './decide.ts'
-import { asking, atLevel, engineOperation } from './engine-operation.ts'
-import { foldEngineStream, GRANT, grantStream } from './engine-streams.ts'
+import { atLevel } from './acknowledgement/at-level.ts'
+import { engineOperation } from './engine-operation.ts'
+import { engineStep, oneEvent, type EngineStep } from './engine-plan.ts'
+import { grantStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import type { Approval, Proposal } from './proposal.ts'
 import type { Admission } from '../model/admission.ts'
 import { coveredBy, type GrantState } from '../model/approval-grant.ts'
 import type { Level } from '../model/acknowledgement.ts'
-import type { StreamId } from '../model/ids.ts'
-import { canonicalJson, type Json, type JsonObject, type JsonText } from '../model/json.ts'
+import type { Json, JsonObject } from '../model/json.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { ChainLink, Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -25,17 +26,8 @@ export const GRANTS_MAX = 500
 export const GRANT_MAX_MS = 30 * 86_400_000
 
 /** The step that a use adds to the commit. */
-export interface GrantUse {
+export interface GrantUse extends EngineStep {
   readonly approvals: readonly Approval[]
-  readonly stream: StreamId
-  readonly version: number
-  readonly event: {
-    readonly stream: StreamId
-    readonly version: number
-    readonly type: string
-    readonly data: JsonText
-  }
-  readonly state: JsonText
 }
 
 /** Puts a grant on record. @returns the operation that did. @throws `approval-invalid`, `approval-settled`, `forbidden` */
@@ -70,25 +62,15 @@ export async function giveGrant(
       command: APPROVE,
       input: { ...grant, signature, action: grant.command } as unknown as JsonObject, // as policies see any decision
       idempotencyKey: grant.grant,
-      run: null,
-      correlation: null,
-      causation: null,
-      ...asking(acknowledge),
+      acknowledge,
     },
     async (stop) => {
-      const { version, state } = await parts.states.at(stream, parts.states.visible, stop)
-      const given = state === null ? {} : (JSON.parse(state) as JsonObject)
+      const read = await parts.states.at(stream, parts.states.visible, stop)
+      const given = read.state === null ? {} : (JSON.parse(read.state) as JsonObject)
       if (Object.keys(given).length >= GRANTS_MAX || Object.hasOwn(given, grant.grant))
         throw problem('approval-settled', `at most ${GRANTS_MAX} grants are kept for one command, each once`)
       const entry: GrantState = { ...grant, chain: approver.chain as unknown as readonly Json[], uses: 0, spent: 0 }
-      const data = canonicalJson({ [grant.grant]: entry })
-      return {
-        streams: [{ stream, version }],
-        events: [{ stream, version: version + 1, type: 'granted', data }],
-        rows: [],
-        after: new Map([[stream, foldEngineStream(GRANT, state, [{ data }])]]),
-        result: { grant: grant.grant },
-      }
+      return oneEvent(stream, read, 'granted', { [grant.grant]: entry }, { grant: grant.grant })
     },
     signal,
   )
@@ -113,13 +95,9 @@ export async function usableGrant(
     const covered = coveredBy(grant, call, parts.clock.nowMs())
     if ('why' in covered || !mayStillApprove(parts, grant, requires) || grant.by === principal.onBehalfOf) continue
     const used = { ...grant, uses: grant.uses + 1, spent: grant.spent + covered.amount }
-    const data = canonicalJson({ [grant.grant]: used })
     return {
       approvals: requires.map((role) => ({ approval: grant.grant, by: grant.by, role, chain: approver(grant) })),
-      stream,
-      version,
-      event: { stream, version: version + 1, type: 'used', data },
-      state: foldEngineStream(GRANT, state, [{ data }]),
+      ...engineStep(stream, { version, state }, 'used', { [grant.grant]: used }),
     }
   }
   return null

@@ -9,7 +9,7 @@ import { notifications } from './notifications.ts'
 import { payloadOf, type OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
-import { historyOf, type Admitted } from './admit.ts'
+import { historyOf, type AdmissionOnHistory } from './admit.ts'
 import { shownChange } from './shown-change.ts'
 import type { Admission } from '../model/admission.ts'
 import { approvalId } from '../model/ids.ts'
@@ -22,7 +22,7 @@ export async function hold(
   parts: Parts,
   proposal: Proposal,
   decision: Accepted,
-  { admission, read }: Admitted<'held'>,
+  { admission, read }: AdmissionOnHistory<'held'>,
   attempts: number,
 ): Promise<Outcome> {
   if (proposal.resumed !== null) return askAnew(parts, proposal, decision, attempts, ['policy'])

@@ -3,7 +3,8 @@
  * what is there already with the same opening event is passed over, however the records are batched.
  */
 import { IMPORT_BATCH_RECORDS } from './bounds.ts'
-import { asking, atLevel, engineOperation } from './engine-operation.ts'
+import { atLevel } from './acknowledgement/at-level.ts'
+import { engineOperation } from './engine-operation.ts'
 import type { Parts } from './parts.ts'
 import { checkId, checkRows } from './decide.ts'
 import { loadEvents } from '../event-log/load.ts'
@@ -82,10 +83,7 @@ export async function importRecords(
         command: IMPORT,
         input: { importer, records: batch.length, digest },
         idempotencyKey: `import:${importer}:${imported}:${digest}`,
-        run: null,
-        correlation: null,
-        causation: null,
-        ...asking(acknowledge),
+        acknowledge,
       },
       async () => {
         const missing = streams.filter(({ stream, data }) => !isThere(parts, stream, declared.event, data))

@@ -1,7 +1,8 @@
 /**
- * What is recorded of an operation beside the attributed fields of its line: enough to answer DESIGN §1's three questions and to evaluate the
+ * What is recorded of an operation beside the attributed fields of its line: enough for the questions that `plinth why` answers and to evaluate the
  * admission again. Plain JSON; the line commits to its hash.
  */
+import { asking } from './acknowledgement/at-level.ts'
 import type { Proposal } from './proposal.ts'
 import type { Accepted, Ground } from './decide.ts'
 import type { RecordedHistory } from './history/claims.ts'
@@ -54,9 +55,15 @@ export type StoredOutcome =
   | Omit<Extract<Outcome, { kind: 'denied' }>, 'operation' | 'replayed'>
   | Omit<Extract<Outcome, { kind: 'held' }>, 'operation' | 'replayed'>
 
+/** What was asked for, as far as it goes on record. */
+type RecordedCall = Pick<Proposal, 'input' | 'intentHash' | 'principal'> & {
+  readonly intent: Pick<Proposal['intent'], 'command' | 'acknowledge'>
+}
+
+/** Of what a cell has answered. */
 export function payloadOf(
-  proposal: Proposal,
-  ground: Ground,
+  proposal: RecordedCall,
+  ground: Pick<Ground, 'session' | 'facts' | 'attested' | 'usage'>,
   rest: {
     readonly admission: Admission | null
     readonly history?: RecordedHistory | null
@@ -80,8 +87,33 @@ export function payloadOf(
     ...(rest.history === undefined || rest.history === null ? {} : { history: rest.history }),
     usage: ground.usage,
     attempts: rest.attempts,
-    ...(proposal.intent.acknowledge === undefined ? {} : { acknowledge: proposal.intent.acknowledge }),
+    ...asking(proposal.intent.acknowledge ?? null),
     hold: rest.hold ?? null,
     outcome: rest.outcome,
+  }
+}
+
+/** Of what no cell was asked, or none has answered: an action of the engine's own, a read of records, a failure. */
+export function payloadUndecided(
+  { intent, input, intentHash, principal }: RecordedCall,
+  admission: Admission | null,
+  outcome: StoredOutcome,
+): OperationPayload {
+  return {
+    command: intent.command,
+    input,
+    intentHash,
+    principal: { kind: principal.kind, roles: principal.roles },
+    reads: null,
+    facts: null,
+    attested: {},
+    impact: null,
+    authority: admission?.authority ?? null,
+    request: admission?.request ?? null,
+    usage: null,
+    attempts: 1,
+    ...asking(intent.acknowledge ?? null),
+    hold: null,
+    outcome,
   }
 }

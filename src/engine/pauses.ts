@@ -152,7 +152,7 @@ const isPause = (error: unknown): error is Problem => error instanceof Problem &
 const heldBackBy = new WeakMap<Problem, Proposal>()
 
 /** Notes what failed: on record as a failure, or, when it is paused, for whoever holds it back. One that was held before stays held. */
-export function failed(parts: Parts, proposal: Proposal, error: unknown): void {
+export function noteFailure(parts: Parts, proposal: Proposal, error: unknown): void {
   if (!isPause(error)) recordFailure(parts, proposal, error)
   else if (proposal.resumed === null) heldBackBy.set(error, proposal)
 }

@@ -1,7 +1,7 @@
 /** Who may read records: principals in scope for `plinth.read-records`; each use leaves an access record. */
-import type { OperationPayload } from './operation-payload.ts'
+import { payloadUndecided } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
-import { base32, sha256Hex, type OperationId } from '../model/ids.ts'
+import { readOperationId, sha256Hex } from '../model/ids.ts'
 import { canonicalJson, type JsonObject } from '../model/json.ts'
 import { teamOf, type Credentials, type Principal } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -50,24 +50,15 @@ export async function mayRead(
   })
   if (admission.kind !== 'admitted')
     throw problem('forbidden', `\`${principal.id}\` may not read records`, { rules: admission.authority.rules })
-  const payload: OperationPayload = {
-    command: READ_RECORDS,
+  const asked = {
+    intent: { command: READ_RECORDS },
     input: what,
     intentHash: sha256Hex(canonicalJson(what)),
-    principal: { kind: principal.kind, roles: principal.roles },
-    reads: null,
-    facts: null,
-    attested: {},
-    impact: null,
-    authority: admission.authority,
-    request: admission.request,
-    usage: null,
-    attempts: 1,
-    hold: null,
-    outcome: { kind: 'committed', result: null },
+    principal,
   }
+  const payload = payloadUndecided(asked, admission, { kind: 'committed', result: null })
   if (HELD_TEXT.has(kind)) parts.flows.readElsewhere(teamOf(principal))
-  const operation = `op_${base32(parts.random.bytes(16))}` as OperationId
+  const operation = readOperationId(parts.random.bytes(16))
   parts.aside.record('read', principal, operation, payload, { release: parts.release.id, run: null })
   return principal
 }

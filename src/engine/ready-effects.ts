@@ -41,11 +41,11 @@ export const EFFECTS_SCAN_MAX = 1_000
 
 /** Effects in order behind a position, each with its state as of now. */
 export function outboxEffects(parts: SwitchedGate, after: Position, limit: number): readonly OutboxEffect[] {
-  let of: { readonly position: Position; readonly asked: Asked | null } | null = null
+  let of: { readonly position: Position; readonly behind: OperationBehind | null } | null = null
   return parts.reader.effects(after, limit).map(({ position, ordinal, effect, payload }) => {
-    if (of?.position !== position) of = { position, asked: askedBy(parts, position) }
-    const risk = riskOf(parts, effect, of.asked)
-    return { position, ordinal, effect, risk, payload, state: stateOf(parts, position, effect, of.asked) }
+    if (of?.position !== position) of = { position, behind: operationBehind(parts, position) }
+    const risk = riskOf(parts, effect, of.behind)
+    return { position, ordinal, effect, risk, payload, state: stateOf(parts, position, effect, of.behind) }
   })
 }
 
@@ -54,16 +54,16 @@ export const readyEffects = (parts: SwitchedGate, after: Position, limit: number
   outboxEffects(parts, after, limit).filter(({ state }) => state === 'ready')
 
 /** Who asked for an effect, and under which policies. */
-interface Asked extends Pick<OperationRecord, 'actor' | 'chain' | 'tenant' | 'run'> {
+interface OperationBehind extends Pick<OperationRecord, 'actor' | 'chain' | 'tenant' | 'run'> {
   readonly command: string
   readonly onBehalfOf: PrincipalId | null
   readonly policySet: Hash | null
-  /** Something of the operation could not be taken back, as its own release saw it; asked only of another release than today's. */
+  /** Something of the operation could not be taken back, as its own release saw it; looked at only for another release than today's. */
   readonly wasIrreversible: boolean
 }
 
 /** Null for a record that cannot be read: then its effects cannot be attributed, and stay. */
-function askedBy(parts: SwitchedGate, position: Position): Asked | null {
+function operationBehind(parts: SwitchedGate, position: Position): OperationBehind | null {
   const stored = (parts.reader.stored ?? parts.reader).record(position) // nothing personal is asked for
   const record = stored === null ? null : parseRecord(stored.line)
   if (record?.kind !== 'operation') return null
@@ -71,7 +71,7 @@ function askedBy(parts: SwitchedGate, position: Position): Asked | null {
   // Few switches name policies, and payloads are long.
   const named = parts.authority.current().switches.some(({ scope }) => scope.kind === 'policy-set')
   const earlier = record.release !== parts.release.id && record.effects.length > 0
-  const payload = (named || earlier) && stored?.payload != null ? (JSON.parse(stored.payload) as Admitted) : null
+  const payload = (named || earlier) && stored?.payload != null ? (JSON.parse(stored.payload) as PayloadRead) : null
   return {
     actor,
     chain,
@@ -83,21 +83,21 @@ function askedBy(parts: SwitchedGate, position: Position): Asked | null {
     wasIrreversible: earlier && payload?.impact?.irreversible !== false,
   }
 }
-interface Admitted {
+interface PayloadRead {
   readonly authority?: { readonly policySet: Hash } | null
   readonly impact?: { readonly irreversible: boolean } | null
 }
 
 /** As today's release sees it, or as the one saw it that decided, whichever is more. */
-const riskOf = ({ acknowledgement }: Gate, effect: string, asked: Asked | null): Risk =>
-  asked?.wasIrreversible === true && effect !== NOTIFY_EFFECT ? 'irreversible' : acknowledgement.riskOf(effect)
+const riskOf = ({ acknowledgement }: Gate, effect: string, behind: OperationBehind | null): Risk =>
+  behind?.wasIrreversible === true && effect !== NOTIFY_EFFECT ? 'irreversible' : acknowledgement.riskOf(effect)
 
-function stateOf(parts: SwitchedGate, position: Position, effect: string, asked: Asked | null): EffectState {
-  if (asked === null || switchedOffBy(parts, effect, asked) !== null) return 'switched-off'
-  if (effect !== NOTIFY_EFFECT && !isLive(parts, asked)) return 'revoked'
+function stateOf(parts: SwitchedGate, position: Position, effect: string, behind: OperationBehind | null): EffectState {
+  if (behind === null || switchedOffBy(parts, effect, behind) !== null) return 'switched-off'
+  if (effect !== NOTIFY_EFFECT && !isLive(parts, behind)) return 'revoked'
   const { acknowledgement } = parts
   if (acknowledgement.stop.mark !== null) return 'log-stopped'
-  return riskOf(parts, effect, asked) === 'irreversible' && position >= acknowledgement.witnessedSize
+  return riskOf(parts, effect, behind) === 'irreversible' && position >= acknowledgement.witnessedSize
     ? 'awaiting-witness'
     : 'ready'
 }
@@ -110,11 +110,11 @@ const NOBODY = {
   command: '',
   policySet: null,
 }
-const switchedOffBy = (parts: SwitchedGate, effect: string, asked: Asked): SwitchEntry | null =>
-  mayDispatch(parts, effect, effect === NOTIFY_EFFECT ? NOBODY : asked)
+const switchedOffBy = (parts: SwitchedGate, effect: string, behind: OperationBehind): SwitchEntry | null =>
+  mayDispatch(parts, effect, effect === NOTIFY_EFFECT ? NOBODY : behind)
 
 /** Nobody stands behind what the engine does by itself. */
-const isLive = ({ identity }: SwitchedGate, { actor, chain, tenant, onBehalfOf }: Asked): boolean =>
+const isLive = ({ identity }: SwitchedGate, { actor, chain, tenant, onBehalfOf }: OperationBehind): boolean =>
   chain.length === 0 || identity.isLive({ id: actor, kind: 'agent', roles: [], chain, onBehalfOf, tenant })
 
 /** The state of the effect of one record that is furthest from leaving; null when it has none. */
@@ -124,8 +124,8 @@ export function worstOf(
   effects: readonly { readonly effect: string }[],
 ): EffectState | null {
   if (effects.length === 0) return null
-  const asked = askedBy(parts, position)
-  const states = effects.map(({ effect }) => stateOf(parts, position, effect, asked))
+  const behind = operationBehind(parts, position)
+  const states = effects.map(({ effect }) => stateOf(parts, position, effect, behind))
   return states.toSorted((a, b) => EFFECT_STATES.indexOf(b) - EFFECT_STATES.indexOf(a))[0] ?? null
 }
 
@@ -137,11 +137,12 @@ export function heldBackBy(
 ): { readonly heldBack: number; readonly scanned: number; readonly last: Position } {
   const page = parts.reader.effects(after, EFFECTS_SCAN_MAX)
   const heldBack = page.filter(({ position, effect }) => {
-    const asked = askedBy(parts, position)
-    if (asked === null) return false
-    if ('switch' in cause) return switchedOffBy(parts, effect, asked)?.id === cause.switch
-    const named = asked.onBehalfOf === cause.revoked || asked.chain.some(({ principal }) => principal === cause.revoked)
-    return named && effect !== NOTIFY_EFFECT && !isLive(parts, asked)
+    const behind = operationBehind(parts, position)
+    if (behind === null) return false
+    if ('switch' in cause) return switchedOffBy(parts, effect, behind)?.id === cause.switch
+    const named =
+      behind.onBehalfOf === cause.revoked || behind.chain.some(({ principal }) => principal === cause.revoked)
+    return named && effect !== NOTIFY_EFFECT && !isLive(parts, behind)
   }).length
   return { heldBack, scanned: page.length, last: page.at(-1)?.position ?? after }
 }
@@ -153,7 +154,7 @@ export function countAwaiting(parts: SwitchedGate): { readonly count: number; re
   const waiting = effects.filter(
     ({ effect, position }) =>
       parts.acknowledgement.riskOf(effect) === 'irreversible' ||
-      riskOf(parts, effect, askedBy(parts, position)) === 'irreversible',
+      riskOf(parts, effect, operationBehind(parts, position)) === 'irreversible',
   )
   return { count: waiting.length, complete: effects.length < EFFECTS_SCAN_MAX }
 }

@@ -3,8 +3,7 @@
  * Done again after a crash, it finds its record and changes nothing.
  */
 import { CommitterCore } from './committer/committer-core.ts'
-import { enginePayload } from './engine-operation.ts'
-import type { OperationPayload } from './operation-payload.ts'
+import { payloadUndecided } from './operation-payload.ts'
 import { ENGINE } from './record-once.ts'
 import type { Clock } from '../host/clock.ts'
 import { operationId, sha256Hex, type Position } from '../model/ids.ts'
@@ -35,10 +34,7 @@ export async function recordEpoch(storage: StorageWriter, clock: Clock, opening:
       ...{ tenant: ENGINE.tenant, run: null, correlation: null, causation: null, release: null, gate: '' },
       ...{ state: 'committed', streams: [], finds: [], readPosition: core.head.position, rows: [], effects: [] },
       events: [{ stream: LOG_KEY_STREAM, version: version + 1, type: 'epoch', data: canonicalJson(data) }],
-      payload: JSON.stringify({
-        ...enginePayload(proposal, null),
-        outcome: { kind: 'committed', result: null },
-      } satisfies OperationPayload),
+      payload: JSON.stringify(payloadUndecided(proposal, null, { kind: 'committed', result: null })),
     },
   ])
   if (answer?.kind === 'failed') throw answer.problem

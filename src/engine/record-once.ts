@@ -1,10 +1,10 @@
 /** What the engine records by itself, as an operation of its own: once for each key, whatever restarts in between. */
-import { commitPlan, type EnginePlan } from './engine-operation.ts'
-import { foldEngineStream } from './engine-streams.ts'
+import { commitPlan } from './engine-operation.ts'
+import { oneEvent, type EnginePlan } from './engine-plan.ts'
 import type { Parts } from './parts.ts'
 import type { Proposal } from './proposal.ts'
 import { operationId, sha256Hex, type PrincipalId, type StreamId } from '../model/ids.ts'
-import { canonicalJson, type JsonObject } from '../model/json.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 
 /** The engine as the actor of what nobody asked for: no chain, so nothing can be done in its name. */
@@ -26,16 +26,9 @@ export function recordOnce(
   type: string,
   data: JsonObject,
 ): Promise<void> {
-  const text = canonicalJson(data)
   return commitOnce(parts, command, key, data, async () => {
-    const { version, state } = await parts.states.at(stream, parts.states.visible, AbortSignal.timeout(10_000))
-    return {
-      streams: [{ stream, version }],
-      events: [{ stream, version: version + 1, type, data: text }],
-      rows: [],
-      after: new Map([[stream, foldEngineStream('', state, [{ data: text }])]]),
-      result: null,
-    }
+    const read = await parts.states.at(stream, parts.states.visible, AbortSignal.timeout(10_000))
+    return oneEvent(stream, read, type, data, null)
   })
 }
 

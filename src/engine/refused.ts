@@ -6,7 +6,7 @@ import { admit } from './admit.ts'
 import { denied } from './denied.ts'
 import { endHeld } from './hold.ts'
 import type { Refusal } from './decide.ts'
-import { askedOf } from './flows.ts'
+import { flowCall } from './flows.ts'
 import { payloadOf } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { whereOf, type Proposal } from './proposal.ts'
@@ -27,7 +27,7 @@ export async function refused(parts: Parts, proposal: Proposal, refusal: Refusal
     return denied(parts, proposal, refusal, { admission: admitted.admission, read: admitted.read }, attempts)
   const { code, detail } = refusal
   const title = titleOf(parts, proposal.intent.command, code)
-  parts.flows.answered(askedOf(proposal, refusal.attested), detail)
+  parts.flows.answered(flowCall(proposal, refusal.attested), detail)
   const outcome = { kind: 'refused', code, title, detail } as const
   const payload = payloadOf(proposal, refusal, { admission: null, impact: null, attempts, outcome })
   if (proposal.resumed !== null) return endHeld(parts, proposal, 'refused', payload)

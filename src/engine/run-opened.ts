@@ -5,12 +5,12 @@
  */
 import { ATTEMPTS_MAX } from './bounds.ts'
 import { commitPlan } from './engine-operation.ts'
-import { foldEngineStream, RUN_OPENED, runOpenedStream, runStream } from './engine-streams.ts'
+import { oneEvent } from './engine-plan.ts'
+import { runOpenedStream, runStream } from './engine-streams.ts'
 import type { Parts } from './parts.ts'
 import { ENGINE } from './record-once.ts'
 import { loadEvents } from '../event-log/load.ts'
 import { operationId, sha256Hex, type Position, type PrincipalId, type RunId } from '../model/ids.ts'
-import { canonicalJson } from '../model/json.ts'
 import { teamOf, type Principal } from '../model/principal.ts'
 import { Problem, problem, type ProblemCode } from '../model/problems.ts'
 import { parseRecord } from '../model/record-line.ts'
@@ -82,7 +82,6 @@ async function open(parts: Parts, run: RunId, by: PrincipalId, signal: AbortSign
   const stream = runOpenedStream(run)
   const idempotencyKey = `${OPEN_RUN}:${run}`
   const input = { run, by }
-  const data = canonicalJson({ by })
   const untraced = { run: null, correlation: null, causation: null }
   const proposal = {
     operation: operationId(ENGINE.id, idempotencyKey),
@@ -94,13 +93,7 @@ async function open(parts: Parts, run: RunId, by: PrincipalId, signal: AbortSign
     resumed: null,
   }
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    await commitPlan(parts, proposal, null, {
-      streams: [{ stream, version: 0 }],
-      events: [{ stream, version: 1, type: 'opened', data }],
-      rows: [],
-      after: new Map([[stream, foldEngineStream(RUN_OPENED, null, [{ data }])]]),
-      result: null,
-    })
+    await commitPlan(parts, proposal, null, oneEvent(stream, { version: 0, state: null }, 'opened', { by }, null))
     signal.throwIfAborted()
     const opened = await openedBy(parts, run, signal)
     if (opened !== null) return opened

@@ -154,7 +154,7 @@ export class States {
       const tail = events.at(-1)
       if (tail === undefined) break
       state = isEngineEntity(entity)
-        ? foldEngineStream(entity, state, events)
+        ? foldEngineStream(state, events)
         : await this.#foldInCell(entity, id, state, events, signal)
       last = { version: tail.version, position: tail.position, leaf: tail.leaf, state }
       folded += events.length

@@ -3,14 +3,13 @@
  * on record in the log, because "stopped" that nobody can check is a wish.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { foldEngineStream } from './engine-streams.ts'
+import { oneEvent } from './engine-plan.ts'
 import type { Parts } from './parts.ts'
 import { EFFECTS_SCAN_MAX, heldBackBy } from './ready-effects.ts'
 import { commitOnce } from './record-once.ts'
 import { principalsOf } from './switches.ts'
 import type { Stopped, UnderWay } from './running.ts'
 import { streamId, type Position } from '../model/ids.ts'
-import { canonicalJson, type JsonObject } from '../model/json.ts'
 import { Problem, problem } from '../model/problems.ts'
 import type { AuthoritySnapshot, SwitchEntry } from '../warden/authority.ts'
 
@@ -185,18 +184,10 @@ function countsOf(operations: readonly StoppedOperation[]): StopReport['counts']
 const streamOf = (id: string) => streamId(STOP, id)
 
 function write(parts: Parts, report: StopReport): Promise<void> {
-  const data = report as unknown as JsonObject
-  const text = canonicalJson(data)
-  const stream = streamOf(report.id)
   const input = { id: report.id, cause: report.cause, snapshot: report.snapshot }
+  const stream = streamOf(report.id)
   return commitOnce(parts, STOP, `stop:${report.id}`, input, () =>
-    Promise.resolve({
-      streams: [{ stream, version: 0 }],
-      events: [{ stream, version: 1, type: 'reported', data: text }],
-      rows: [],
-      after: new Map([[stream, foldEngineStream('', null, [{ data: text }])]]),
-      result: null,
-    }),
+    Promise.resolve(oneEvent(stream, { version: 0, state: null }, 'reported', report, null)),
   )
 }
 

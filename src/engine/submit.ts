@@ -1,15 +1,16 @@
 /**
  * The path of one action, from caller to receipt. Each step is a call that returns and opens to one short file:
- * authenticate → begin → scope → switches → decide → admit on impact → commit. A refusal, a denial and a hold leave the path where they arise.
+ * authenticate → begin → propose → gate → decide → admit on impact → commit → acknowledge. A refusal, a denial and a hold leave the path where they arise.
  */
-import { askedLevel } from './acknowledgement/asked-level.ts'
+import { levelOf } from './acknowledgement/asked-level.ts'
+import { atLevel } from './acknowledgement/at-level.ts'
 import { admit } from './admit.ts'
 import { changedSinceHeld } from './approval-binding.ts'
 import { ATTEMPTS_MAX } from './bounds.ts'
 import { gate } from './gate.ts'
 import { begin } from './begin.ts'
 import { commit } from './commit.ts'
-import { decide, type Accepted } from './decide.ts'
+import { decide } from './decide.ts'
 import { denied } from './denied.ts'
 import { askAnew, hold } from './hold.ts'
 import type { Timed } from './engine.ts'
@@ -17,16 +18,15 @@ import { adoptLimits } from './history/adopt-limits.ts'
 import { usableGrant } from './grants.ts'
 import { historyStillHolds } from './history/history.ts'
 import type { Parts } from './parts.ts'
-import { failed } from './pauses.ts'
+import { noteFailure } from './pauses.ts'
 import type { Proposal } from './proposal.ts'
+import { propose } from './propose.ts'
 import { refused } from './refused.ts'
 import { enterRun } from './run-opened.ts'
 import { streamsNamed } from './streams-named.ts'
 import { Stopwatch } from './stopwatch.ts'
-import { passSwitches } from './switches.ts'
 import type { Turn } from './turns.ts'
-import { highest, type Level } from '../model/acknowledgement.ts'
-import { streamId, type StreamId } from '../model/ids.ts'
+import type { StreamId } from '../model/ids.ts'
 import type { Intent, Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
@@ -46,27 +46,27 @@ export async function submit(
   const principal = await parts.identity.authenticate(credentials, signal)
   watch.lap('authenticate')
   const begun = begin(parts, principal, intent, signal)
-  const { acknowledgement } = parts
-  const asked = intent.acknowledge ?? null
-  if (begun.kind === 'known') {
-    const answer = await acknowledgement.answer(await begun.outcome, asked, acknowledgement.waitMs, signal)
-    watch.lap('begin')
-    return { answer, timings: watch.timings() }
-  }
-  const { operation, intentHash } = begun
-  if (!parts.policy.inScope(principal, intent.command)) {
-    passSwitches(parts, principal, { command: '', run: intent.run }, 'change') // who is stopped is told so, whatever they ask for
-    throw problem('no-such-command', `there is no command \`${intent.command}\` here`)
-  }
-  const input = parts.validators.commandInput(intent.command, intent.input)
-  acknowledgement.require(highest(asked, parts.release.manifest.commands[intent.command]?.acknowledge))
+  if (begun.kind === 'known') return acknowledged(parts, intent, await begun.outcome, watch, 'begin', signal)
+  const proposal = propose(parts, principal, intent, begun)
   watch.lap('begin')
-  const proposal: Proposal = { operation, intentHash, principal, intent, input, approvals: [], resumed: null }
   gate(parts, proposal)
+  const { operation, intentHash } = begun
   const work = (stop: AbortSignal): Promise<Outcome> => perform(parts, proposal, watch, stop)
   const outcome = await parts.running.run(operation, intentHash, principal, signal, work, intent)
-  const answer = await acknowledgement.answer(outcome, asked, acknowledgement.waitMs, signal)
-  watch.lap('commit')
+  return acknowledged(parts, intent, outcome, watch, 'commit', signal)
+}
+
+/** The answer at the level that is asked for, once it stands there, and how long each step took. */
+async function acknowledged(
+  parts: Parts,
+  { acknowledge }: Intent,
+  outcome: Outcome,
+  watch: Stopwatch,
+  phase: 'begin' | 'commit',
+  signal: AbortSignal,
+): Promise<Timed<Outcome>> {
+  const answer = await atLevel(parts, outcome, acknowledge ?? null, signal)
+  watch.lap(phase)
   return { answer, timings: watch.timings() }
 }
 
@@ -79,22 +79,28 @@ export async function perform(
 ): Promise<Outcome> {
   try {
     await enterRun(parts, proposal.principal, proposal.intent.run, signal)
-    const outcome = await attempt(parts, proposal, watch, signal)
+    const outcome = await decideAndCommit(parts, proposal, watch, signal)
     parts.breakers.ended(parts, proposal, outcome)
     return outcome
   } catch (error) {
     if (error instanceof Error) parts.breakers.ended(parts, proposal, error)
-    failed(parts, proposal, error)
+    noteFailure(parts, proposal, error)
     throw error
   }
 }
 
-async function attempt(parts: Parts, proposal: Proposal, watch: Stopwatch, signal: AbortSignal): Promise<Outcome> {
+/** Attempt after attempt, each in its turn on the streams that this one or those before it named. */
+async function decideAndCommit(
+  parts: Parts,
+  proposal: Proposal,
+  watch: Stopwatch,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const inTurn = new Set(streamsNamed(parts, proposal))
   for (let attempts = 1; attempts <= ATTEMPTS_MAX; attempts++) {
     const turn = await parts.turns.take([...inTurn], signal)
     try {
-      const outcome = await once(parts, proposal, { attempts, turn, watch, signal })
+      const outcome = await attempt(parts, proposal, { attempts, turn, watch, signal })
       if (outcome.kind !== 'moved') return outcome
       for (const stream of outcome.contended) inTurn.add(stream)
     } finally {
@@ -122,8 +128,11 @@ interface Moved {
 }
 const MOVED: Moved = { kind: 'moved', contended: [] }
 
-async function once(parts: Parts, proposal: Proposal, attempt: Attempt): Promise<Outcome | Moved> {
-  const { attempts, turn, watch, signal } = attempt
+async function attempt(
+  parts: Parts,
+  proposal: Proposal,
+  { attempts, turn, watch, signal }: Attempt,
+): Promise<Outcome | Moved> {
   const decision = await decide(parts, proposal, signal)
   watch.lap('decide')
   if (decision.kind === 'unfounded') return MOVED
@@ -143,7 +152,8 @@ async function once(parts: Parts, proposal: Proposal, attempt: Attempt): Promise
   if (use !== null)
     ({ admission, read } = admit(parts, proposal, { ...decision.admitRequest, approvals: use.approvals }))
   watch.lap('admit')
-  if (admission.kind !== 'denied') parts.acknowledgement.require(levelOf(parts, proposal, decision))
+  if (admission.kind !== 'denied')
+    parts.acknowledgement.require(levelOf(parts.release.manifest, proposal.intent, decision))
   if (admission.kind === 'admitted') {
     signal.throwIfAborted()
     const committing = commit(parts, proposal, decision, { admission, read }, attempts, use)
@@ -161,10 +171,4 @@ async function once(parts: Parts, proposal: Proposal, attempt: Attempt): Promise
   return admission.kind === 'held'
     ? hold(parts, proposal, decision, { admission, read }, attempts)
     : denied(parts, proposal, decision, { admission, read }, attempts)
-}
-
-/** What this commit would have to be acknowledged at: known before it is made. */
-function levelOf({ release }: Parts, { intent: { acknowledge, command } }: Proposal, { events }: Accepted): Level {
-  const written = events.map(({ entity, id, type }) => ({ stream: streamId(entity, id), type }))
-  return askedLevel(release.manifest, { acknowledge, command, events: written })
 }

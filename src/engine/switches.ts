@@ -10,7 +10,7 @@ import type { SwitchAction, SwitchEntry } from '../warden/authority.ts'
 import { switchInTheWay, type SwitchedAct, type SwitchSubject } from '../warden/switches.ts'
 
 /** What is asked for, as far as a switch can tell. */
-export interface Asked {
+export interface SwitchedCall {
   readonly command: string
   readonly run: RunId | null
   readonly effects?: readonly string[]
@@ -27,7 +27,7 @@ export const SWITCHED: ReadonlySet<ProblemCode> = new Set(Object.values(CODES))
 export const subjectOf = (
   parts: Pick<Parts, 'release' | 'policy'>,
   principal: Principal,
-  { command, run, effects = [] }: Asked,
+  { command, run, effects = [] }: SwitchedCall,
 ): SwitchSubject => ({
   application: parts.release.manifest.name,
   tenant: principal.tenant,
@@ -57,13 +57,13 @@ export function switchedProblem({ id, scope, action, reason }: SwitchEntry, oper
 export function passSwitches(
   parts: Parts,
   principal: Principal,
-  asked: Asked,
+  call: SwitchedCall,
   act: SwitchedAct,
   operation?: OperationId,
 ): void {
   const { switches } = parts.authority.current()
   if (switches.length > 0) {
-    const found = switchInTheWay(switches, subjectOf(parts, principal, asked), act)
+    const found = switchInTheWay(switches, subjectOf(parts, principal, call), act)
     if (found !== null) throw switchedProblem(found, operation)
   }
   if (act === 'read') return

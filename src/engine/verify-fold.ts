@@ -62,12 +62,12 @@ export async function foldInCell(
 
 /** The engine's own read model is of approval requests alone. */
 function rebuildApproval(reader: StorageReader, stream: StreamId, at: Position): RebuiltStream {
-  const { entity, id } = streamParts(stream)
+  const { id } = streamParts(stream)
   let state: JsonText | null = null
   for (let version = 0; ;) {
     const events = loadEvents(reader, stream, version, at, FOLD_EVENTS_MAX)
     if (events.length === 0) break
-    state = foldEngineStream(entity, state, events)
+    state = foldEngineStream(state, events)
     version = events.at(-1)?.version ?? version
   }
   if (state === null) return { rows: [] }

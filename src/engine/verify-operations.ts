@@ -1,6 +1,6 @@
 /**
  * The second look of an audit: every statement of stream heads against the streams, every operation of the log against what is kept beside it (the index of operations, the outbox), and every
- * admission derived again from the recorded request and the authority snapshot it names (invariant 9). One pass, memory bounded.
+ * admission derived again from the recorded request and the authority snapshot it names. One pass, memory bounded.
  */
 import { setImmediate } from 'node:timers/promises'
 import { AUTHORITY } from './engine-streams.ts'

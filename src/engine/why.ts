@@ -1,4 +1,4 @@
-/** The answer to "why did this happen": DESIGN §1's questions for one operation, each line recorded, derived or unknown. */
+/** The answer to "why did this happen": what one operation read, what it wrote and why it might, what would take it back; each line recorded, derived or unknown. */
 import type { OperationPayload } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
 import { nextFor, worstOf } from './ready-effects.ts'

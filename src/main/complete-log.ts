@@ -1,5 +1,5 @@
 /**
- * `plinth log recover --from FILE`: a log that was restored from an older copy gets its end back from an exported one. Nothing of the file is believed: it counts
+ * `plinth log recover --export FILE`: a log that was restored from an older copy gets its end back from an exported one. Nothing of the file is believed: it counts
  * only as far as the tree over it is one that this log has signed, as its signer remembers it, as witnesses have cosigned it, or as the bundle's
  * own checkpoint shows. What is missing is written as it was; the log goes on under its name, and every receipt holds.
  *

@@ -12,6 +12,7 @@ const ITEMS_MAX = 20
 /** Beyond that even what is shortened is cut, and the card says so at its head. */
 const SHORTENED_LENGTH_MAX = 8_000
 
+/** All that a card is made from. */
 export interface CardView {
   readonly approval: string
   readonly operation: string
@@ -22,10 +23,12 @@ export interface CardView {
   readonly run: string | null
   readonly rules: readonly string[]
   readonly requires: readonly string[]
+  /** What it would do, as decided when it was held. */
   readonly impact: JsonObject
   readonly binds: string
   readonly heldAtMs: number
   readonly expiresAtMs: number
+  /** States before and after, undo, amounts: shown beside the impact. */
   readonly change?: {
     readonly states: readonly {
       readonly stream: string

@@ -1,6 +1,6 @@
 /** What the application's code answers, as the cell returns it. Untrusted until the engine has checked it against the manifest. */
 import type { Position, StreamId, Version, Hash } from './ids.ts'
-import type { Json, JsonObject, JsonText } from './json.ts'
+import type { Json, JsonObject } from './json.ts'
 
 /** A bounded find on one read model. Equality only; order is the matching index's remaining columns, then entity id, then key. */
 export interface FindQuery {
@@ -14,7 +14,6 @@ export interface FindQuery {
   readonly after: RowKey | null
 }
 export const FIND_LIMIT_MAX = 1_000
-export const FIND_LIMIT_DEFAULT = 50
 
 export interface RowKey {
   readonly id: string
@@ -97,4 +96,3 @@ export interface Usage {
   readonly reads: number
   readonly outputBytes: number
 }
-export type StateText = JsonText

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 declare const brand: unique symbol
 export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
 
-/** `op_` and 26 base32 characters: derived from principal and idempotency key, so a retry finds its first try. */
+/** `op_` and 26 base32 characters: derived from principal and idempotency key, so that a retry finds its first try; random for a read. */
 export type OperationId = Brand<string, 'OperationId'>
 /** Name of a principal, e.g. `support-agent`: `[a-z0-9][a-z0-9._@-]{0,127}`. */
 export type PrincipalId = Brand<string, 'PrincipalId'>
@@ -53,6 +53,8 @@ export function derivedSuffix(...parts: readonly string[]): string {
 
 export const operationId = (principal: PrincipalId, idempotencyKey: string): OperationId =>
   `op_${derivedSuffix('operation', principal, idempotencyKey)}` as OperationId
+/** Of a read, which no key finds again. @param random 16 bytes */
+export const readOperationId = (random: Uint8Array): OperationId => `op_${base32(random)}` as OperationId
 export const approvalId = (operation: OperationId, attempt: number): ApprovalId =>
   `apr_${derivedSuffix('approval', operation, String(attempt))}` as ApprovalId
 export const streamId = (entity: string, id: string): StreamId => `${entity}/${id}` as StreamId

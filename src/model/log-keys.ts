@@ -49,7 +49,6 @@ export interface LogEpoch {
   /** One line. */
   readonly reason: string
 }
-export type EpochRecordData = KeyRecordData & LogEpoch
 
 /** What the keys before and after sign when an epoch is opened. */
 export const epochText = (vkey: string, next: Hash, { previous, kept, reason }: LogEpoch): string =>

@@ -1,6 +1,6 @@
 /** One intent from proposal to a terminal state, as a declared state machine. */
 import type { Level } from './acknowledgement.ts'
-import type { ApprovalId, Hash, OperationId, Position, PrincipalId, ReleaseId, RunId } from './ids.ts'
+import type { ApprovalId, OperationId, Position, RunId } from './ids.ts'
 import type { JsonObject, Json } from './json.ts'
 import type { Receipt } from './receipt.ts'
 
@@ -108,10 +108,3 @@ export type Outcome =
       readonly receipt?: Receipt
       readonly replayed: boolean
     } & RecordedLevel)
-
-/** Identity of the payload behind an idempotency key. */
-export interface IntentIdentity {
-  readonly principal: PrincipalId
-  readonly release: ReleaseId
-  readonly hash: Hash
-}

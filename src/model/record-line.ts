@@ -2,32 +2,15 @@
  * The line of a record: composed once by template, parsed back strictly. The member order is part of the format; a line with another
  * order, with white space or with an unneeded escape is not a record.
  */
-import type { Hash, OperationId, PrincipalId, ReleaseId, RunId, StreamId, Version } from './ids.ts'
+import type { Hash, StreamId, Version } from './ids.ts'
 import { OPERATION_TRANSITIONS, type OperationState } from './operation.ts'
-import type { ChainLink } from './principal.ts'
-import { RECORD_FORMAT, type EventRecord, type LogRecord, type OperationRecord } from './record.ts'
+import { RECORD_FORMAT, type EventRecord, type LogRecord, type OperationRecord, type RecordCommon } from './record.ts'
 
 const quoted = (text: string | null): string => (text === null ? 'null' : JSON.stringify(text))
 
-export interface CommonFields {
-  readonly log: string
-  readonly op: OperationId
-  readonly n: number
-  readonly t: number
-  readonly actor: PrincipalId
-  readonly chain: readonly ChainLink[]
-  readonly for: PrincipalId | null
-  readonly tenant: string
-  readonly run: RunId | null
-  readonly corr: string | null
-  readonly cause: string | null
-  readonly release: ReleaseId | null
-  readonly gate: string
-}
-export interface PayloadFields {
-  readonly hash: Hash
-  readonly bytes: number
-}
+/** What all records of one commit share; `n` is how many they are. */
+export type CommonFields = Omit<RecordCommon, 'v' | 'tx' | 'payload'> & { readonly n: number }
+export type PayloadFields = RecordCommon['payload']
 
 /** Composes the lines of one commit: what they share is written once. */
 export function lineComposer(common: CommonFields): {

@@ -8,7 +8,7 @@ import type { OperationState } from './operation.ts'
 
 export const RECORD_FORMAT = 1
 
-interface RecordCommon {
+export interface RecordCommon {
   readonly v: typeof RECORD_FORMAT
   /** Origin of the log. */
   readonly log: string

@@ -7,7 +7,7 @@ import type { Principal } from '../model/principal.ts'
 
 export interface AdmitRequest {
   readonly principal: Principal
-  /** Command or query name, or `plinth.attest`, `plinth.import`, `plinth.read-records`. */
+  /** Command or query name, or an action of the engine's own: `plinth.attest`, `plinth.approve`, `plinth.import`, `plinth.erase`, `plinth.read-records`. */
   readonly action: string
   /** The command's first target, or null: then the application itself. */
   readonly resource: { readonly entity: string; readonly id: string } | null

@@ -1,4 +1,4 @@
-/** What was decided can be decided again: from the recorded request and the snapshot alone, with the same rules (invariant 9). */
+/** What was decided can be decided again: from the recorded request and the snapshot alone, with the same rules. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from '../../test/support/property.ts'

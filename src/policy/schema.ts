@@ -28,14 +28,6 @@ export const PRINCIPAL_TYPES = { agent: 'Agent', human: 'Human', service: 'Servi
   PrincipalKind,
   string
 >
-/** What the engine itself asks for, beside the application's commands and queries. */
-export const ENGINE_ACTIONS = [
-  'plinth.attest',
-  'plinth.import',
-  'plinth.read-records',
-  'plinth.approve',
-  'plinth.erase',
-] as const
 export const ACTION_GROUPS = ['commands', 'queries', 'engine'] as const
 export type ActionGroup = (typeof ACTION_GROUPS)[number]
 

@@ -52,6 +52,3 @@ export const DEFAULT_LIMITS: SandboxLimits = {
   perCell: 256,
   tries: 6,
 }
-
-/** Characters of an application's error text that are kept. */
-export const ERROR_TEXT_MAX = 2_000

@@ -1,5 +1,6 @@
 /**
- * The storage port: what the engine needs of a store, in its own words. Two adapters, one conformance suite (test/conformance/storage.ts).
+ * The storage port: what the engine needs of a store, in its own words. SQLite is the adapter; whatever stands beside it is held to
+ * the same suite (test/conformance/storage.ts).
  * The committer (src/engine/committer/) decides what is written, in order and already hashed; an adapter makes it durable, all or none.
  *
  * Invariants that tests cite:

@@ -35,7 +35,6 @@ export interface BucketStore {
   set(bucket: number, entries: Uint8Array, hash: Uint8Array): void
 }
 
-export const BUCKETS = 65_536
 const TOP = 4 // levels above the buckets
 export const ENTRY_BYTES = 72
 const HASH_BYTES = 32

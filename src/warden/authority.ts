@@ -1,6 +1,6 @@
 /**
- * The authority snapshot: all that the runtime may know of permission, numbered, hash-linked, signed by the operator's key, verified against
- * a pinned public key. The runtime only reads it; it is written by the operator's own command line (src/warden/), in time by a process of its own.
+ * The authority snapshot: all that the runtime may know of permission, numbered, hash-linked, signed by the warden's root key, verified against
+ * a pinned public key. The runtime only reads it; the warden makes it from what operators have signed.
  */
 import type { ProtectedDeclaration } from '../model/declaration.ts'
 import type { Hash, PrincipalId } from '../model/ids.ts'

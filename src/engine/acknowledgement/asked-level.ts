@@ -1,7 +1,9 @@
 /** The level at which an operation is to be acknowledged: the highest that its caller, its command or one of its events asks for. */
 import { highest, type Level } from '../../model/acknowledgement.ts'
-import { streamParts, type StreamId } from '../../model/ids.ts'
+import type { NewEvent } from '../../model/decision.ts'
+import { streamId, streamParts, type StreamId } from '../../model/ids.ts'
 import type { Manifest } from '../../model/manifest.ts'
+import type { Intent } from '../../model/operation.ts'
 
 export interface Asking {
   /** By the caller. */
@@ -20,4 +22,14 @@ export function askedLevel({ commands, entities }: Manifest, { acknowledge, comm
       return Object.hasOwn(entities, entity) ? entities[entity]?.acknowledge?.[type] : null
     }),
   )
+}
+
+/** Of what a decision would commit: known before it is made. */
+export const levelOf = (
+  manifest: Manifest,
+  { acknowledge, command }: Pick<Intent, 'acknowledge' | 'command'>,
+  { events }: { readonly events: readonly NewEvent[] },
+): Level => {
+  const written = events.map(({ entity, id, type }) => ({ stream: streamId(entity, id), type }))
+  return askedLevel(manifest, { acknowledge, command, events: written })
 }

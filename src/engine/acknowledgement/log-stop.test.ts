@@ -31,6 +31,16 @@ async function stops(vault: Bank): Promise<StopMark> {
 const evidenceOf = ({ evidence }: StopMark): Record<string, unknown> =>
   JSON.parse(readFileSync(evidence, 'utf8')) as Record<string, unknown>
 
+/** A copy of the vault's folder, behind by one sealed box that is witnessed. */
+async function leftBehind(vault: Bank, copy: string): Promise<string> {
+  await vault.close()
+  cpSync(vault.dir, copy, { recursive: true })
+  const later = await vault.again()
+  await later.do('seal', { box: 'b' })
+  await later.close()
+  return copy
+}
+
 /** The same data directory as of an earlier moment, opened as if it were the newest. */
 async function openCopy(test: TestContext, from: string, witnessPolicy: string | null): Promise<Bank> {
   return openBank(test, {
@@ -44,12 +54,7 @@ async function openCopy(test: TestContext, from: string, witnessPolicy: string |
 test('files that were put back: the witness is further, the log stops, stays stopped, and goes on only when told to', async (t) => {
   const { vault, policy, folder, logVkey } = await openVault(t, { names: ['one'], threshold: 1, everyMs: 50 })
   await vault.do('seal', { box: 'a' })
-  await vault.close()
-  const backup = join(folder, 'backup')
-  cpSync(vault.dir, backup, { recursive: true })
-  const later = await vault.again()
-  await later.do('seal', { box: 'b' })
-  await later.close()
+  const backup = await leftBehind(vault, join(folder, 'backup'))
 
   const restored = await openCopy(t, backup, policy)
   const mark = await stops(restored)
@@ -86,12 +91,7 @@ test('files that were put back: the witness is further, the log stops, stays sto
 
 test('the database alone was put back: what was witnessed before says so before anything is written', async (t) => {
   const { vault, policy, folder, witnesses } = await openVault(t, { names: ['one'], threshold: 1, everyMs: 50 })
-  await vault.close()
-  const backup = join(folder, 'backup')
-  cpSync(vault.dir, backup, { recursive: true })
-  const later = await vault.again()
-  await later.do('seal', { box: 'b' })
-  await later.close()
+  const backup = await leftBehind(vault, join(folder, 'backup'))
   await witnesses[0]?.kill()
   cpSync(witnessedPath(vault.dir), witnessedPath(backup))
   const restored = await openCopy(t, backup, policy)
@@ -101,12 +101,7 @@ test('the database alone was put back: what was witnessed before says so before 
 
 test('two histories under one key: the witness refuses the second, and the proof convicts without anybody’s word', async (t) => {
   const { vault, policy, folder, logVkey } = await openVault(t, { names: ['one'], threshold: 1, everyMs: 50 })
-  await vault.close()
-  const fork = join(folder, 'fork')
-  cpSync(vault.dir, fork, { recursive: true })
-  const honest = await vault.again()
-  await honest.do('seal', { box: 'a' })
-  await honest.close()
+  const fork = await leftBehind(vault, join(folder, 'fork'))
   const other = await openCopy(t, fork, null)
   for (let i = 0; i < 20; i++) await other.do('put', { box: `other${i}` })
   await other.close()

@@ -1,5 +1,5 @@
 /**
- * Re-evaluates every admission of a log from the log, the authority snapshots and the manifests alone (invariant 9), and names each that differs:
+ * Re-evaluates every admission of a log from the log, the authority snapshots and the manifests alone, and names each that differs:
  * what policy would not have allowed, what was asked otherwise than it happened, what rests on an authority that was not in force, what has none.
  * Needs neither a running system nor the machine that it ran on. One pass; memory does not grow with the records.
  */

@@ -125,7 +125,7 @@ export class Standing {
   #attest(stream: StreamId, version: number, data: JsonObject): void {
     const versions = this.#runs.get(stream) ?? []
     const last = versions.at(-1)
-    const state = foldEngineStream(RUN, last?.state ?? null, [{ data: canonicalJson(data) }])
+    const state = foldEngineStream(last?.state ?? null, [{ data: canonicalJson(data) }])
     // Of a run that was forgotten meanwhile the earlier facts are not known: it stays unknown.
     if (version !== (last?.version ?? 0) + 1) return this.#runs.delete(stream)
     this.#runs.set(stream, [...versions.slice(1 - VERSIONS_KEPT), { version, state }])

@@ -1,6 +1,5 @@
 /** The words behind `main.ts`, read strictly. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { problem } from '../../model/problems.ts'
 import type { OpenSignerOptions } from './open-signer.ts'
@@ -60,5 +59,3 @@ function readPolicy(path: string): string {
     throw new Error(`\`--witness-policy ${path}\` cannot be read`, { cause })
   }
 }
-
-export const defaultSignerDir = (dataDir: string): string => join(dataDir, 'signer')

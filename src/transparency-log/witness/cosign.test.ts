@@ -10,7 +10,7 @@ import { formatVerifierKey } from '../../model/signed-note.ts'
 import { cosignatureSigner, formatCosignatureKey } from '../cosignature.ts'
 import { judgeCheckpoint } from '../policy-file-quorum.ts'
 import { parsePolicyFile } from '../policy-file.ts'
-import { cosign, enoughFor, enoughOf, ownTree } from './cosign.ts'
+import { cosign, enoughFor, ownTree, type Enough } from './cosign.ts'
 import { verifyEquivocation } from './equivocation.ts'
 import { originHash } from './head-files.ts'
 import type { RunningWitness } from './open-witness.ts'
@@ -28,6 +28,10 @@ const clientOf = (witness: RunningWitness, options: Partial<WitnessClientOptions
     { name: witness.signer.name, url: witness.url, key: witness.signer },
     { log: log.pinned, tree, timeoutMs: 60_000, ...options },
   )
+const enoughOf =
+  (count: number): Enough =>
+  (cosigned) =>
+    cosigned.size >= count
 const start = (t: TestContext, number: number, dir = temporaryDirectory(t)) =>
   startWitness(t, { logs, dir, name: `w${number}` })
 

@@ -16,10 +16,6 @@ export const enoughFor =
   (policy: PolicyFile): Enough =>
   (cosigned) =>
     judgeQuorum(policy, cosigned).kind === 'satisfied'
-export const enoughOf =
-  (count: number): Enough =>
-  (cosigned) =>
-    cosigned.size >= count
 
 export interface CosignOptions {
   readonly enough: Enough

@@ -1,5 +1,5 @@
 /** A vault: an application whose declarations ask for more than the default acknowledgement, and whose effects are of every risk. */
-import { application, command, effect, entity } from 'plinth'
+import { application, command, effect, entity, type Effect } from 'plinth'
 import { z } from 'zod'
 
 export const box = entity('box', {
@@ -11,8 +11,8 @@ export const box = entity('box', {
   evolve: { filled: ({ holds }, { count }) => ({ holds: holds + count }), sealed: (state) => state },
 })
 
-const what = z.object({ box: z.string() })
-export const wire = effect('wire', { describe: 'Cannot be taken back.', payload: what, risk: 'irreversible' })
+export const what = z.object({ box: z.string() })
+type Wire = Effect<'wire', typeof what>
 export const mail = effect('mail', { describe: 'Can be apologised for.', payload: what, risk: 'compensable' })
 
 const input = z.object({ box: box.id() })
@@ -46,22 +46,26 @@ export const notarise = command('notarise', {
     return { box: id }
   },
 })
-export const send = command('send', {
-  describe: 'Asks for an effect of each risk.',
-  input,
-  output,
-  effects: [wire, mail],
-  decide(tx, { box: id }) {
-    tx.append(box, id, 'filled', { count: -1 })
-    tx.effect(mail, { box: id })
-    tx.effect(wire, { box: id })
-    return { box: id }
-  },
-})
+/** The whole application, whatever risk its wire is said to be. */
+export const vaultWith = (wire: Wire) =>
+  application('vault', {
+    describe: 'For tests of acknowledgement levels.',
+    entities: [box],
+    commands: [put, seal, notarise, sendWith(wire)],
+    effects: [wire, mail],
+  })
+const sendWith = (wire: Wire) =>
+  command('send', {
+    describe: 'Asks for an effect of each risk.',
+    input,
+    output,
+    effects: [wire, mail],
+    decide(tx, { box: id }) {
+      tx.append(box, id, 'filled', { count: -1 })
+      tx.effect(mail, { box: id })
+      tx.effect(wire, { box: id })
+      return { box: id }
+    },
+  })
 
-export default application('vault', {
-  describe: 'For tests of acknowledgement levels.',
-  entities: [box],
-  commands: [put, seal, notarise, send],
-  effects: [wire, mail],
-})
+export default vaultWith(effect('wire', { describe: 'Cannot be taken back.', payload: what, risk: 'irreversible' }))

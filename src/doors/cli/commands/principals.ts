@@ -1,4 +1,4 @@
-/** `plinth principals`: who may act. Each change is a signed snapshot, written with the operator's key and never through the runtime. */
+/** `plinth principals`: who may act. Each change is a request that operators sign, carried to the warden and never through the runtime. */
 import { unlink } from 'node:fs/promises'
 import { sha256Hex } from '../../../model/ids.ts'
 import { problem } from '../../../model/problems.ts'
