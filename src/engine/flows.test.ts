@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { askedOf, Flows } from './flows.ts'
+import { flowCall, Flows } from './flows.ts'
 import type { Proposal } from './proposal.ts'
 import type { PrincipalId, RunId } from '../model/ids.ts'
 import type { Manifest } from '../model/manifest.ts'
@@ -74,7 +74,7 @@ test('what is read outside a run taints the runs that go on, of whoever read it,
 test('what an agent reads is read by all agents of its team', () => {
   const below = { id: 'below', above: [{ id: 'middle' }, { id: 'teller' }] }
   const proposal = { intent: { run: null, command: 'act' }, principal: below, input: {} } as unknown as Proposal
-  assert.equal(askedOf(proposal, {}).team, AGENT)
+  assert.equal(flowCall(proposal, {}).team, AGENT)
 })
 
 test('a run that was forgotten for others counts as tainted', async (t) => {
