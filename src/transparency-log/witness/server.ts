@@ -3,7 +3,7 @@
  * nobody who asks has to say who they are.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Clock } from '../../host/clock.ts'
 import { ADD_CHECKPOINT_BYTES_MAX } from './add-checkpoint.ts'
 import { WitnessFault } from './fault.ts'
@@ -53,6 +53,11 @@ export async function serve(
     connectionsCheckingInterval: 1_000,
   })
   server.maxConnections = connectionsMax
+  const connected = new Set<Socket>()
+  server.on('connection', (socket) => {
+    connected.add(socket)
+    socket.once('close', () => connected.delete(socket))
+  })
   server.on('request', (request, response) => {
     const address = request.socket.remoteAddress ?? ''
     void answerTo(witness, request, refused.has(address)).then(
@@ -84,6 +89,8 @@ export async function serve(
           clearTimeout(cutOff)
           resolve()
         })
+        // Who has only connected has asked nothing that would be answered.
+        for (const socket of connected) if (socket.bytesRead === 0) socket.destroy()
       }),
   }
 }

@@ -225,6 +225,15 @@ describe('what a witness remembers', () => {
     await assert.rejects(fetch(witness.url))
   })
 
+  test('a caller who has only connected does not keep it from stopping', { timeout: 30_000 }, async (t) => {
+    const witness = await startWitness(t, { logs, limits: { requestMs: 600_000 } })
+    const socket = connect(witness.port, '127.0.0.1')
+    t.after(() => socket.destroy())
+    await once(socket, 'connect')
+    await post(witness.url, 'nonsense') // by now the other has been let in, too
+    await witness.close()
+  })
+
   test('one process at a time has the directory', async (t) => {
     const dir = temporaryDirectory(t)
     await startWitness(t, { logs, dir })
