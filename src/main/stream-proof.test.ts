@@ -11,13 +11,19 @@ import { main, parseKey, verifyStream, type Report } from '../../verifier/verify
 import { writeStreamProof } from './stream-proof.ts'
 
 test('a stream is shown whole, or not to be there, and never otherwise', async (t) => {
-  const bank = await openBank(t, { heads: { everyMs: 20, everyRecords: 1_000_000 } })
+  const unstated = await openBank(t)
   await assert.rejects(
-    writeStreamProof(bank.dir, 'account/a', join(bank.dir, 'too-soon.json'), await bank.engine.checkpoint()),
+    writeStreamProof(
+      unstated.dir,
+      'account/a',
+      join(unstated.dir, 'too-soon.json'),
+      await unstated.engine.checkpoint(),
+    ),
     {
       code: 'invalid-position',
     },
   )
+  const bank = await unstated.again({ heads: { everyMs: 20, everyRecords: 1_000_000 } })
   for (const account of ['a', 'b', 'c']) await bank.do('open_account', { account, owner: 'ann' })
   for (let i = 1; i < 5; i++) await bank.do('deposit', { account: 'a', amount: i })
   const deposited = await bank.do('deposit', { account: 'a', amount: 5 })

@@ -11,7 +11,7 @@ import { sha256Hex } from '../../model/ids.ts'
 import { parseVerifierKey } from '../../model/signed-note.ts'
 import { openWitness } from '../../transparency-log/witness/open-witness.ts'
 
-const ONE = { names: ['one'], threshold: 1, everyMs: 50 } as const
+const ONE = { names: ['one'], threshold: 1, everyMs: 50, waitMs: 25_000 } as const // a witness and a signer are started meanwhile
 const statusOf = (vault: Bank) => vault.engine.acknowledgement()
 const put = (vault: Bank) => vault.do('put', { box: 'a' }, { acknowledge: 'witnessed' })
 async function untilTold(vault: Bank): Promise<string> {
