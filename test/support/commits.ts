@@ -43,5 +43,5 @@ export const readModel = (indexes: readonly (readonly string[])[], of = 'order')
 /** A new directory, removed when the test's scope ends. */
 export function dataDirectory(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'plinth-data-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 20 }) }
 }
