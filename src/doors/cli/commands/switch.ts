@@ -2,14 +2,16 @@
 import { randomBytes } from 'node:crypto'
 import type { StopReport } from '../../../engine/engine.ts'
 import { base32 } from '../../../model/ids.ts'
+import type { Manifest } from '../../../model/manifest.ts'
 import { problem } from '../../../model/problems.ts'
 import type { SwitchAction, SwitchEntry, SwitchScope } from '../../../warden/authority.ts'
 import { adoptionLine, exitCodeOfAdoption, newestSnapshot, publishAndWait } from '../adoption.ts'
 import { unknownWord, type CommandCall } from '../command.ts'
 import { confirmed } from '../confirm.ts'
-import { findConnection } from '../connection.ts'
+import { dataDirectory, findConnection } from '../connection.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { request } from '../http-client.ts'
+import { aimWarning } from '../switch-aim.ts'
 import { table, time } from '../table.ts'
 import { printable } from '../terminal.ts'
 
@@ -41,7 +43,8 @@ async function on(call: CommandCall): Promise<ExitCode> {
   if (reason === null || reason === '')
     throw problem('usage', 'say why: `--reason TEXT`; it is shown in every refusal', { command: 'switch' })
   const preview = `${scope.kind === 'global' ? 'everything' : `${scope.kind} \`${printable(scope.value)}\``} ${ACTIONS[action]}`
-  if (!(await confirmed(terminal, options, [preview], 'go on?'))) return EXIT.ok
+  const warning = aimWarning(scope, await newestSnapshot(options), await manifestFor(scope, call))
+  if (!(await confirmed(terminal, options, warning === null ? [preview] : [preview, warning], 'go on?'))) return EXIT.ok
   const id = options.text('id') ?? newSwitchId()
   const adoption = await publishAndWait(
     options,
@@ -57,6 +60,15 @@ async function on(call: CommandCall): Promise<ExitCode> {
       terminal.talk(`what became of what ran: plinth switch report ${id}`)
   }
   return exitCodeOfAdoption(adoption)
+}
+
+/** Null where none is at hand: a switch must not fail for that. */
+async function manifestFor({ kind }: SwitchScope, { options, composition }: CommandCall): Promise<Manifest | null> {
+  if (kind !== 'application' && kind !== 'command' && kind !== 'effect') return null
+  return await composition.lastRelease(dataDirectory(options)).then(
+    ({ manifest }) => manifest,
+    () => null,
+  )
 }
 
 async function off(call: CommandCall, id: string): Promise<ExitCode> {
