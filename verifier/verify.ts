@@ -3857,7 +3857,10 @@ const USAGE = `usage: node verify.ts bundle FILE | stream FILE | receipt FILE | 
   --head FILE       a checkpoint of this log that you have kept; may be repeated
   --tsa-root FILE   PEM certificates of time authorities that you trust; may be repeated
   --json            the report as one JSON object
-  --version
+  --help, --version
+
+exit codes: 0 VALID, 10 VALID_UNWITNESSED, 20 VALID_WITH_ERASURES, 30 EQUIVOCATION, 31 ROLLBACK, 40 INVALID, 50 INSUFFICIENT,
+  2 the command line or one of your own files cannot be used
 `
 
 /** @returns the exit code */
@@ -3874,11 +3877,12 @@ export function main(args: readonly string[], print: (line: string) => void): nu
         head: { type: 'string', multiple: true },
         'tsa-root': { type: 'string', multiple: true },
         json: { type: 'boolean' },
+        help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
     })
-    if (values.version === true) {
-      print(VERSION)
+    if (values.version === true || values.help === true) {
+      print(values.help === true ? USAGE : VERSION)
       return 0
     }
     const policy = values.policy === undefined ? null : parsePolicy(text(readFileSync(values.policy), 'the policy'))
@@ -3897,7 +3901,12 @@ export function main(args: readonly string[], print: (line: string) => void): nu
     print(values.json === true ? JSON.stringify({ version: VERSION, ...report }) : describe(report))
     return EXIT_CODES[report.verdict]
   } catch (error) {
-    print(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+    const said = error instanceof Error ? error.message : String(error)
+    print(
+      args.includes('--json')
+        ? JSON.stringify({ version: VERSION, verdict: null, error: said })
+        : `${said}\n\n${USAGE}`,
+    )
     return 2
   }
 }

@@ -14,6 +14,7 @@ import { consistencyProof, inclusionProof } from '../../src/transparency-log/pro
 import { formatTlogProof } from '../../src/transparency-log/tlog-proof.ts'
 import { Tree } from '../../src/transparency-log/tree.ts'
 import {
+  EXIT_CODES,
   isMet,
   main,
   parseKey,
@@ -262,4 +263,18 @@ test('the verifier’s first page names its parts, in their order', () => {
   const named = [...source.slice(0, source.indexOf('*/')).matchAll(/^ \* - (.+)$/gm)].map(([, name]) => name)
   assert.ok(banners.length > 10)
   assert.deepEqual(named, banners)
+})
+
+test('its help names every verdict with its code, and a command line that cannot be used is told as JSON where that was asked for', () => {
+  const said = (...args: string[]): readonly [number, string] => {
+    const printed: string[] = []
+    const code = main(args, (line) => void printed.push(line))
+    return [code, printed.join('\n')]
+  }
+  const [code, help] = said('--help')
+  assert.equal(code, 0)
+  for (const [verdict, number] of Object.entries(EXIT_CODES)) assert.ok(help.includes(`${number} ${verdict}`), verdict)
+  const [failed, document] = said('bundle', '/there/is/none', '--key', 'k', '--json')
+  assert.equal(failed, 2)
+  assert.equal((JSON.parse(document) as { verdict: unknown }).verdict, null)
 })
