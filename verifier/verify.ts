@@ -3686,7 +3686,9 @@ export function verifyProof(
 export function verifyReceipt(bytes: Uint8Array, trust: Trust): Report {
   const judge = new Judge(trust)
   const receipt = judge.attempt('receipt', () => {
-    const { index, record, proof, timestamp } = jsonObject(bytes)
+    const { index, record, proof, timestamp, ...more } = jsonObject(bytes)
+    // A member that is not read might be one that should have been, by a name that was changed.
+    if (Object.keys(more).length > 0) malformed('it has members that no receipt has')
     if (typeof record !== 'string' || typeof proof !== 'string') return malformed('it has no `record` and `proof`')
     if (index !== parseTlogProof(Buffer.from(proof)).index) malformed('its proof is for another record')
     if (!record.isWellFormed()) malformed('its record is not text')
@@ -3699,9 +3701,12 @@ export function verifyReceipt(bytes: Uint8Array, trust: Trust): Report {
 
 /** As a receipt of level `timestamped` carries it. */
 function stampIn(value: unknown): { readonly timeMs: number; readonly reply: Buffer } {
-  const { kind, timeMs, token } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  const { kind, timeMs, token, ...more } = (typeof value === 'object' && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >
   const reply = typeof token === 'string' ? base64(token) : null
-  if (kind !== 'rfc3161' || typeof timeMs !== 'number' || reply === null)
+  if (kind !== 'rfc3161' || typeof timeMs !== 'number' || reply === null || Object.keys(more).length > 0)
     return malformed('its timestamp is of no known kind')
   return { timeMs, reply }
 }
@@ -3833,14 +3838,36 @@ function count(digits: string): number {
   const value = /^(0|[1-9][0-9]{0,15})$/.test(digits) ? Number(digits) : Number.NaN
   return Number.isSafeInteger(value) ? value : malformed(`\`${digits.slice(0, 32)}\` is not a count`)
 }
+/** No member may be named twice: two readers could take two values for it. */
 function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+  const json = text(bytes, 'it')
   let value: unknown
   try {
-    value = JSON.parse(text(bytes, 'it'))
-  } catch (error) {
-    if (error instanceof Malformed) throw error
+    value = JSON.parse(json)
+  } catch {
+    // then it is no object
   }
-  return objectOf(value)
+  const object = objectOf(value)
+  return membersNamed(json) === membersIn(object) ? object : malformed('it names a member twice')
+}
+/** Texts before a colon; of something that parses. */
+function membersNamed(json: string): number {
+  let named = 0
+  for (let at = json.indexOf('"'); at >= 0; at = json.indexOf('"', at)) {
+    for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++
+    for (at++; ' \t\n\r'.includes(json[at] ?? '-');) at++
+    if (json[at] === ':') named++
+  }
+  return named
+}
+function membersIn(value: object): number {
+  let members = 0
+  for (const open = [value]; ;) {
+    const one = open.pop()
+    if (one === undefined) return members
+    if (!Array.isArray(one)) members += Object.keys(one).length
+    for (const inner of Object.values(one)) if (typeof inner === 'object' && inner !== null) open.push(inner as object)
+  }
 }
 const objectOf = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null

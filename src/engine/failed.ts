@@ -4,6 +4,7 @@
  */
 import { payloadUndecided } from './operation-payload.ts'
 import type { Parts } from './parts.ts'
+import { keptOf } from './personal/code-text.ts'
 import { whereOf, type Proposal } from './proposal.ts'
 import { SWITCHED } from './switches.ts'
 import { Problem, type ProblemCode } from '../model/problems.ts'
@@ -34,7 +35,7 @@ export function recordFailure(parts: Parts, proposal: Failed, error: unknown): v
     kind: 'refused',
     code: error.code,
     title: error.spec.title,
-    detail: { ...error.members, error: error.detail },
+    detail: keptOf(parts, error),
   })
   parts.aside.record('failed', principal, operation, payload, whereOf(parts, proposal))
 }

@@ -3,6 +3,7 @@ import { readApprovalState, type ApprovalState } from './approval-request.ts'
 import { approvalStream } from './engine-streams.ts'
 import { endHeld } from './hold.ts'
 import type { Parts } from './parts.ts'
+import { keptOf } from './personal/code-text.ts'
 import type { Proposal } from './proposal.ts'
 import { readOperation, recordedOutcome } from './recorded-outcome.ts'
 import { Stopwatch } from './stopwatch.ts'
@@ -60,7 +61,7 @@ export async function resumeHeld(parts: Parts, approval: ApprovalId, signal: Abo
       return await perform(parts, proposal, new Stopwatch(parts.clock), stop)
     } catch (error) {
       if (!(error instanceof Problem) || !FOR_GOOD.has(error.code)) throw error // taken up again at the next look
-      return end({ state: 'refused', code: error.code, title: error.spec.title, detail: { error: error.detail } })
+      return end({ state: 'refused', code: error.code, title: error.spec.title, detail: keptOf(parts, error) })
     }
   }
   return parts.running.run(operation, intentHash, proposal.principal, signal, work, state.intent)

@@ -88,6 +88,11 @@ test('a receipt of the runtime verifies, and no other', () => {
   assert.ok(notChecked.some((what) => what.includes('what 1 kept checkpoints name')), notChecked.join())
   assert.ok(notChecked.some((what) => what.startsWith('1 kept checkpoints: they are of other logs')), notChecked.join())
   assert.equal(verifyReceipt(Buffer.from('null'), trust).verdict, 'INVALID')
+  // Members that nobody reads, and those that two readers may read in two ways.
+  assert.equal(verifyReceipt(receiptOf(3, { Timestamp: { kind: 'rfc3161', timeMs: 1, token: '' } }), trust).verdict, 'INVALID')
+  const twice = receiptOf(3).toString().replace('{', `{"record":${JSON.stringify(records[7]?.line)},`)
+  assert.equal(verifyReceipt(Buffer.from(twice), trust).verdict, 'INVALID')
+  assert.equal(verifyReceipt(Buffer.from(JSON.stringify(JSON.parse(receiptOf(3).toString()), null, 2)), trust).verdict, 'VALID_UNWITNESSED')
 })
 
 test('two checkpoints: consistent, gone back, of two histories', () => {

@@ -42,8 +42,28 @@ export const takeUp = command('take_up', {
   },
 })
 
+export const note = command('note', {
+  describe: 'Note who a caller is.',
+  input: z.object({ caller: caller.id(), name: z.string() }),
+  personal: ['name'],
+  decide(tx, { caller: id, name }) {
+    tx.append(caller, id, 'noted', { name })
+  },
+})
+
+export const announce = command('announce', {
+  describe: 'Announce a caller at a desk; the code of it says too much when it fails.',
+  input: z.object({ desk: desk.id(), who: z.string(), throws: z.boolean() }),
+  output: z.record(z.string(), z.int()),
+  async decide(tx, { who, throws }) {
+    const { name } = await tx.get(caller, who)
+    if (throws) throw new Error(`nobody lets ${name} in`)
+    return { [name]: name as unknown as number }
+  },
+})
+
 export default application('desk', {
   describe: 'A front desk.',
   entities: [caller, desk],
-  commands: [putThrough, takeUp],
+  commands: [putThrough, takeUp, note, announce],
 })
