@@ -236,8 +236,12 @@ export interface GrantView extends Omit<GrantState, 'chain'> {
 export interface Engine {
   readonly manifest: Manifest
   readonly release: Release
+  // Every call takes credentials, and throws what they are refused with: `credentials-missing`, `credentials-invalid`, `credentials-expired`,
+  // `principal-revoked`, `delegation-refused`. `signal` ends the waiting, never what has been committed.
   authenticate(credentials: Credentials, signal: AbortSignal): Promise<Principal>
+  /** Asks for a change. Refused, denied and held are answers; a fault says whether the same key is safe to try again. */
   submit(credentials: Credentials, intent: Intent, signal: AbortSignal): Promise<Timed<Outcome>>
+  /** Reads as of now, or of `at`. @throws `no-such-query`, `invalid-input`, `invalid-position`, and as any fault of the sandbox */
   query(
     credentials: Credentials,
     request: { readonly query: string; readonly input: Json; readonly run: RunId | null; readonly at: At },
@@ -262,7 +266,7 @@ export interface Engine {
     signal: AbortSignal,
     acknowledge?: Level | null,
   ): Promise<Timed<Outcome>>
-  /** Outcome of an operation, or waits up to `waitMs` while it is held or running. */
+  /** Outcome of an operation, or waits up to `waitMs` while it is held or running. @throws `no-such-operation`, `operation-running` */
   outcome(
     credentials: Credentials,
     operation: OperationId,
@@ -271,7 +275,8 @@ export interface Engine {
     acknowledge?: Level | null,
   ): Promise<Outcome>
 
-  // Reading records: for principals in scope for `plinth.read-records`.
+  // Reading records: for principals in scope for `plinth.read-records`; others get `forbidden`. Lists throw `invalid-cursor`.
+  /** @throws `no-such-entity`, `not-found`, `invalid-position` */
   state(credentials: Credentials, entity: string, id: string, at: At, signal: AbortSignal): Promise<EntityState>
   states(
     credentials: Credentials,
@@ -301,6 +306,7 @@ export interface Engine {
     page: PageRequest,
     signal: AbortSignal,
   ): Promise<Page<OperationSummary>>
+  /** What an operation read and wrote, why it was allowed or not, and what would take it back. @throws `no-such-operation` */
   why(credentials: Credentials, operation: OperationId, signal: AbortSignal): Promise<Answer>
   records(credentials: Credentials, from: number, limit: number, signal: AbortSignal): Promise<Page<StoredRecord>>
   /** Effects in the outbox, oldest first. */
@@ -317,8 +323,13 @@ export interface Engine {
     signal: AbortSignal,
   ): Promise<Page<ApprovalView>>
   approval(credentials: Credentials, approval: ApprovalId, signal: AbortSignal): Promise<ApprovalView>
-  /** `decision` is canonical ApprovalDecision JSON, `signature` base64 Ed25519 by the approver's key. The door only carries it. */
-  /** @param card what the approver was shown; its hash is in the decision. Recorded with it. */
+  /**
+   * The door only carries it.
+   * @param decision canonical ApprovalDecision JSON; `signature` base64 Ed25519 over it, by the approver's key
+   * @param card what the approver was shown; its hash is in the decision. Recorded with it
+   * @returns outcome of the held operation: held still (another role is needed), or final
+   * @throws `approval-invalid`, `approval-settled`, `no-such-approval`, `forbidden`
+   */
   decideApproval(
     credentials: Credentials,
     decision: string,
@@ -335,7 +346,6 @@ export interface Engine {
     signal: AbortSignal,
     acknowledge?: Level | null,
   ): Promise<Outcome>
-  /** Several decisions of one approver, all recorded or none; each operation then goes on by itself. Outcomes in order. */
   /** Standing grants, by principal and command. @throws `forbidden`, `invalid-cursor` */
   grants(
     credentials: Credentials,
@@ -350,6 +360,7 @@ export interface Engine {
     signal: AbortSignal,
     acknowledge?: Level | null,
   ): Promise<Outcome>
+  /** Several decisions of one approver, all recorded or none; each operation then goes on by itself. Outcomes in order. @throws as `decideApproval` */
   decideApprovals(
     credentials: Credentials,
     decisions: readonly HandedDecision[],
