@@ -6,15 +6,17 @@ import { oneEvent } from './engine-plan.ts'
 import { runStream } from './engine-streams.ts'
 import type { Timed } from './engine.ts'
 import type { Parts } from './parts.ts'
+import { openRunTo } from './run-opened.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { Level } from '../model/acknowledgement.ts'
-import type { RunId } from '../model/ids.ts'
+import type { PrincipalId, RunId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
 import type { Credentials } from '../model/principal.ts'
 import { problem } from '../model/problems.ts'
 
 export const ATTEST = 'plinth.attest'
 
+/** @param agent whose run it is from now on; null: whoever calls first */
 export async function attest(
   parts: Parts,
   credentials: Credentials,
@@ -23,6 +25,7 @@ export async function attest(
   idempotencyKey: string,
   acknowledge: Level | null,
   signal: AbortSignal,
+  agent: PrincipalId | null = null,
 ): Promise<Timed<Outcome>> {
   const watch = new Stopwatch(parts.clock)
   const principal = await parts.identity.authenticate(credentials, signal)
@@ -37,6 +40,7 @@ export async function attest(
     principal,
     intent,
     async (stop) => {
+      if (agent !== null) await openRunTo(parts, agent, run, stop)
       const read = await parts.states.at(stream, parts.states.visible, stop)
       return oneEvent(stream, read, 'attested', facts, { run, version: read.version + 1 })
     },

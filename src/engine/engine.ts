@@ -11,7 +11,7 @@ import type { ObservedVerdict } from '../model/admission.ts'
 import type { CardView } from '../model/approval-card.ts'
 import type { GrantState } from '../model/approval-grant.ts'
 import type { Answer } from '../model/answer.ts'
-import type { ApprovalId, Hash, OperationId, Position, RunId } from '../model/ids.ts'
+import type { ApprovalId, Hash, OperationId, Position, PrincipalId, RunId } from '../model/ids.ts'
 import type { Json, JsonObject } from '../model/json.ts'
 import type { StopMark } from '../model/log-stop.ts'
 import type { Manifest, Release, Risk } from '../model/manifest.ts'
@@ -265,6 +265,8 @@ export interface Engine {
     idempotencyKey: string,
     signal: AbortSignal,
     acknowledge?: Level | null,
+    /** Whose run it is; without, it belongs to who calls under it first. */
+    agent?: PrincipalId | null,
   ): Promise<Timed<Outcome>>
   /** Outcome of an operation, or waits up to `waitMs` while it is held or running. @throws `no-such-operation`, `operation-running` */
   outcome(

@@ -215,8 +215,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         engine: inScope([ATTEST, APPROVE, IMPORT, READ_RECORDS, ERASE]),
       }
     },
-    attest: (credentials, run, facts, key, signal, acknowledge = null) =>
-      heldBack(signal, () => attest(parts, credentials, run, facts, key, acknowledge, signal)),
+    attest: (credentials, run, facts, key, signal, acknowledge = null, agent = null) =>
+      heldBack(signal, () => attest(parts, credentials, run, facts, key, acknowledge, signal, agent)),
     outcome: (credentials, operation, waitMs, signal, acknowledge = null) =>
       outcome(parts, credentials, operation, waitMs, acknowledge, signal),
     state: (credentials, entity, id, at, signal) => state(parts, credentials, entity, id, at, signal),

@@ -110,6 +110,22 @@ test('who attests for a run calls under it before and after its agent, and takes
   await assert.rejects(deposit(bank, 'chat', who.other), NOT_YOURS)
 })
 
+test('a front door that names the agent leaves nobody the chance to be first', async (t) => {
+  const { bank, who } = await bankWithOthers(t)
+  const attestTo = (agent: string, key: string) =>
+    bank.engine.attest(bank.frontDoor, 'chat' as RunId, {}, key, NEVER, null, agent as PrincipalId)
+  await assert.rejects(attestTo('nobody', 'k0'), { code: 'invalid-input' })
+  assert.deepEqual(await opened(bank), [])
+  await attestTo('below', 'k1')
+  await assert.rejects(bank.ask('balance_of', LOOK, { run: 'chat', as: who.other }), NOT_YOURS)
+  await assert.rejects(attestTo('other', 'k2'), NOT_YOURS)
+  assert.equal((await deposit(bank, 'chat')).kind, 'committed')
+  await assert.rejects(bank.engine.attest(who.other, 'mine' as RunId, {}, 'k3', NEVER, null, 'other' as PrincipalId), {
+    code: 'forbidden',
+  })
+  assert.deepEqual(await opened(bank), ['plinth.run-opened/chat'])
+})
+
 test('of many first calls by two agents at once, one of the two has the run', async (t) => {
   const { bank, who } = await bankWithOthers(t)
   const calls = Array.from({ length: 20 }, (_, i) =>

@@ -70,6 +70,25 @@ export async function enterRunToRead(
   }
 }
 
+/**
+ * Opens the run before its first call, to the team of the agent that a front door names, so that nobody else can be first.
+ * @throws `invalid-input` for an agent that is not there; `run-of-another`
+ */
+export async function openRunTo(parts: Parts, agent: PrincipalId, run: RunId, signal: AbortSignal): Promise<void> {
+  const team = teamOf(agentNamed(parts, agent))
+  const opened = (await openedBy(parts, run, signal)) ?? (await open(parts, run, team, signal))
+  if (opened !== team) throw problem('run-of-another', `the run \`${run}\` is not open to \`${agent}\``, { run })
+}
+
+function agentNamed({ identity }: Parts, agent: PrincipalId): Principal {
+  try {
+    return identity.byId(agent)
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    throw problem('invalid-input', `the run cannot be opened to \`${agent}\`: ${error.detail}`)
+  }
+}
+
 async function openedBy(parts: Parts, run: RunId, signal: AbortSignal): Promise<PrincipalId | null> {
   const { state } = await parts.states.at(runOpenedStream(run), parts.states.visible, signal)
   return state === null ? null : (JSON.parse(state) as { readonly by: PrincipalId }).by

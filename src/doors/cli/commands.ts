@@ -152,10 +152,11 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'attest',
     summary: 'state facts about a run, as the application’s front door',
-    usage: ["attest RUN 'JSON' [--acknowledge LEVEL]"],
+    usage: ["attest RUN 'JSON' [--agent NAME] [--acknowledge LEVEL]"],
     options: {
       ...SYSTEM_OPTIONS,
       as: { type: 'string', value: 'FILE', describe: 'the caller’s credential file (default: the front door’s)' },
+      agent: { type: 'string', value: 'NAME', describe: 'whose run it is (default: whoever calls under it first)' },
       key: { type: 'string', value: 'KEY', describe: 'idempotency key (default: a new one)' },
       ...LEVEL,
     },

@@ -19,6 +19,7 @@ const NAMES = [
   'plinth-log-since',
   'plinth-on-behalf-of',
   'plinth-run',
+  'plinth-run-agent',
   'transfer-encoding',
 ] as const
 export type HeaderName = (typeof NAMES)[number]

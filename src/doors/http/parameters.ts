@@ -133,6 +133,11 @@ export const RUN_HEADER: HeaderParameter = {
   required: false,
   describe: 'The run that this belongs to: a conversation, a job.',
 }
+export const RUN_AGENT_HEADER: HeaderParameter = {
+  name: 'Plinth-Run-Agent',
+  required: false,
+  describe: 'The agent whose run it is, with its team. Without it the run belongs to the first that calls under it.',
+}
 export const CORRELATION_HEADER: HeaderParameter = {
   name: 'Plinth-Correlation',
   required: false,

@@ -45,7 +45,13 @@ export interface Route {
 }
 
 export interface HeaderParameter {
-  readonly name: 'Idempotency-Key' | 'Plinth-Acknowledge' | 'Plinth-Run' | 'Plinth-Correlation' | 'Plinth-Causation'
+  readonly name:
+    | 'Idempotency-Key'
+    | 'Plinth-Acknowledge'
+    | 'Plinth-Run'
+    | 'Plinth-Run-Agent'
+    | 'Plinth-Correlation'
+    | 'Plinth-Causation'
   readonly required: boolean
   readonly describe: string
 }

@@ -96,6 +96,9 @@ describe('commands', () => {
       })
     assert.equal((await attest(ledger.frontDoor, 'a1')).status, 200)
     assert.equal((await attest(ledger.agent, 'a2')).status, 403)
+    const naming = { method: 'PUT', body: {}, headers: { 'idempotency-key': 'a3', 'plinth-run-agent': 'nobody' } }
+    const refused = await ask(`${ledger.url}/v1/runs/r2/attested`, ledger.frontDoor, naming)
+    assert.equal(refused.body['code'], 'invalid-input')
   })
 })
 

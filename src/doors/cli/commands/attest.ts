@@ -15,10 +15,15 @@ export async function run({ words, options, terminal }: CommandCall): Promise<Ex
   const connection = await findConnection(options)
   const file = options.text('as') ?? join(dataDirectory(options), FRONT_DOOR_FILE)
   const caller = await callerOf(connection, file, options)
+  const agent = options.text('agent')
   const outcome = await request<Outcome>(caller, `/v1/runs/${encodeURIComponent(name)}/attested`, {
     method: 'PUT',
     body: readInput(text),
-    headers: { 'idempotency-key': options.text('key') ?? randomUUID(), ...levelHeader(options) },
+    headers: {
+      'idempotency-key': options.text('key') ?? randomUUID(),
+      ...(agent === null ? {} : { 'plinth-run-agent': agent }),
+      ...levelHeader(options),
+    },
   })
   if (terminal.json) terminal.data(JSON.stringify({ ...outcome, kind: 'outcome', outcome: outcome.kind }))
   else terminal.data(outcomeLines(outcome).join('\n'))

@@ -1,7 +1,7 @@
 /** Asking for a change: a command of the application, or facts about a run. */
 import { problem } from '../../../model/problems.ts'
 import type { Json, JsonObject } from '../../../model/json.ts'
-import type { RunId } from '../../../model/ids.ts'
+import type { PrincipalId, RunId } from '../../../model/ids.ts'
 import {
   ACKNOWLEDGE_HEADER,
   CAUSATION_HEADER,
@@ -11,6 +11,7 @@ import {
   KEY_HEADER,
   readIdempotencyKey,
   readLevel,
+  RUN_AGENT_HEADER,
   RUN_HEADER,
 } from '../parameters.ts'
 import { outcomeReply } from '../reply.ts'
@@ -59,7 +60,7 @@ export const attestRun: Route = {
     'States facts about a run, for policies to see. By a front door that is in scope for it, never by the agent of the run.',
   query: [],
   body: { type: 'object' },
-  headers: [KEY_HEADER, ACKNOWLEDGE_HEADER],
+  headers: [KEY_HEADER, RUN_AGENT_HEADER, ACKNOWLEDGE_HEADER],
   answers: OUTCOMES,
   async handle(engine, request) {
     const run = checkedRun(request.parameters[0] as string)
@@ -69,7 +70,8 @@ export const attestRun: Route = {
     const key = readIdempotencyKey(request)
     const { credentials, signal } = request
     const level = readLevel(request)
-    const { answer, timings } = await engine.attest(credentials, run, facts as JsonObject, key, signal, level)
+    const agent = (request.headers['plinth-run-agent'] ?? null) as PrincipalId | null
+    const { answer, timings } = await engine.attest(credentials, run, facts as JsonObject, key, signal, level, agent)
     return outcomeReply(answer, timings)
   },
 }
