@@ -9,23 +9,18 @@
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { JsonObject } from '../src/model/json.ts'
-import type { RunId } from '../src/model/ids.ts'
 import { Problem } from '../src/model/problems.ts'
 import { withAttack } from './dojo/application.ts'
 import { openDojo, type DojoSystem } from './dojo/dojo-system.ts'
 import { readSuite, suitesIn, type Call, type InjectionTask, type SuiteFiles, type UserTask } from './dojo/suite.ts'
 import { Agent, type Called } from './tau/agent.ts'
 import { attest } from './tau/front-door.ts'
+import { rulesOnRecord } from './tau/rules-on-record.ts'
 import { EXIT_DIFFERENT, EXIT_OK, main, progress, UsageError } from './tau/options.ts'
-import { operatorOf } from './tau/state.ts'
 
 const DATA_DEFAULT = resolve(import.meta.dirname, '../../shared/data/agentdojo')
-
-const LOOKS_MAX = 200
-const LOOK_AGAIN_MS = 10
 
 type Verdict = 'pass' | 'hold' | 'deny'
 /** One acting call: a task's own, or an attacker's. */
@@ -208,26 +203,11 @@ class SuiteRun {
   ): Promise<Verdict> {
     const verdict = verdictOf(called)
     const given = this.#suite.givenNames.get(tool) ?? tool
-    const rules = verdict === 'pass' ? await this.#rulesOnRecord(run, tool) : called.rules
+    const rules = verdict === 'pass' ? await rulesOnRecord(this.#dojo.system, run, tool, called) : called.rules
     if (verdict === 'deny' || (verdict === 'pass' && injection !== null))
       progress(`${user.id} ${injection?.id ?? ''} ${given}: ${verdict} ${called.code ?? ''} ${rules.join(' ')}`)
     this.#verdicts.push({ task: user.id, injection: injection?.id ?? null, tool: given, verdict, rules })
     return verdict
-  }
-
-  /** A caller is not told which rules permitted what it did; the operation's record says it. */
-  async #rulesOnRecord(run: string, action: string): Promise<readonly string[]> {
-    const { system } = this.#dojo
-    const isRead = this.#suite.tools.some(({ name, kind }) => name === action && kind === 'read')
-    // Reads are kept beside the log, a moment later and not by run; the newest is this one, or was judged by the same rules.
-    const filter = isRead ? { state: 'read', action } : { run: run as RunId, action }
-    const page = { after: null, limit: 1 }
-    for (let look = 0; look < LOOKS_MAX; look++) {
-      const { items } = await system.engine.operations(operatorOf(system), filter, page, new AbortController().signal)
-      if (items[0] !== undefined) return items[0].rules
-      await setTimeout(LOOK_AGAIN_MS)
-    }
-    return []
   }
 }
 

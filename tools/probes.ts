@@ -17,7 +17,8 @@ import { attest } from './tau/front-door.ts'
 import { readFormed } from './tau/lines.ts'
 import { EXIT_DIFFERENT, EXIT_OK, main, progress, readOptions } from './tau/options.ts'
 import type { Options } from './tau/options.ts'
-import { operatorOf, streamsWritten } from './tau/state.ts'
+import { rulesOnRecord } from './tau/rules-on-record.ts'
+import { streamsWritten } from './tau/state.ts'
 
 const PROGRESS_EVERY = 50 // probes
 
@@ -59,7 +60,7 @@ export async function runProbes(options: Options): Promise<Report> {
       const called = await ask(fresh, probe)
       const written = await streamsWritten(fresh.system, systems.initial.position)
       const got = written.length > 0 && probe.verdict !== 'permit' ? `written to ${written}` : verdictOf(called)
-      const rules = got === 'permit' ? await rulesOnRecord(fresh, probe) : called.rules
+      const rules = got === 'permit' ? await rulesOnRecord(fresh.system, probe.id, probe.tool, called) : called.rules
       const rule = rules.join(' ')
       if (got !== probe.verdict) {
         wrong.push({ id: probe.id, expected: `${probe.verdict} ${probe.rule}`, got, rule })
@@ -100,14 +101,6 @@ async function ask(fresh: FreshSystem, { id, tool, args, context }: Probe): Prom
   }
   await using agent = await Agent.connect(fresh.mcpUrl, fresh.system.credentials.agent.apiKey, id)
   return await agent.call(tool, args)
-}
-
-/** A caller is not told which rules permitted what it did; the operation's record says it. */
-async function rulesOnRecord({ system }: FreshSystem, { id, tool }: Probe): Promise<readonly string[]> {
-  const filter = { run: id, action: tool }
-  const page = { after: null, limit: 1 }
-  const { items } = await system.engine.operations(operatorOf(system), filter, page, new AbortController().signal)
-  return items[0]?.rules ?? []
 }
 
 function verdictOf({ kind, code }: Called): string {
