@@ -167,9 +167,10 @@ test('who answers once in the warden’s place keeps nothing from being found af
   assert.equal(told.length, 1)
   writeFileSync(join(copy, '000002.snapshot'), forged) // by who may write there
   answers.set('/authority/000002.snapshot', real('000002.snapshot'))
-  answers.delete('/authority/lease')
   await look()
   assert.deepEqual(readFileSync(join(copy, '000002.snapshot')), real('000002.snapshot'))
+  assert.deepEqual(readdirSync(copy), ['000001.snapshot', '000002.snapshot'], 'a lease of two million bytes is none')
+  assert.equal(told.length, 2)
 })
 
 test('who is no warden’s directory is told so', async (t) => {
