@@ -194,6 +194,23 @@ describe('a shop, run from the command line', () => {
     assert.equal((await run('state', '--url', shop.url, '--token', shop.operatorKey)).code, 0)
   })
 
+  test('the warden’s journal is shown in parts, each linked to the one before', async () => {
+    const all = (await run('warden', 'journal')).stdout.trimEnd().split('\n')
+    assert.ok(all.length >= 3)
+    const part = await run('warden', 'journal', '--from', '1', '--limit', '2')
+    assert.deepEqual(part.stdout.trimEnd().split('\n'), all.slice(1, 3))
+    assert.equal(part.stderr, all.length > 3 ? 'more: --from 3\n' : '')
+    assert.equal((await run('warden', 'journal', '--from', String(all.length))).stdout, '')
+  })
+
+  test('reach says each condition once, whichever actions depend on it', async () => {
+    const { code, stdout } = await run('reach', 'agent')
+    assert.equal(code, 0)
+    const conditions = stdout.split('\n').filter((line) => line.startsWith('depends on '))
+    assert.equal(conditions.filter((line) => line.includes('large-sales-need-a-person')).length, 1)
+    assert.match(conditions.join('\n'), / \(sell\)$/m)
+  })
+
   test('verify audits beside the running system', async () => {
     const report = await json('verify')
     assert.equal(report['verdict'], 'valid')

@@ -612,7 +612,11 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'warden',
     summary: 'run the warden by itself, see how it is, read its journal',
-    usage: ['warden [run] [--warden DIR] [--publish DIR] [--serve HOST:PORT]', 'warden status', 'warden journal'],
+    usage: [
+      'warden [run] [--warden DIR] [--publish DIR] [--serve HOST:PORT]',
+      'warden status',
+      'warden journal [--from INDEX] [--limit N]',
+    ],
     options: {
       dir: SYSTEM_OPTIONS['dir']!,
       warden: OPERATOR['warden']!,
@@ -626,6 +630,8 @@ export const COMMANDS: readonly Command[] = [
         value: 'HOST:PORT',
         describe: 'hand them out to runtimes elsewhere, read-only, at this address',
       },
+      from: { type: 'string', value: 'INDEX', describe: 'journal: first entry (default 0)' },
+      limit: { type: 'string', value: 'N', describe: 'journal: how many entries, 0 to 100000 (default: all)' },
     },
     words: [0, 1],
     load: () => import('./commands/warden.ts'),

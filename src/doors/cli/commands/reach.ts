@@ -11,6 +11,8 @@ import { interruptible } from '../interruptible.ts'
 import { table, time } from '../table.ts'
 import { printable } from '../terminal.ts'
 
+const CONDITIONS_MAX = 100 // lines that a person is shown
+
 export async function run({ words, options, terminal, composition }: CommandCall): Promise<ExitCode> {
   const report = await interruptible(terminal, (onProgress, signal) =>
     composition.reach(
@@ -60,13 +62,28 @@ function show(report: ReachReport, print: (text: string) => void): void {
   print(table(['ACTION', 'COULD', 'BY OR DEPENDING ON', 'DID', 'LAST'], actions.map(row)))
   for (const { rule, file, used } of grants)
     if (used.length === 0) print(printable(`grant never used: ${rule} (${file})`))
-  for (const { action, on } of actions)
-    for (const { rule, text } of on.filter((_, place) => place < 3))
-      if (action !== '') print(printable(`${action} depends on ${rule}: ${text.replaceAll(/\s+/g, ' ')}`))
+  for (const line of conditions(actions)) print(line)
   print(`method: ${method}`)
   for (const what of notChecked) print(`not shown: ${printable(what)}`)
   if (narrower === null) print('nothing to narrow: it has used all that it could do')
   else print(`\nnarrower, as ${narrower.file} of the policy folder, then \`plinth policy apply\`:\n\n${narrower.text}`)
+}
+
+/** What is left of each rule once the principal is known, said once for all actions that depend on it alike. */
+function conditions(actions: readonly ActionReach[]): readonly string[] {
+  const found = new Map<string, { readonly said: string; readonly actions: string[] }>()
+  for (const { action, on } of actions)
+    for (const { rule, text } of on) {
+      const said = `${rule}: ${text.replaceAll(/\s+/g, ' ').trim()}`
+      const known = found.get(said)
+      if (known === undefined) found.set(said, { said, actions: [action] })
+      else known.actions.push(action)
+    }
+  const all = [...found.values()]
+  const lines = all
+    .slice(0, CONDITIONS_MAX)
+    .map(({ said, actions: of }) => printable(`depends on ${said} (${of.join(' ')})`))
+  return all.length <= CONDITIONS_MAX ? lines : [...lines, `and on ${all.length - CONDITIONS_MAX} more: --json`]
 }
 
 const row = ({ action, could, by, on, did }: ActionReach): readonly unknown[] => [

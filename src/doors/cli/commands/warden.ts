@@ -9,6 +9,8 @@ import { stopSignal } from '../stop-signal.ts'
 import { printable } from '../terminal.ts'
 import { wardenPlace } from '../warden-place.ts'
 
+const JOURNAL_LIMIT_MAX = 100_000
+
 export async function run(call: CommandCall): Promise<ExitCode> {
   const [word = 'run'] = call.words
   if (word === 'run') return await serve(call)
@@ -53,24 +55,32 @@ async function status({ options, terminal }: CommandCall): Promise<ExitCode> {
   return EXIT.ok
 }
 
-/** All of it, one entry a line as stored, with the chain checked once more on the way out. */
+/** One entry a line as stored, with the chain checked once more on the way out; from an entry on, also that it follows the one before. */
 async function journal({ options, terminal }: CommandCall): Promise<ExitCode> {
+  const from = options.number('from', Number.MAX_SAFE_INTEGER) ?? 0
+  const limit = options.number('limit', JOURNAL_LIMIT_MAX) ?? Infinity // it is what an audit reads; a pipe takes as much as it wants
   return await withWarden(wardenPlace(options), async (warden) => {
-    let previous = ''
-    for await (const entry of entriesOf(warden)) {
-      if ((JSON.parse(entry) as { previous: string }).previous !== previous) {
+    let previous = from === 0 ? '' : null
+    let index = Math.max(0, from - 1)
+    for await (const entry of entriesOf(warden, index)) {
+      if (index >= from + limit) {
+        terminal.talk(`more: --from ${index}`)
+        break
+      }
+      if (previous !== null && (JSON.parse(entry) as { previous: string }).previous !== previous) {
         terminal.talk('the next entry does not follow the one before')
         return EXIT.proofFailed
       }
-      terminal.data(terminal.json ? entry : printable(entry))
+      if (index >= from) terminal.data(terminal.json ? entry : printable(entry))
       previous = sha256Hex(entry)
+      index++
     }
     return EXIT.ok
   })
 }
 
-async function* entriesOf(warden: WardenSide): AsyncGenerator<string> {
-  for (let from = 0; ;) {
+async function* entriesOf(warden: WardenSide, first: number): AsyncGenerator<string> {
+  for (let from = first; ;) {
     const page = await warden.journal(from)
     yield* page
     if (page.length === 0) return
