@@ -5,7 +5,7 @@
  */
 import { openSystem } from '../../src/main/open-system.ts'
 import type { Json } from '../../src/model/json.ts'
-import { BANK } from '../support/bank-system.ts'
+import { BANK } from '../support/bank-folder.ts'
 
 const [dir = '', policies = '', calls = '1000'] = process.argv.slice(2)
 const system = await openSystem({ dir, application: BANK, policies })

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { openSystem } from '../../src/main/open-system.ts'
 import type { Json } from '../../src/model/json.ts'
 import { parseVerifierKey } from '../../src/model/signed-note.ts'
-import { BANK } from '../support/bank-system.ts'
+import { BANK } from '../support/bank-folder.ts'
 import { acknowledgement } from './crash-audit.ts'
 import { random } from './random.ts'
 

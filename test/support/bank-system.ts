@@ -6,7 +6,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { buildRelease } from '../../src/application/build.ts'
 import { entryOf } from '../../src/main/application-folder.ts'
 import { openSystem, type System, type SystemOptions } from '../../src/main/open-system.ts'
@@ -19,8 +18,9 @@ import type { Json } from '../../src/model/json.ts'
 import type { Release } from '../../src/model/manifest.ts'
 import type { Outcome } from '../../src/model/operation.ts'
 import type { Credentials } from '../../src/model/principal.ts'
+import { BANK } from './bank-folder.ts'
 
-export const BANK = fileURLToPath(new URL('./bank/', import.meta.url))
+export { BANK }
 export const NEVER = new AbortController().signal
 let keys = 0
 
