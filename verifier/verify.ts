@@ -3688,7 +3688,8 @@ export function verifyReceipt(bytes: Uint8Array, trust: Trust): Report {
   const receipt = judge.attempt('receipt', () => {
     const { index, record, proof, timestamp, ...more } = jsonObject(bytes)
     // A member that is not read might be one that should have been, by a name that was changed.
-    if (Object.keys(more).length > 0) malformed('it has members that no receipt has')
+    if (Object.keys(more).length > 0)
+      malformed('it has members that no receipt has: of an answer, give its member `receipt` alone')
     if (typeof record !== 'string' || typeof proof !== 'string') return malformed('it has no `record` and `proof`')
     if (index !== parseTlogProof(Buffer.from(proof)).index) malformed('its proof is for another record')
     if (!record.isWellFormed()) malformed('its record is not text')
