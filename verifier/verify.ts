@@ -3153,6 +3153,8 @@ class Admissions {
       differs('it was decided after its snapshot had been replaced')
     const principal = principalOf(snapshot, record, body)
     const approvals = this.#approvalsOf(record, body, authority, release)
+    if (!record.action.startsWith('plinth.') && events.some(({ stream }) => stream.startsWith('plinth.grant/')))
+      differs('it wrote to a grant that it does not rest on')
     const above = agentsAbove(snapshot, principal)
     if (record.run !== null && !record.action.startsWith('plinth.'))
       this.#opened.check(record.run, principal, above, (why) => this.#count(why))
@@ -3177,8 +3179,10 @@ class Admissions {
     if (request.context['flow'] !== undefined)
       this.#count('what had flowed into the call was taken from the record, not followed again')
     if (record.action === 'plinth.approve') {
-      if (['grant', 'withdraw'].includes(String((body.input as Record<string, unknown> | null)?.['verdict'])))
+      if (['grant', 'withdraw'].includes(String((body.input as Record<string, unknown> | null)?.['verdict']))) {
+        grantWritten(record, body, principal, events)
         return unchecked('standing grants are not followed here')
+      }
       this.#decision(body, snapshot, principal, events)
     }
     if (
@@ -3419,6 +3423,31 @@ class Admissions {
     )
       differs('it counts as approved before everybody had approved')
   }
+}
+
+/** A grant that is given is written down as it was signed, by somebody who may; one that is taken back writes to no other stream. @throws Differs */
+function grantWritten(
+  { chain }: LogRecord,
+  { input }: OperationBody,
+  { id, kind, approvalKey }: PrincipalEntry,
+  events: readonly EngineEvent[],
+): void {
+  const { signature, action, ...grant } = input as Readonly<Record<string, unknown>>
+  const [event, ...more] = events
+  if (more.length > 0 || event?.stream !== `plinth.grant/${String(grant['to'])}:${String(action)}` || kind === 'agent')
+    differs('it wrote something else than a grant')
+  if (grant['verdict'] !== 'grant') return
+  const key = approvalKey === null ? null : base64(approvalKey)
+  if (key?.length !== SPKI.length + 32 || !key.subarray(0, SPKI.length).equals(SPKI)) differs('its approver has no key')
+  const raw = ed25519Key((key as Buffer).subarray(SPKI.length))
+  const written = { [String(grant['grant'])]: { ...grant, chain, uses: 0, spent: 0 } }
+  if (
+    grant['by'] !== id ||
+    grant['command'] !== action ||
+    !isSigned(Buffer.from(canonical(grant)), raw, base64(String(signature)) ?? Buffer.alloc(0)) ||
+    canonical(event?.body ?? null) !== canonical(written)
+  )
+    differs('what was granted is not what its approver signed')
 }
 
 /**

@@ -1,11 +1,16 @@
 /** Standing grants: approval in advance, for exactly what they say, as often and as long as they say, and only where the rule lets them. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { bankPolicies } from '../../test/support/bank-policies.ts'
-import { NEVER, openBank, type Bank } from '../../test/support/bank-system.ts'
+import { NEVER, openBank, temporaryDirectory, type Bank } from '../../test/support/bank-system.ts'
+import { verifyBytes } from '../../test/vectors/bundle/forge.ts'
+import { parseKey, type Report } from '../../verifier/verify.ts'
 import { toolHash } from './approval-binding.ts'
 import type { GrantView } from './engine.ts'
 import { audit } from '../main/audit.ts'
+import { exportLog } from '../main/export-log.ts'
 import type { ApprovalGrant } from '../model/approval-grant.ts'
 import type { PrincipalId } from '../model/ids.ts'
 import type { Outcome } from '../model/operation.ts'
@@ -68,6 +73,7 @@ test('B7: a grant lets through what it covers, so many times, and the rest waits
   await bank.close()
   const audited = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
   assert.deepEqual(audited.disagreed, [])
+  assert.deepEqual(await foundInBundle(t, bank), [])
 })
 
 test('a grant with a sum ends where the sum does, and one with an end ends then', async (t) => {
@@ -156,4 +162,13 @@ test('grants are listed with what became of them; one that is taken back lets no
   await bank.close()
   const audited = await audit({ dir: bank.dir, bundle: null, rootKey: null, onProgress: () => {} }, NEVER)
   assert.deepEqual(audited.disagreed, [])
+  assert.deepEqual(await foundInBundle(t, bank), [])
 })
+
+/** What the stand-alone verifier finds wrong. */
+async function foundInBundle(t: TestContext, bank: Bank): Promise<Report['findings']> {
+  const file = join(await temporaryDirectory(t), 'log.tar')
+  await exportLog(bank.dir, file, 'bundle', null)
+  const logs = [parseKey((await readFile(join(bank.dir, 'log.vkey'), 'utf8')).trim())]
+  return verifyBytes(await readFile(file), { logs, policy: null, heads: [] }).findings
+}

@@ -11,7 +11,7 @@ import type { Json, JsonObject } from '../../src/model/json.ts'
 import { decideHeld, someOfEverything } from '../support/bank-history.ts'
 import { NEVER, openBank, temporaryDirectory } from '../support/bank-system.ts'
 import { verifyBytes } from './bundle/forge.ts'
-import { insiderOf, lastOf, rewritten, type Record } from './bundle/insider.ts'
+import { again, insiderOf, lastOf, rewritten, type Record } from './bundle/insider.ts'
 
 type Change = (records: Record[]) => void
 type Payload = { [member: string]: Json }
@@ -62,6 +62,18 @@ function withAmount(records: readonly Record[], operation: Record, amount: numbe
   })
   const { gate = null } = operation.line as JsonObject
   for (const one of transactionOf(records, operation)) one.line = { ...one.line, gate }
+}
+/** One more decision by who decided last, about withdrawing. */
+function decided(records: Record[], input: JsonObject, stream: string, data: JsonObject): void {
+  again(lastOf(records, 'plinth.approve'), records)
+  const [event, operation] = records.slice(-2) as [Record, Record]
+  event.payload = data
+  rewritten(operation, (payload) => {
+    const { context } = payload['request'] as { context: Payload }
+    context['input'] = { verdict: input['verdict'] ?? null, action: 'withdraw' }
+    payload['input'] = { ...input, action: 'withdraw', signature: 'AAAA' }
+  })
+  event.line = { ...event.line, stream, gate: operation.line['gate'] ?? null }
 }
 const heldLast = (records: readonly Record[]): Record => records.findLast(({ line }) => line.state === 'held') as Record
 
@@ -130,6 +142,26 @@ const CASES: Readonly<{ [what: string]: readonly [change: Change, why: RegExp] }
       withAmount(records, lastOf(records, 'withdraw').at(-1) as Record, 200_001)
     },
     /what was approved is not what was done/,
+  ],
+  'an approval that was written as a grant is taken back': [
+    (records) => {
+      const stream = `plinth.approval/${String(approvalOf(records, 'pending')['approval'])}`
+      const approved = { state: 'approved', approvedBy: [{ by: 'operator', role: 'cashier' }] }
+      decided(records, { verdict: 'withdraw', grant: 'grt_x', to: 'agent', reason: '' }, stream, approved)
+    },
+    /it wrote something else than a grant|not a grant as it was/,
+  ],
+  'a grant that nobody signed': [
+    (records) => {
+      const grant = { verdict: 'grant', grant: 'grt_x', by: 'operator', to: 'agent', command: 'withdraw', usesMax: 9 }
+      const { chain = null } = lastOf(records, 'plinth.approve').at(-1)?.line as JsonObject
+      decided(records, grant, 'plinth.grant/agent:withdraw', { grt_x: { ...grant, chain, uses: 0, spent: 0 } })
+    },
+    /what was granted is not what its approver signed|the grant is not its approver/,
+  ],
+  'a grant that its user gave': [
+    (records) => beside(records, lastOf(records, 'transfer'), 'plinth.grant/agent:transfer', 'granted', { grt_x: {} }),
+    /it wrote to a grant that it does not rest on|may not append to `plinth.grant/,
   ],
   'a seal over what holds nothing personal': [
     (records) => {

@@ -183,9 +183,10 @@ function grantedFor(
   const call = { to: record.actor, command: record.action, tool, input: payload.input, facts: payload.facts }
   const covered = coveredBy(grant, call, record.t - OPERATION_TIMEOUT_MS)
   if ('why' in covered) return mismatch(`the grant does not cover it: ${covered.why}`)
-  const used = events.find((event) => streamParts(event.record.stream).entity === GRANT)?.data?.[grant.grant]
-  const expected = { ...grant, uses: grant.uses + 1, spent: grant.spent + covered.amount }
-  if (!sameJson(used ?? null, expected)) return mismatch('it used a grant and did not write it down')
+  const [used, ...more] = events.filter((event) => streamParts(event.record.stream).entity === GRANT)
+  const expected = { [grant.grant]: { ...grant, uses: grant.uses + 1, spent: grant.spent + covered.amount } }
+  if (more.length > 0 || !sameJson(used?.data ?? null, expected))
+    return mismatch('it used a grant and did not write it down')
   const roles = (payload.request?.context['approvals'] ?? []) as readonly string[]
   return roles.map((role) => ({ approval: grant.grant, by: grant.by, role }))
 }
