@@ -17,7 +17,7 @@ export interface ShownState {
 export interface ShownChange {
   readonly states: readonly ShownState[]
   readonly undo: 'declared' | 'none' | 'irreversible'
-  /** Amounts among facts and effect payloads, by where they stand: `facts.total`, `refund.amount`. */
+  /** Amounts among facts, events and effect payloads, by where they stand: `facts.total`, `account.withdrawn.amount`, `refund.amount`. */
   readonly amounts: Readonly<Record<string, number>>
 }
 
@@ -35,18 +35,33 @@ export function shownChange(parts: Parts, { intent }: Proposal, decision: Accept
   return {
     states,
     undo: decision.impact.irreversible ? 'irreversible' : hasUndo ? 'declared' : 'none',
-    amounts: {
-      ...amountsIn('facts', decision.facts),
-      ...Object.assign({}, ...decision.effects.map(({ effect, payload }) => amountsIn(effect, payload))),
-    },
+    amounts: amountsIn([
+      ['facts', decision.facts],
+      ...decision.events.map(({ entity, type, data }): Said => [`${entity}.${type}`, data]),
+      ...decision.effects.map(({ effect, payload }): Said => [effect, payload]),
+    ]),
   }
 }
 
-/** Whole numbers of the first level that are named like money; a hint for the eye, never a ground for a decision. */
-function amountsIn(where: string, value: Json): Record<string, number> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
-  const found = Object.entries(value).filter(
-    ([name, one]) => Number.isSafeInteger(one) && /amount|total|price|cost|fee|sum|refund|balance/i.test(name),
+type Said = readonly [where: string, value: Json]
+
+/**
+ * Whole numbers of the first level that are named like money; a hint for the eye, never a ground for a decision. What stands in one place several
+ * times is summed, and says so.
+ */
+export function amountsIn(said: readonly Said[]): Record<string, number> {
+  const found = new Map<string, { sum: number; times: number }>()
+  for (const [where, value] of said) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) continue
+    for (const [name, one] of Object.entries(value)) {
+      if (!Number.isSafeInteger(one) || !LIKE_MONEY.test(name)) continue
+      const place = `${where}.${name}`
+      const { sum, times } = found.get(place) ?? { sum: 0, times: 0 }
+      found.set(place, { sum: sum + (one as number), times: times + 1 })
+    }
+  }
+  return Object.fromEntries(
+    [...found].map(([place, { sum, times }]) => [times === 1 ? place : `${place} (${times} times, together)`, sum]),
   )
-  return Object.fromEntries(found.map(([name, one]) => [`${where}.${name}`, one as number]))
 }
+const LIKE_MONEY = /amount|total|price|cost|fee|sum|refund|balance/i
