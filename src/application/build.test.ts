@@ -4,7 +4,6 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import ivm from 'isolated-vm'
 import type { Manifest } from '../model/manifest.ts'
 import { Problem } from '../model/problems.ts'
 import { buildRelease } from './build.ts'
@@ -12,6 +11,7 @@ import type { Built } from './build.ts'
 import { BUNDLE_BYTES_MAX } from './bundle.ts'
 import type { GuestApplication } from './guest.ts'
 import { namesItself } from './release.ts'
+import { evaluateInIsolate } from '../../test/support/isolate.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'plinth-build-'))
 after(() => rmSync(home, { recursive: true, force: true }))
@@ -28,26 +28,13 @@ function sources(files: Readonly<Record<string, string>>): string {
 }
 
 /** The real describing happens in a jailed cell; the build only needs something that runs the script elsewhere. */
-async function describe(bundle: string): Promise<Manifest> {
-  const isolate = new ivm.Isolate({ memoryLimit: 64 })
-  try {
-    const context = isolate.createContextSync()
-    return JSON.parse(context.evalSync(`(${bundle})()`, { timeout: 60_000 }) as string) as Manifest
-  } finally {
-    isolate.dispose()
-  }
-}
+const describe = (bundle: string): Promise<Manifest> =>
+  new Promise((resolve) => resolve(JSON.parse(evaluateInIsolate(`(${bundle})()`)) as Manifest))
 const build = (files: Readonly<Record<string, string>>): Promise<Built> => buildRelease(sources(files), { describe })
 
 /** Evaluates a guest bundle in an isolate and answers with what `ask`, a script over `guest()`, says. */
-function asked(bundle: string, ask: string): unknown {
-  const isolate = new ivm.Isolate({ memoryLimit: 64 })
-  try {
-    return JSON.parse(isolate.createContextSync().evalSync(`const guest = ${bundle}; JSON.stringify(${ask})`) as string)
-  } finally {
-    isolate.dispose()
-  }
-}
+const asked = (bundle: string, ask: string): unknown =>
+  JSON.parse(evaluateInIsolate(`const guest = ${bundle}; JSON.stringify(${ask})`))
 
 async function refusal(files: Readonly<Record<string, string>>): Promise<string> {
   try {
