@@ -86,7 +86,7 @@ describe('rotated keys before the verifier', () => {
     const changes: ((copy: typeof file) => void)[] = [
       (copy) => void copy.records.shift(),
       (copy) => void copy.records.reverse(),
-      (copy) => (copy.records[1]!.payload = copy.records[1]!.payload.replace(/"next":"../, '"next":"00')),
+      (copy) => (copy.records[1]!.payload = copy.records[1]!.payload.replace(/"next":"(.)/, (_, digit) => `"next":"${digit === '0' ? 1 : 0}`)),
       (copy) => (copy.records[1]!.index = 2),
       (copy) => void copy.records[1]!.proof.pop(),
     ]
