@@ -362,7 +362,9 @@ class AdmissionsAudit {
     if (authority === null || request === null) return null
     const found = await this.#evidence.snapshot(authority.snapshot)
     if (found.kind !== 'found') return null
+    const named = this.#standing.releases.find((one) => one === payload.who?.release)
     const release =
+      named ??
       (await this.#releaseWithSchema(authority.schema, found.snapshot.policies)) ??
       this.#standing.releases.at(-1) ??
       null
@@ -384,10 +386,7 @@ class AdmissionsAudit {
     return same && rules ? 'agreed' : wrong('evaluated again it comes out otherwise', given(verdict))
   }
 
-  /**
-   * Side records name no release: any that was active with this schema asks the same of policy. So a change of code alone between two releases is not
-   * seen in what was refused or read, only in what was committed.
-   */
+  /** For side records of earlier development versions, which name no release: any that was active with this schema asks the same of policy. */
   async #releaseWithSchema(schema: string, files: AuthoritySnapshot['policies']): Promise<ReleaseId | null> {
     for (const release of this.#standing.releases) {
       const manifest = await this.#evidence.manifest(release)
